@@ -1,0 +1,3 @@
+package onem2m
+
+//go:generate go run ./internal/gen

@@ -1,0 +1,133 @@
+package sql
+
+import (
+	"bytes"
+	"database/sql/driver"
+	"log/slog"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+func dialTest(t *testing.T) (*conn, string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), databaseFile)
+	c, err := dial(file, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c, file
+}
+
+func TestMigrate_GoesForwardStepByStepAndHintsAtABackup(t *testing.T) {
+	t.Parallel()
+	c, file := dialTest(t)
+	var out bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&out, nil))
+	steps := []string{"CREATE TABLE a (x {id});", "CREATE TABLE b (y {bytes}); INSERT INTO a (x) VALUES (1);"}
+	if err := migrate(c, steps[:1], file, log); err != nil {
+		t.Fatal(err)
+	}
+	if out.Len() != 0 {
+		t.Errorf("a new database needs no hint: %s", &out)
+	}
+	for range 2 { // the second time there is nothing to do
+		if err := migrate(c, steps, file, log); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := strings.Count(out.String(), "copy of the data directory"); n != 1 || !strings.Contains(out.String(), "from=1 to=2") {
+		t.Errorf("hints: %s", &out)
+	}
+	rows := 0
+	if err := c.once("SELECT x FROM a", func([]driver.Value) error { rows++; return nil }); err != nil || rows != 1 {
+		t.Errorf("%d rows, %v", rows, err)
+	}
+}
+
+func TestMigrate_RefusesANewerSchema(t *testing.T) {
+	t.Parallel()
+	c, file := dialTest(t)
+	log := slog.New(slog.DiscardHandler)
+	steps := []string{"CREATE TABLE a (x {id});", "CREATE TABLE b (y {id});"}
+	if err := migrate(c, steps, file, log); err != nil {
+		t.Fatal(err)
+	}
+	if err := migrate(c, steps[:1], file, log); err == nil || !strings.Contains(err.Error(), "newer") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestMigrate_LeavesAFailedStepUndone(t *testing.T) {
+	t.Parallel()
+	c, file := dialTest(t)
+	log := slog.New(slog.DiscardHandler)
+	steps := []string{"CREATE TABLE a (x {id});", "CREATE TABLE b (y {id}); CREATE TABLE a (x {id});"}
+	if err := migrate(c, steps, file, log); err == nil {
+		t.Fatal("it worked")
+	}
+	if v, err := schemaVersion(c); v != 1 || err != nil {
+		t.Errorf("version %d, %v", v, err)
+	}
+	if there, err := hasTable(c, "b"); there || err != nil {
+		t.Errorf("half a step is left: %v", err)
+	}
+	if err := migrate(c, steps[:1], file, log); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+func TestSchemas_AreNumberedWithoutGaps(t *testing.T) {
+	t.Parallel()
+	if steps, err := schemas(); err != nil || len(steps) == 0 {
+		t.Errorf("%d, %v", len(steps), err)
+	}
+}
+
+// Every query must find its rows by an index: the tables may hold millions.
+func TestStatements_UseIndexes(t *testing.T) {
+	t.Parallel()
+	c, file := dialTest(t)
+	steps, err := schemas()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := migrate(c, steps, file, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	for s := range statementCount {
+		text := statementText(s)
+		if text == "" {
+			t.Errorf("statement %d has no text", s)
+		}
+		switch s {
+		case stBeginRead, stBeginWrite, stCommit, stRollback, stSavepoint, stRelease, stUndo, stBindings:
+			continue // no query, or one that is meant to return everything
+		}
+		args := make([]driver.Value, strings.Count(text, "$"))
+		for strings.Count(text, "$") > 0 && !strings.Contains(text, "$"+strconv.Itoa(len(args))) {
+			args = args[:len(args)-1] // a parameter may stand twice
+		}
+		var plan []string
+		err := c.once("EXPLAIN QUERY PLAN "+text, func(row []driver.Value) error {
+			cs := &cells{row: row, i: 3}
+			plan = append(plan, cell[string](cs))
+			return cs.err
+		}, args...)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+		for _, p := range plan {
+			if strings.HasPrefix(p, "SCAN") && p != "SCAN CONSTANT ROW" || strings.Contains(p, "TEMP B-TREE") {
+				t.Errorf("%s\n\t%s", text, strings.Join(plan, "; "))
+			}
+		}
+	}
+}
+

@@ -1,0 +1,239 @@
+package httpb
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"sync"
+	"time"
+
+	"bulwark/onem2m"
+)
+
+// ClientOptions describe how requests are sent.
+type ClientOptions struct {
+	Policy         Policy
+	ConnectTimeout time.Duration // resolving, connecting, and again for the handshake; 0 means DefaultConnectTimeout
+	Timeout        time.Duration // a whole exchange; 0 means DefaultTimeout, negative leaves it to the context
+	MaxResponse    int64         // octets of an answer; 0 means DefaultMaxResponse
+
+	// TLSFor returns the configuration for an entity that has to be at the other
+	// end (S-014), or for "" that for plain URLs (decisions.md 27). A nil
+	// function or configuration refuses https.
+	TLSFor func(who onem2m.ID) *tls.Config
+
+	// Resolve finds the addresses of a host name; nil asks the system.
+	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
+
+	Log *slog.Logger // nil discards
+}
+
+// Defaults of ClientOptions, and bounds of a Client.
+const (
+	DefaultConnectTimeout = 5 * time.Second
+	DefaultTimeout        = 30 * time.Second
+	DefaultMaxResponse    = 4 << 20 // an answer may aggregate several resources of the size that a request may have
+
+	maxResponseHeader = 64 << 10
+	maxTransports     = 256 // connection pools, one per entity that has to be at the other end
+	idlePerHost       = 4
+	idleConnections   = 256
+	idleTimeout       = 90 * time.Second
+)
+
+// Client sends request primitives. It implements notify.Sender. Connections
+// are kept and used again for the same entity only, since the identity was
+// checked for that one (S-014).
+type Client struct {
+	o   ClientOptions
+	log *slog.Logger
+
+	mu         sync.Mutex // guards what follows
+	transports map[onem2m.ID]*pool
+	clock      int64 // order of use
+}
+
+type pool struct {
+	*http.Transport
+	used int64
+}
+
+// NewClient returns a client. Close releases its connections.
+func NewClient(o ClientOptions) *Client {
+	o.ConnectTimeout = cmp.Or(o.ConnectTimeout, DefaultConnectTimeout)
+	o.Timeout = cmp.Or(o.Timeout, DefaultTimeout)
+	o.MaxResponse = cmp.Or(o.MaxResponse, DefaultMaxResponse)
+	if o.Resolve == nil {
+		o.Resolve = systemResolve
+	}
+	c := &Client{o: o, log: o.Log, transports: map[onem2m.ID]*pool{}}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// Close closes the idle connections and forgets all; later requests connect
+// anew. It is also the thing to call after trust or credentials have changed.
+func (c *Client) Close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range c.transports {
+		p.CloseIdleConnections()
+	}
+	clear(c.transports)
+}
+
+// Send carries req to target and returns the answer. With who it goes to
+// target, a point of access, followed by the path of To, and over TLS who has
+// to be there (B-43, B-44). Without, it is a POST to exactly that URL, where
+// any success of HTTP counts (B-42). Redirections are not followed. An error
+// is an *onem2m.Error: 5103 if nobody could be asked, 4008 without an answer
+// in time.
+func (c *Client) Send(ctx context.Context, target string, who onem2m.ID, req *onem2m.Request) (*onem2m.Response, error) {
+	u, err := parseTarget(target)
+	if err != nil {
+		return nil, err
+	}
+	transport, err := c.transport(u, who)
+	if err != nil {
+		return nil, err
+	}
+	if c.o.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.o.Timeout)
+		defer cancel()
+	}
+	var hr *http.Request
+	if who == "" {
+		hr, err = encodePlain(ctx, u, req)
+	} else {
+		hr, err = EncodeRequest(ctx, target, req)
+	}
+	if err != nil {
+		return nil, err
+	}
+	answer, err := transport.RoundTrip(hr)
+	if err != nil {
+		return nil, c.unreachable(ctx, u, err)
+	}
+	defer answer.Body.Close() //nolint:errcheck // the answer has been read or is given up
+	resp, err := DecodeResponse(answer, c.o.MaxResponse)
+	if err != nil && who == "" && success(answer.StatusCode) {
+		resp, err = &onem2m.Response{Code: onem2m.OK}, nil // what such a receiver says in its answer is its own affair
+	}
+	if err != nil {
+		return nil, c.unreachable(ctx, u, err)
+	}
+	if who == "" {
+		if success(answer.StatusCode) {
+			resp.Code = onem2m.OK
+		} else if resp.Code.Success() || resp.Code.Acknowledgement() {
+			resp.Code = codeOf(answer.StatusCode, hr.Method)
+		}
+	}
+	if resp.RequestID == "" {
+		resp.RequestID = req.RequestID
+	}
+	return resp, nil
+}
+
+func success(status int) bool { return status >= 200 && status < 300 }
+
+// parseTarget reads a point of access or notification URI of this binding (B-04).
+func parseTarget(target string) (*url.URL, error) {
+	u, err := url.Parse(target)
+	switch {
+	case err != nil:
+		return nil, &onem2m.Error{Code: onem2m.TargetNotReachable, Text: "the URI of the target is malformed"}
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, onem2m.Errorf(onem2m.TargetNotReachable, "", "the URI of the target is not one of HTTP")
+	case u.Hostname() == "" || u.User != nil:
+		return nil, onem2m.Errorf(onem2m.TargetNotReachable, "", "the URI of the target has no host, or credentials")
+	}
+	u.Fragment = ""
+	return u, nil
+}
+
+// unreachable makes the error of a failed exchange. The cause is for the log.
+func (c *Client) unreachable(ctx context.Context, u *url.URL, err error) error {
+	c.log.Debug("request not delivered", "host", u.Host, "error", err)
+	var known *onem2m.Error
+	if errors.As(err, &known) {
+		return known
+	}
+	var timeout interface{ Timeout() bool }
+	if ctx.Err() != nil || errors.As(err, &timeout) && timeout.Timeout() {
+		return &onem2m.Error{Code: onem2m.RequestTimeout, Text: "the target did not answer in time", Cause: err}
+	}
+	return &onem2m.Error{Code: onem2m.TargetNotReachable, Text: "the target can't be reached", Cause: err}
+}
+
+// transport returns the connection pool for who. Plain connections carry no
+// identity, so they share one.
+func (c *Client) transport(u *url.URL, who onem2m.ID) (*http.Transport, error) {
+	var config *tls.Config
+	if u.Scheme == "http" {
+		who = ""
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.clock++
+	p := c.transports[who]
+	if p == nil || u.Scheme == "https" && p.TLSClientConfig == nil {
+		if c.o.TLSFor != nil {
+			config = c.o.TLSFor(who)
+		}
+		if config == nil && u.Scheme == "https" {
+			return nil, onem2m.Errorf(onem2m.TargetNotReachable, "", "no trust is configured for https")
+		}
+		c.makeRoom()
+		p = &pool{Transport: c.newTransport(config)}
+		c.transports[who] = p
+	}
+	p.used = c.clock
+	return p.Transport, nil
+}
+
+// makeRoom drops the pool that was not used for the longest time. The lock is held.
+func (c *Client) makeRoom() {
+	if len(c.transports) < maxTransports {
+		return
+	}
+	var oldest onem2m.ID
+	first := true
+	for who, p := range c.transports {
+		if first || p.used < c.transports[oldest].used {
+			oldest, first = who, false
+		}
+	}
+	c.transports[oldest].CloseIdleConnections()
+	delete(c.transports, oldest)
+}
+
+// newTransport makes a pool: no proxy from the environment, HTTP/1.1 because
+// receivers in the field compare the case of header names.
+func (c *Client) newTransport(config *tls.Config) *http.Transport {
+	return &http.Transport{
+		DialContext:            c.dial,
+		TLSClientConfig:        config,
+		TLSHandshakeTimeout:    c.o.ConnectTimeout,
+		TLSNextProto:           map[string]func(string, *tls.Conn) http.RoundTripper{},
+		DisableCompression:     true,
+		MaxIdleConns:           idleConnections,
+		MaxIdleConnsPerHost:    idlePerHost,
+		IdleConnTimeout:        idleTimeout,
+		MaxResponseHeaderBytes: maxResponseHeader,
+	}
+}
+
+var errTooMuch = errors.New("the answer is too large")
+
+// describe wraps err with what was being done.
+func describe(doing string, err error) error { return fmt.Errorf("%s: %w", doing, err) }

@@ -1,0 +1,143 @@
+package httpb
+
+import (
+	"strconv"
+	"strings"
+
+	"bulwark/onem2m"
+)
+
+// family is which of the two ways to name a JSON body a message uses: the
+// generic name, or the one of TS-0009 clause 6.4.3 that says what is inside.
+type family int
+
+// The families. unstated leaves the choice to the other side of the exchange.
+const (
+	unstated family = iota
+	generic
+	vendor
+)
+
+// mediaFamily returns the family of a media type that bodies can be read and
+// written in, or unstated for one that can't.
+func mediaFamily(mediaType string) family {
+	switch {
+	case strings.EqualFold(mediaType, "application/json"):
+		return generic
+	case strings.EqualFold(mediaType, "application/vnd.onem2m-res+json"),
+		strings.EqualFold(mediaType, "application/vnd.onem2m-ntfy+json"),
+		strings.EqualFold(mediaType, "application/vnd.onem2m-preq+json"),
+		strings.EqualFold(mediaType, "application/vnd.onem2m-prsp+json"):
+		return vendor
+	}
+	return unstated
+}
+
+// mediaType names the type of content inside family f. The content of a poll
+// answer is named for what it is unless the other side asked for the generic
+// type (B-12, B-101).
+func mediaType(f family, content string) string {
+	switch {
+	case f == generic, f == unstated && content != "m2m:rqp":
+		return "application/json"
+	case content == "m2m:rqp":
+		return "application/vnd.onem2m-preq+json"
+	case content == "m2m:rsp":
+		return "application/vnd.onem2m-prsp+json"
+	case content == "m2m:sgn", content == "m2m:agn":
+		return "application/vnd.onem2m-ntfy+json"
+	}
+	return "application/vnd.onem2m-res+json"
+}
+
+// contentType reads a Content-Type header: the media type in lower or upper
+// case, and the resource type in parameter ty, if there is one. Blanks around
+// ";" and "=" and quotes are tolerated, other parameters ignored (B-11).
+func contentType(value string) (media string, ty *int64, err *onem2m.Error) {
+	media, parameters, _ := strings.Cut(value, ";")
+	media = trimBlanks(media)
+	for parameters != "" {
+		var parameter string
+		parameter, parameters, _ = strings.Cut(parameters, ";")
+		name, text, _ := strings.Cut(parameter, "=")
+		if !strings.EqualFold(trimBlanks(name), "ty") {
+			continue
+		}
+		text = trimBlanks(text)
+		if len(text) >= 2 && text[0] == '"' && text[len(text)-1] == '"' {
+			text = text[1 : len(text)-1]
+		}
+		n, failed := strconv.ParseInt(text, 10, 64)
+		if failed != nil || text[0] == '+' || ty != nil {
+			return media, nil, onem2m.Errorf(onem2m.BadRequest, "ty", "not one number")
+		}
+		ty = &n
+	}
+	return media, ty, nil
+}
+
+// accept chooses the family of the answer from the Accept headers: the range
+// with the highest q that can be written, the first of several (B-33). want is
+// what the request itself is in. It reports false when nothing is acceptable.
+func accept(values []string, want family) (family, bool) {
+	if len(values) == 0 {
+		return want, true
+	}
+	best, bestQ, stated := unstated, 0, false
+	var refused [vendor + 1]bool // ruled out with q=0
+	for _, value := range values {
+		for element := range strings.SplitSeq(value, ",") {
+			media, parameters, _ := strings.Cut(element, ";")
+			media = trimBlanks(media)
+			if media == "" {
+				continue
+			}
+			stated = true
+			f, q := mediaFamily(media), quality(parameters)
+			wild := media == "*/*" || strings.EqualFold(media, "application/*")
+			switch {
+			case f == unstated && !wild:
+			case q == 0:
+				refused[f] = true
+			case q > bestQ:
+				best, bestQ = f, q
+				if wild {
+					best = want
+				}
+			}
+		}
+	}
+	if !stated {
+		return want, true
+	}
+	if bestQ == 0 || refused[generic] && refused[vendor] {
+		return unstated, false
+	}
+	switch {
+	case refused[generic]:
+		return vendor, true
+	case refused[vendor]:
+		return generic, true
+	}
+	return best, true
+}
+
+// quality returns the weight in the parameters of an Accept element, in
+// thousandths. One that isn't a weight counts as 1.
+func quality(parameters string) int {
+	const full = 1000
+	for parameter := range strings.SplitSeq(parameters, ";") {
+		name, text, ok := strings.Cut(parameter, "=")
+		if !ok || !strings.EqualFold(trimBlanks(name), "q") {
+			continue
+		}
+		q, err := strconv.ParseFloat(trimBlanks(text), 64)
+		if err != nil || !(q >= 0 && q <= 1) {
+			return full
+		}
+		return int(q*full + 0.5)
+	}
+	return full
+}
+
+func trimBlanks(s string) string { return strings.Trim(s, " \t") }

@@ -1,0 +1,90 @@
+package httpb
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"bulwark/internal/identity"
+	"bulwark/onem2m"
+)
+
+// Handler answers request primitives: the CSE. It is called on many goroutines
+// at once. The context ends when the client goes away or at the request
+// expiration that the request states. A nil response counts as 5000.
+type Handler interface {
+	Handle(ctx context.Context, a *identity.Association, req *onem2m.Request) *onem2m.Response
+}
+
+// Options describe one listener.
+type Options struct {
+	Address string      // host:port to listen on
+	TLS     *tls.Config // nil for a plain listener; ALPN names are added to a copy
+
+	// Identify turns a completed handshake into an Association. An error closes
+	// the connection before a request is read. It is not called on plain listeners.
+	Identify func(*tls.ConnectionState) (*identity.Association, error)
+
+	// Recheck judges the credential of an open TLS connection again (S-060): with
+	// requests, at most once in recheckPause, and on idle connections each
+	// RecheckEvery. An error closes the connection, as does the expiry that the
+	// Association states.
+	Recheck      func(state *tls.ConnectionState, now time.Time) error
+	RecheckEvery time.Duration // 0 means DefaultRecheckEvery
+
+	Trusted  bool // plain listener with trust-plain (decisions.md 3)
+	Required bool // the listener demands an association
+
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+	Limits         Limits
+
+	Log     *slog.Logger     // nil discards
+	Observe func(Exchange)   // called after each answer; nil for none
+	Now     func() time.Time // nil for time.Now
+
+	// Extra are handlers outside oneM2M by exact path. They are reachable over
+	// TLS only; AssociationOf tells them who asks.
+	Extra map[string]http.Handler
+}
+
+// Exchange is one answered request, for metrics.
+type Exchange struct {
+	Operation onem2m.Operation // 0 when the request has no mapping
+	Status    int
+	Code      onem2m.StatusCode // 0 when the answer carries none
+	Duration  time.Duration
+}
+
+// Limits bound what one client can take. Zero fields get the default.
+type Limits struct {
+	Body                 int64         // octets of a request body
+	Header               int           // octets of request line and header
+	Query                int           // octets of a query string
+	Depth                int           // nesting of a body
+	ReadHeaderTimeout    time.Duration // handshake, request line and header
+	ReadTimeout          time.Duration // body
+	WriteTimeout         time.Duration // one write of an answer
+	IdleTimeout          time.Duration // between requests
+	MaxConns             int
+	MaxConcurrentStreams int // per HTTP/2 connection
+}
+
+// Defaults of Limits and Options.
+const (
+	DefaultBody                 = 1 << 20   // B-09
+	DefaultHeader               = 256 << 10 // above the longest query that field clients try, so that they get an RSC
+	DefaultQuery                = 8 << 10   // four times the longest address
+	DefaultDepth                = 64        // no oneM2M type nests deeper than a quarter of this
+	DefaultReadHeaderTimeout    = 10 * time.Second
+	DefaultReadTimeout          = 30 * time.Second
+	DefaultWriteTimeout         = 30 * time.Second
+	DefaultIdleTimeout          = 120 * time.Second
+	DefaultMaxConns             = 10_000
+	DefaultMaxConcurrentStreams = 100
+	DefaultRecheckEvery         = time.Minute // well inside the hour of S-060
+
+	recheckPause = time.Second
+)

@@ -1,0 +1,172 @@
+package httpb
+
+import (
+	"net/http"
+	"strconv"
+	"sync"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"bulwark/onem2m"
+)
+
+// headerWriter sets response headers under the names that TS-0009 prints,
+// since field clients compare them case-sensitively (decisions.md 16). The
+// values share one backing array.
+type headerWriter struct {
+	header http.Header
+	values []string
+}
+
+// set adds one header. A value that could end the header line is left out.
+func (h *headerWriter) set(name, value string) {
+	if !validValue(value) {
+		return
+	}
+	h.values = append(h.values, value)
+	n := len(h.values)
+	h.header[name] = h.values[n-1 : n : n]
+}
+
+func (h *headerWriter) setText(name, value string) {
+	if value != "" {
+		h.set(name, value)
+	}
+}
+
+// validValue reports whether value can be a header value without changing.
+func validValue(value string) bool {
+	for i := range len(value) {
+		if c := value[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// headerCount is how many headers an answer commonly has.
+const headerCount = 10
+
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxPooled keeps one large message from being held for ever.
+const maxPooled = 64 << 10
+
+// takeBuffer returns a buffer for one body.
+func takeBuffer() *[]byte {
+	if b, ok := buffers.Get().(*[]byte); ok {
+		return b
+	}
+	return new([]byte)
+}
+
+// giveBuffer hands it back; nothing may refer to it any more.
+func giveBuffer(b *[]byte) {
+	if cap(*b) <= maxPooled {
+		buffers.Put(b)
+	}
+}
+
+// write sends resp and returns the HTTP status.
+func (s *Server) write(w http.ResponseWriter, in incoming, resp *onem2m.Response, refused *refusal) int {
+	h := headerWriter{header: w.Header(), values: make([]string, 0, headerCount)}
+	rqi := resp.RequestID
+	if rqi == "" {
+		rqi = in.req.RequestID
+	}
+	h.setText("X-M2M-RI", rqi)
+	if resp.NoResponse {
+		w.WriteHeader(http.StatusNoContent)
+		return http.StatusNoContent
+	}
+	status := resp.Code.HTTP()
+	if refused != nil {
+		if refused.status != 0 {
+			status = refused.status
+		}
+		if refused.close {
+			h.set("Connection", "close")
+		}
+	}
+	if status == http.StatusMethodNotAllowed {
+		h.set("Allow", allowed) // RFC 9110 clause 15.5.6 wants it with this status
+	}
+	encodeResponseHeaders(&h, resp)
+	if resp.Content == nil {
+		h.set("Content-Length", "0")
+		w.WriteHeader(status)
+		return status
+	}
+	if in.req.Operation == onem2m.Create && resp.Code == onem2m.Created {
+		h.setText("Content-Location", addressIn(resp.Content))
+	}
+	buffer := takeBuffer()
+	defer giveBuffer(buffer)
+	body := resp.Content.Append((*buffer)[:0])
+	*buffer = body
+	h.set("Content-Type", mediaType(in.family, resp.Content.Name))
+	h.set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	if _, err := w.Write(body); err != nil {
+		s.log.Debug("answer not written", "error", err)
+	}
+	return status
+}
+
+// encodeResponseHeaders writes the parameters that travel in headers.
+func encodeResponseHeaders(h *headerWriter, resp *onem2m.Response) {
+	h.set("X-M2M-RSC", codeText(resp.Code))
+	h.setText("X-M2M-RVI", resp.Release)
+	h.setText("X-M2M-OT", resp.OriginatingTimestamp)
+	h.setText("X-M2M-RST", resp.ResultExpiration)
+	h.setText("X-M2M-Origin", resp.From)
+	if resp.VendorInformation != nil {
+		h.set("X-M2M-VSI", *resp.VendorInformation)
+	}
+	if resp.EventCategory != nil {
+		h.set("X-M2M-EC", strconv.FormatInt(*resp.EventCategory, 10))
+	}
+	if resp.ContentStatus != 0 {
+		h.set("X-M2M-CTS", strconv.Itoa(resp.ContentStatus))
+		if resp.ContentOffset != 0 {
+			h.set("X-M2M-CTO", strconv.Itoa(resp.ContentOffset))
+		}
+	}
+}
+
+// codeText spares the common codes an allocation.
+func codeText(c onem2m.StatusCode) string {
+	switch c {
+	case onem2m.OK:
+		return "2000"
+	case onem2m.Created:
+		return "2001"
+	case onem2m.Updated:
+		return "2004"
+	case onem2m.Deleted:
+		return "2002"
+	}
+	return strconv.Itoa(int(c))
+}
+
+// addressIn returns the address of a created resource if the content has it,
+// which it has with Result Content 2 and 3 (table in TS-0009 clause 6.4).
+func addressIn(c *onem2m.Content) string {
+	value := c.Value
+	switch c.Name {
+	case "m2m:uri":
+	case "m2m:rce":
+		members, err := onem2m.ParseObject(value)
+		if err != nil {
+			return ""
+		}
+		value = members.Get("uri")
+	default:
+		return ""
+	}
+	address, err := jsontext.AppendUnquote(nil, value)
+	if err != nil {
+		return ""
+	}
+	return string(address)
+}

@@ -1,0 +1,345 @@
+package cse
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"bulwark/internal/identity"
+	"bulwark/internal/store"
+	"bulwark/onem2m"
+)
+
+// Values of m2m:responseType.
+const (
+	responseNonBlockingSync  = 1
+	responseNonBlockingAsync = 2
+	responseBlocking         = 3
+	responseFlex             = 4
+	responseNone             = 5
+)
+
+// MaxRequestID bounds the Request Identifier in octets; the text has no limit.
+const MaxRequestID = 1024
+
+// admit runs the checks that need no target: rows 2 to 14 of core section 4.
+// The steps stand in their normative order; the first failure wins.
+func (k *call) admit(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{
+		k.checkPresence,
+		k.checkTimes,
+		k.checkFrom,
+		k.checkParameters,
+		k.checkRelease,
+		k.checkSupport,
+		k.checkProhibitions,
+		k.checkResponseType,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkPresence: op, to and rqi present and well-formed (row 2).
+func (k *call) checkPresence(context.Context) error {
+	req := k.req
+	if req.Operation < onem2m.Create || req.Operation > onem2m.Notify {
+		return onem2m.Errorf(onem2m.BadRequest, "op", "unknown operation")
+	}
+	switch {
+	case req.RequestID == "":
+		return onem2m.Errorf(onem2m.BadRequest, "rqi", "the request identifier is missing")
+	case len(req.RequestID) > MaxRequestID:
+		return onem2m.Errorf(onem2m.BadRequest, "rqi", "the request identifier is longer than %d octets", MaxRequestID)
+	}
+	for i := range len(req.RequestID) {
+		if req.RequestID[i] < ' ' || req.RequestID[i] == 0x7f {
+			return onem2m.Errorf(onem2m.BadRequest, "rqi", "the request identifier has control characters")
+		}
+	}
+	address, err := onem2m.ParseAddress(req.To)
+	if err != nil {
+		return err
+	}
+	if len(address.Path) == 0 && address.Local(k.c.Home) {
+		return onem2m.Errorf(onem2m.BadRequest, "to", "a CSE-ID alone is no resource; name the <CSEBase> by its name or -") // C-017
+	}
+	k.address = address
+	if req.Type != nil {
+		k.ty = onem2m.ResourceType(*req.Type)
+	}
+	return nil
+}
+
+// checkTimes: rqet, rset and oet well-formed and not over (rows 3 and 4).
+func (k *call) checkTimes(context.Context) error {
+	from := k.now
+	if s := k.req.OriginatingTimestamp; s != "" {
+		t, err := onem2m.ParseTimestamp(s)
+		if err != nil {
+			return onem2m.Errorf(onem2m.BadRequest, "ot", "not a timestamp")
+		}
+		from = t
+	}
+	parse := func(s, name string) (onem2m.Timestamp, error) {
+		if s == "" {
+			return 0, nil
+		}
+		t, err := onem2m.ParseAbsRel(s, from)
+		if err != nil {
+			return 0, onem2m.Errorf(onem2m.BadRequest, name, "neither a timestamp nor a number of milliseconds")
+		}
+		return t, nil
+	}
+	rqet, err := parse(k.req.RequestExpiration, "rqet")
+	if err != nil {
+		return err
+	}
+	rset, err := parse(k.req.ResultExpiration, "rset")
+	if err != nil {
+		return err
+	}
+	oet, err := parse(k.req.ExecutionTime, "oet")
+	if err != nil {
+		return err
+	}
+	if _, err := parse(k.req.ResultPersistence, "rp"); err != nil {
+		return err
+	}
+	switch {
+	case rqet != 0 && rqet <= k.now:
+		return timedOut()
+	case rset != 0 && rset <= k.now:
+		return onem2m.Errorf(onem2m.RequestTimeout, "rset", "the result has expired")
+	case rset != 0 && rqet != 0 && rset <= rqet:
+		return onem2m.Errorf(onem2m.BadRequest, "rset", "the result would expire before the request") // C-054
+	case oet != 0 && rqet != 0 && oet >= rqet, oet != 0 && rset != 0 && oet >= rset:
+		return onem2m.Errorf(onem2m.BadRequest, "oet", "the execution time is behind the expiration") // C-055
+	}
+	k.execute = oet
+	k.expires = rqet
+	if k.expires == 0 {
+		k.expires = max(k.now, oet) + onem2m.Timestamp(k.c.Timing.RequestExpiration.Microseconds())
+	}
+	return nil
+}
+
+// checkFrom holds From against the association (rows 5 to 8): before anything
+// about the target is looked at.
+func (k *call) checkFrom(ctx context.Context) error {
+	err := k.c.Store.Read(ctx, func(r store.Reader) error {
+		who, err := identity.Check(k.c.Home, k.c.admin, k.assoc, k.req, k.c.registry(r, k.now))
+		k.from = who
+		return err
+	})
+	k.decision = Audit{
+		Time: k.now.Time(), RequestID: k.req.RequestID, From: k.req.From, Originator: k.from.ID,
+		Credential: k.assoc.CredentialID, Binding: k.assoc.Binding, Authentic: k.from.Authenticated,
+		Operation: k.req.Operation, To: k.req.To,
+	}
+	if k.assoc.Source.IsValid() {
+		k.decision.Source = k.assoc.Source.String()
+	}
+	if err != nil {
+		var e *onem2m.Error
+		if errors.As(err, &e) && (e.Code == onem2m.OriginatorNotAuthenticated || e.Code == onem2m.SecurityAssociationRequired) {
+			k.audit("identity", "", e.Code, e.Debug())
+		}
+		return err
+	}
+	return nil
+}
+
+// audit writes the decision of the request: permit if code is 0.
+func (k *call) audit(stage, rule string, code onem2m.StatusCode, reason string) {
+	if k.c.Auditor == nil {
+		return
+	}
+	d := k.decision
+	d.Stage, d.Rule, d.Code, d.Permit, d.Reason = stage, rule, code, code == 0, reason
+	k.c.Auditor.Decision(d)
+}
+
+// checkParameters: presence rules of core section 3.1 (row 10).
+func (k *call) checkParameters(context.Context) error {
+	req := k.req
+	op := req.Operation
+	if op == onem2m.Create {
+		if req.Type == nil {
+			return onem2m.Errorf(onem2m.BadRequest, "ty", "a CREATE names the type of the new resource")
+		}
+		if onem2m.TypeByNumber(k.ty) == nil {
+			return onem2m.Errorf(onem2m.BadRequest, "ty", "unknown resource type")
+		}
+	} else if req.Type != nil {
+		return onem2m.Errorf(onem2m.BadRequest, "ty", "the resource type is for CREATE only")
+	}
+	if op == onem2m.Delete && req.Content != nil {
+		return onem2m.Errorf(onem2m.BadRequest, "pc", "a DELETE has no content")
+	}
+	if req.Filter != nil {
+		if op == onem2m.Create || op == onem2m.Notify {
+			return onem2m.Errorf(onem2m.BadRequest, "fc", "%s takes no filter criteria", op)
+		}
+		if err := req.Filter.Check(); err != nil {
+			return err
+		}
+	}
+	if op != onem2m.Retrieve && (req.DesiredIDType != nil || req.SemanticQuery != nil || len(req.Attributes) > 0 || k.address.Attribute != "") {
+		return onem2m.Errorf(onem2m.BadRequest, "to", "an attribute list, drt and sqi are for RETRIEVE only")
+	}
+	if d := req.DesiredIDType; d != nil && *d != 1 && *d != 2 {
+		return onem2m.Errorf(onem2m.BadRequest, "drt", "1 or 2")
+	}
+	if rt := req.ResponseType; rt != nil && (*rt < responseNonBlockingSync || *rt > responseNone) {
+		return onem2m.Errorf(onem2m.BadRequest, "rt", "1 to 5")
+	}
+	if rt := req.ResponseType; req.HasNotifyURIs && (rt == nil || *rt != responseNonBlockingAsync && *rt != responseFlex) {
+		return onem2m.Errorf(onem2m.BadRequest, "rt", "notification addresses are for response types 2 and 4 only") // C-037
+	}
+	if ec := req.EventCategory; ec != nil && (*ec < 2 || *ec > 4) && (*ec < 100 || *ec > 999) {
+		return onem2m.Errorf(onem2m.BadRequest, "ec", "2, 3, 4 or 100 to 999")
+	}
+	if op == onem2m.Notify && (req.ResultContent != nil || req.ResultPersistence != "" || len(req.GroupTargets) > 0 || len(req.AuthorSigns) > 0) {
+		return onem2m.Errorf(onem2m.BadRequest, "rcn", "NOTIFY takes none of rcn, rp, grtm, aus")
+	}
+	return k.checkResultContent()
+}
+
+// checkResultContent fills rcn and holds it against the matrix of core section 11.
+func (k *call) checkResultContent() error {
+	discovery := k.discovery()
+	allowed := map[onem2m.Operation][]int64{
+		onem2m.Create:   {1, 0, 2, 3, 9},
+		onem2m.Retrieve: {1, 4, 5, 6, 7, 8, 10},
+		onem2m.Update:   {1, 0, 9},
+		onem2m.Delete:   {0, 1, 4, 5, 6, 8},
+	}[k.req.Operation]
+	if discovery {
+		allowed = []int64{11, 6}
+	}
+	if len(allowed) == 0 {
+		return nil
+	}
+	k.rcn = int(allowed[0])
+	n := k.req.ResultContent
+	if n != nil {
+		if *n == 12 && k.req.Operation == onem2m.Retrieve && !discovery {
+			return onem2m.Errorf(onem2m.NotImplemented, "rcn", "permissions aren't supported")
+		}
+		if !slices.Contains(allowed, *n) {
+			return onem2m.Errorf(onem2m.BadRequest, "rcn", "result content %d isn't defined for this operation", *n)
+		}
+		k.rcn = int(*n)
+	}
+	partial := len(k.req.Attributes) > 0 || k.address.Attribute != ""
+	if partial && (discovery || n != nil && *n != 1 && *n != 7) {
+		return onem2m.Errorf(onem2m.BadRequest, "atrl", "an attribute list goes with result content 1 only") // C-040
+	}
+	if k.req.SemanticQuery != nil && *k.req.SemanticQuery && k.rcn != 10 {
+		return onem2m.Errorf(onem2m.BadRequest, "sqi", "a semantic query has result content 10") // C-039
+	}
+	return nil
+}
+
+// discovery reports whether the request is a Discovery: fu 1 or 3.
+func (k *call) discovery() bool {
+	f := k.req.Filter
+	return k.req.Operation == onem2m.Retrieve && f != nil && f.FilterUsage != nil && (*f.FilterUsage == 1 || *f.FilterUsage == 3)
+}
+
+// checkRelease: rvi is one that this CSE speaks (row 11, C-048).
+func (k *call) checkRelease(context.Context) error {
+	release := k.req.Release
+	if release == "" {
+		release = "1"
+	}
+	if k.address.Local(k.c.Home) && !slices.Contains(k.c.Releases, release) {
+		return onem2m.Errorf(onem2m.ReleaseVersionNotSupported, "rvi", "release version %q isn't supported", release)
+	}
+	return nil
+}
+
+// checkSupport refuses what the standard knows and this CSE doesn't do yet
+// (row 12, C-034). asi, auri and tqi only offer something and are ignored.
+func (k *call) checkSupport(context.Context) error {
+	req := k.req
+	no := func(name string) error {
+		return onem2m.Errorf(onem2m.NotImplemented, name, "this parameter isn't supported")
+	}
+	switch {
+	case len(req.RoleIDs) > 0:
+		return no("rids")
+	case len(req.Tokens) > 0:
+		return no("tkns")
+	case len(req.TokenIDs) > 0:
+		return no("tids")
+	case len(req.LocalTokenIDs) > 0:
+		return no("ltids")
+	case len(req.AuthorSigns) > 0:
+		return no("aus")
+	case req.GroupRequestID != "":
+		return no("gid")
+	case req.DeliveryAggregate != nil && *req.DeliveryAggregate:
+		return no("da")
+	case req.SemanticQuery != nil && *req.SemanticQuery, k.rcn == 10:
+		return no("sqi")
+	}
+	if f := req.Filter; f != nil && f.FilterUsage != nil && *f.FilterUsage > 2 {
+		return no("fu")
+	}
+	return nil
+}
+
+// checkResponseType: this CSE has no <request> resources yet (row 14, C-175).
+func (k *call) checkResponseType(context.Context) error {
+	if k.req.ResponseType == nil {
+		return nil
+	}
+	switch *k.req.ResponseType {
+	case responseNonBlockingSync:
+		return onem2m.Errorf(onem2m.NonBlockingSynchRequestNotSupported, "rt", "non-blocking synchronous requests aren't supported")
+	case responseNonBlockingAsync:
+		return onem2m.Errorf(onem2m.NotImplemented, "rt", "non-blocking asynchronous requests aren't supported")
+	}
+	return nil
+}
+
+// checkProhibitions: what the text hangs on Recv-1.0 although it is about the
+// target or the content (row 13).
+func (k *call) checkProhibitions(context.Context) error {
+	if k.req.Content == nil && (k.req.Operation == onem2m.Create || k.req.Operation == onem2m.Update || k.req.Operation == onem2m.Notify) {
+		// Row 24 for CREATE and UPDATE comes after privilege and child type (C-061).
+		k.draft.err = onem2m.Errorf(onem2m.BadRequest, "pc", "the content is missing")
+	}
+	if k.req.Operation == onem2m.Notify && k.req.Content != nil && !notificationRoot(k.req.Content.Name) {
+		return onem2m.Errorf(onem2m.BadRequest, "pc", "%s is no notification; a CREATE names its resource type with ty", k.req.Content.Name) // C-129
+	}
+	if k.req.Operation == onem2m.Notify && k.draft.err != nil {
+		return k.draft.err
+	}
+	if !k.address.Local(k.c.Home) {
+		return nil
+	}
+	if k.onBase() && (k.req.Operation == onem2m.Update || k.req.Operation == onem2m.Delete) {
+		return onem2m.Errorf(onem2m.OperationNotAllowed, "to", "a <CSEBase> is neither updated nor deleted") // C-123, C-223
+	}
+	if k.req.Operation == onem2m.Create && k.ty == onem2m.TypeCSEBase {
+		return onem2m.Errorf(onem2m.OperationNotAllowed, "ty", "a <CSEBase> isn't created")
+	}
+	if k.req.Operation == onem2m.Create || k.req.Operation == onem2m.Update {
+		return k.prepare()
+	}
+	return nil
+}
+
+// onBase reports whether the address names the CSEBase itself.
+func (k *call) onBase() bool {
+	return len(k.address.Path) == 1 && k.c.namesBase(k.address.Path[0])
+}
+
+func (c *CSE) namesBase(segment string) bool {
+	return segment == "-" || segment == c.Home.Name || segment == c.Home.ResourceID()
+}

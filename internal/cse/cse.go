@@ -1,0 +1,231 @@
+package cse
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"bulwark/access"
+	"bulwark/internal/identity"
+	"bulwark/internal/notify"
+	"bulwark/internal/store"
+	"bulwark/onem2m"
+)
+
+// Type is a value of m2m:cseTypeID.
+type Type int
+
+// The CSE types.
+const (
+	IN  Type = 1
+	MN  Type = 2
+	ASN Type = 3
+)
+
+// Notifier is the part of the notification engine that procedures use.
+type Notifier interface {
+	Record(tx store.Tx, ev notify.Event) error
+	Removed(tx store.Tx, subscription *store.Record) error
+	Verify(ctx context.Context, subscription string, creator, originator onem2m.ID, targets []string) error
+}
+
+// Auditor takes the security decisions of the CSE. Calls must return quickly.
+type Auditor interface {
+	Decision(Audit)
+}
+
+// Audit is one security decision.
+type Audit struct {
+	Time        time.Time
+	RequestID   string
+	From        string // as claimed
+	Originator  onem2m.ID
+	Credential  string
+	Source      string // address of the peer, "" if unknown
+	Binding     string
+	Authentic   bool // rq_authn
+	Operation   onem2m.Operation
+	To          string
+	Stage       string // "identity", "registration", "admin", "static", "special"
+	Rule        string // policy and number of the rule that permitted, or ""
+	Permit      bool
+	Code        onem2m.StatusCode // of a refusal
+	Reason      string            // local only, never sent
+	Discoveries int               // resources that a discovery left out
+}
+
+// Options configure a CSE. Zero values take the defaults of Timing and Limits.
+type Options struct {
+	Home     onem2m.Home
+	Type     Type
+	Admin    string // AE-ID-Stem with full rights
+	Releases []string
+	Points   []string // points of access of the CSE
+
+	Store    store.Store
+	Notifier Notifier
+	Sender   notify.Sender // for NOTIFY that is retargeted to an AE
+	Auditor  Auditor
+	Locate   func(onem2m.ID) *access.Location // nil result: unknown
+	Allowed  []string                         // originator patterns that may register; empty: all
+
+	BasePolicy    jsontext.Value // m2m:setOfAcrs for <CSEBase>; empty: built-in rule (decisions on A-51)
+	MaskExistence bool           // 4004 instead of 4103 for unauthenticated originators (C-063)
+
+	Timing Timing
+	Limits Limits
+	Now    func() time.Time
+	Random io.Reader
+	Log    *slog.Logger
+}
+
+// Timing are the lifetimes and intervals of a CSE.
+type Timing struct {
+	ExpiryCheck       time.Duration // how often the sweep looks; 60 s
+	RequestExpiration time.Duration // deadline of a request without rqet; 10 s
+	DefaultExpiration time.Duration // et of a resource that asked for none; 5 years
+	MaxExpiration     time.Duration // latest et; 10 years
+}
+
+// Limits bound what one request or one transaction may do.
+type Limits struct {
+	Results  int // resources in one result; 10000
+	Examined int // resources that one discovery looks at; 10 million
+	Removals int // resources removed in one transaction; 1000
+	Pending  int // unanswered requests of one originator; 1000
+	Depth    int // levels of the resource tree; 60, so that an address fits MaxSegments
+}
+
+const year = 365 * 24 * time.Hour
+
+func (o *Options) setDefaults() {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d <= 0 {
+			*d = v
+		}
+	}
+	num := func(n *int, v int) {
+		if *n <= 0 {
+			*n = v
+		}
+	}
+	def(&o.Timing.ExpiryCheck, time.Minute)
+	def(&o.Timing.RequestExpiration, 10*time.Second)
+	def(&o.Timing.DefaultExpiration, 5*year)
+	def(&o.Timing.MaxExpiration, 10*year)
+	num(&o.Limits.Results, 10_000)
+	num(&o.Limits.Examined, 10_000_000)
+	num(&o.Limits.Removals, 1000)
+	num(&o.Limits.Pending, 1000)
+	num(&o.Limits.Depth, onem2m.MaxSegments-4)
+	if o.Type == 0 {
+		o.Type = IN
+	}
+	if len(o.Releases) == 0 {
+		o.Releases = []string{"1", "2a", "3", "4"}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Random == nil {
+		o.Random = rand.Reader
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Locate == nil {
+		o.Locate = func(onem2m.ID) *access.Location { return nil }
+	}
+}
+
+// baseID is the surrogate of the CSEBase: the first record of every store.
+const baseID = 1
+
+// CSE is one hosting CSE. It is safe for concurrent use.
+type CSE struct {
+	Options
+	admin      onem2m.ID
+	types      map[onem2m.ResourceType]*procedures
+	srt        []onem2m.ResourceType
+	basePolicy *access.Policy // configured policy of <CSEBase>, or nil
+	registered *access.Policy // built-in policy for entities registered here
+
+	pending pending
+	peers   registrees
+	names   *namer
+
+	sweep chan struct{} // wakes the sweep; capacity 1
+
+	modified struct {
+		sync.Mutex
+		last onem2m.Timestamp // latest instant given out, so that instants ascend strictly
+	}
+}
+
+// New makes the CSE ready: it creates the CSEBase on an empty store, refuses a
+// store that belongs to another CSE, and brings the CSEBase up to date.
+func New(ctx context.Context, o Options) (*CSE, error) {
+	o.setDefaults()
+	admin, form, err := o.Home.ParseID(o.Admin)
+	if err != nil || form != onem2m.FormStem {
+		return nil, fmt.Errorf("admin %q: not an AE-ID-Stem (C or S and letters, digits, - . _ ~)", o.Admin)
+	}
+	c := &CSE{Options: o, admin: admin, sweep: make(chan struct{}, 1), names: newNamer(o.Random)}
+	c.pending.init(o.Limits.Pending)
+	c.registerTypes()
+	if err := c.compileBasePolicy(); err != nil {
+		return nil, err
+	}
+	if err := c.open(ctx); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Run sweeps expired and detached resources until ctx ends.
+func (c *CSE) Run(ctx context.Context) error {
+	tick := time.NewTicker(c.Timing.ExpiryCheck)
+	defer tick.Stop()
+	for {
+		if err := c.Sweep(ctx); err != nil && !errors.Is(err, context.Canceled) {
+			c.Log.ErrorContext(ctx, "sweep", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		case <-c.sweep:
+		}
+	}
+}
+
+// Handle runs one request and returns its response. It never returns nil; with
+// NoResponse set the binding sends nothing (C-038).
+func (c *CSE) Handle(ctx context.Context, a *identity.Association, req *onem2m.Request) *onem2m.Response {
+	k := &call{c: c, req: req, assoc: a, now: onem2m.TimestampOf(c.Now())}
+	res, err := k.run(ctx)
+	if err != nil {
+		res = k.fail(ctx, err)
+	}
+	return k.finish(res)
+}
+
+// tick returns an instant for ct and lt: now, or a microsecond after the last
+// one given out, so that lt increases strictly (C-011).
+func (c *CSE) tick() onem2m.Timestamp {
+	now := onem2m.TimestampOf(c.Now())
+	c.modified.Lock()
+	defer c.modified.Unlock()
+	if now <= c.modified.last {
+		now = c.modified.last + 1
+	}
+	c.modified.last = now
+	return now
+}

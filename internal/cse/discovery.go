@@ -1,0 +1,199 @@
+package cse
+
+import (
+	"context"
+
+	"bulwark/access"
+	"bulwark/internal/store"
+	"bulwark/onem2m"
+)
+
+// walk visits descendants depth-first in creation order, parents before
+// children (C-156), and hands over those that match the filter and that the
+// originator has the privilege for.
+type walk struct {
+	k         *call
+	r         store.Reader
+	op        onem2m.Operation
+	privilege access.Privilege
+	prune     bool // what isn't permitted hides what is below it (results, not discovery: C-148)
+	skip      onem2m.ResourceType
+	levels    int // lvl; 0: all
+	from, to  int // positions of the page, 1-based, to included
+
+	examined int
+	position int  // of the last match
+	more     bool // there is a match behind the page
+	found    func(rec *store.Record, path string) error
+}
+
+func (k *call) newWalk(r store.Reader, op onem2m.Operation, privilege access.Privilege) *walk {
+	w := &walk{k: k, r: r, op: op, privilege: privilege, from: 1, to: k.c.Limits.Results}
+	f := k.req.Filter
+	if f == nil {
+		return w
+	}
+	// Positions never come near the edge of an int: Examined bounds them.
+	if f.Offset != nil {
+		w.from = int(min(*f.Offset, int64(k.c.Limits.Examined)))
+	}
+	w.to = w.from + k.c.Limits.Results - 1
+	if f.Limit != nil {
+		w.to = w.from + int(min(*f.Limit, int64(k.c.Limits.Results))) - 1
+	}
+	if f.Level != nil {
+		w.levels = int(min(*f.Level, onem2m.MaxSegments))
+	}
+	w.skip = unwanted(f)
+	return w
+}
+
+// unwanted tells a type whose resources can be passed over unread: instances,
+// when an AND filter asks for other types only. They are most of a big tree.
+func unwanted(f *onem2m.FilterCriteria) onem2m.ResourceType {
+	if len(f.Types) == 0 || f.FilterOperation != nil && *f.FilterOperation != 1 {
+		return 0
+	}
+	for _, ty := range f.Types {
+		if ty == onem2m.TypeContentInstance {
+			return 0
+		}
+	}
+	return onem2m.TypeContentInstance
+}
+
+// below visits everything below rec, whose structured address is path.
+func (w *walk) below(ctx context.Context, rec *store.Record, path string, level int) error {
+	if w.levels > 0 && level > w.levels {
+		return nil
+	}
+	hidden := onem2m.ResourceType(0)
+	if p := w.k.c.types[rec.Type]; p != nil && p.instances != 0 && retrievalDisabled(rec) {
+		hidden = p.instances // C-241
+	}
+	if hidden == 0 {
+		hidden = w.skip
+	}
+	return w.k.c.eachChild(w.r, rec.ID, hidden, w.k.now, func(child *store.Record) (bool, error) {
+		w.examined++
+		if w.examined > w.k.c.Limits.Examined {
+			w.more = true
+			return false, nil
+		}
+		if w.examined%256 == 0 && ctx.Err() != nil {
+			return false, timedOut()
+		}
+		if inactive(child) {
+			return true, nil // with all below it (C-149)
+		}
+		address := path + "/" + child.RN
+		visible, err := w.visit(child, address)
+		if err != nil || w.more {
+			return false, err
+		}
+		if visible || !w.prune {
+			err = w.below(ctx, child, address, level+1)
+		}
+		return err == nil && !w.more, err
+	})
+}
+
+// visit hands child over if it matches and is permitted, and reports whether
+// the originator may see it.
+func (w *walk) visit(child *store.Record, address string) (bool, error) {
+	matches := true
+	if f := w.k.req.Filter; f != nil && f.HasConditions() {
+		var err error
+		matches, err = f.Match(&candidate{c: w.k.c, r: w.r, rec: child, now: w.k.now})
+		if err != nil {
+			return false, err
+		}
+	}
+	if !matches && !w.prune {
+		return true, nil
+	}
+	permitted, err := w.k.permitted(w.r, child, w.op, w.privilege)
+	if err != nil || !permitted || !matches {
+		return permitted, err
+	}
+	if w.position >= w.to {
+		w.more = true
+		return true, nil
+	}
+	w.position++
+	if w.position < w.from {
+		return true, nil
+	}
+	return true, w.found(child, address)
+}
+
+// status tells the originator that a result is cut, and where to go on (C-139).
+func (w *walk) status(res *onem2m.Response) {
+	if w.more {
+		res.ContentStatus, res.ContentOffset = 1, w.position+1
+	}
+}
+
+// inactive reports whether rec is an <AE> with registrationStatus INACTIVE.
+func inactive(rec *store.Record) bool {
+	if rec.Type != onem2m.TypeAE {
+		return false
+	}
+	status, ok := attributes(rec).Int("regs")
+	return ok && status == 2
+}
+
+// discover is the Discovery of core section 12: addresses of the descendants
+// that match and that the originator has DISCOVERY for. It asks nothing of the
+// root, and finding nothing is a success (C-146, C-147).
+func (k *call) discover(ctx context.Context, r store.Reader, rec *store.Record) (*onem2m.Response, error) {
+	path, err := Structured(r, rec)
+	if err != nil {
+		return nil, err
+	}
+	w := k.newWalk(r, onem2m.Retrieve, access.Discover)
+	list := newReferences(k)
+	w.found = func(rec *store.Record, address string) error {
+		if k.req.Filter.RelativePath != "" {
+			return k.relative(r, rec, address, list)
+		}
+		list.add(rec, address)
+		return nil
+	}
+	if err := w.below(ctx, rec, path, 1); err != nil {
+		return nil, err
+	}
+	k.audit("discovery", "", 0, "")
+	res := &onem2m.Response{Code: onem2m.OK}
+	w.status(res)
+	if k.rcn == 6 {
+		res.Content = list.content()
+	} else {
+		res.Content = list.addresses()
+	}
+	return res, nil
+}
+
+// relative applies applyRelativePath to a match (C-167): what isn't there or
+// isn't permitted vanishes.
+func (k *call) relative(r store.Reader, rec *store.Record, address string, list *references) error {
+	t, err := k.c.resolve(r, append([]string{rec.RI}, splitPath(k.req.Filter.RelativePath)...), k.now)
+	if err == nil {
+		rec, err = k.reached(r, t)
+	}
+	if err != nil {
+		if onem2m.AsError(err).Code == onem2m.NotFound {
+			return nil
+		}
+		return err
+	}
+	permitted, err := k.permitted(r, rec, onem2m.Retrieve, access.Discover)
+	if err != nil || !permitted {
+		return err
+	}
+	address, err = Structured(r, rec)
+	if err == nil {
+		list.add(rec, address)
+	}
+	return err
+}

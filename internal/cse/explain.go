@@ -1,0 +1,131 @@
+package cse
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"bulwark/access"
+	"bulwark/internal/identity"
+	"bulwark/internal/store"
+	"bulwark/onem2m"
+)
+
+// Question is a request that nobody makes: would it be allowed, and why.
+type Question struct {
+	From          string // AE-ID or CSE-ID in any form
+	Authenticated bool
+	Operation     onem2m.Operation
+	Discovery     bool
+	To            string
+	ChildType     onem2m.ResourceType // of a CREATE
+	Time          time.Time           // zero: now
+	Source        netip.Addr          // invalid: unknown
+	Links         bool                // an UPDATE of accessControlPolicyIDs
+}
+
+// Explanation is the answer to a Question.
+type Explanation struct {
+	Permit   bool
+	Stage    string // "admin", "static", "registration", "discovery"
+	Resource string // structured address of the target
+	Governed string // which policies govern it
+	Reasons  []access.Reason
+	Code     onem2m.StatusCode // of the refusal; 0 if permitted
+}
+
+// Explain answers a Question on the present state of the tree, without effect.
+// It fails with an *onem2m.Error if the question itself can't be asked: a From
+// that is no identifier, a target that doesn't exist.
+func (c *CSE) Explain(ctx context.Context, q Question) (Explanation, error) {
+	id, _, err := c.Home.ParseID(q.From)
+	if err != nil {
+		return Explanation{}, onem2m.Errorf(onem2m.BadRequest, "fr", "%s", err)
+	}
+	address, err := onem2m.ParseAddress(q.To)
+	if err != nil {
+		return Explanation{}, err
+	}
+	if !address.Local(c.Home) || len(address.Path) == 0 {
+		return Explanation{}, onem2m.Errorf(onem2m.NotFound, "to", "this CSE doesn't host the address")
+	}
+	when := q.Time
+	if when.IsZero() {
+		when = c.Now()
+	}
+	k := &call{
+		c: c, now: onem2m.TimestampOf(when), ty: q.ChildType,
+		req:   &onem2m.Request{Operation: q.Operation},
+		assoc: &identity.Association{Source: q.Source},
+		from:  identity.Originator{ID: id, Authenticated: q.Authenticated},
+	}
+	var e Explanation
+	err = c.Store.Read(ctx, func(r store.Reader) error {
+		t, err := c.resolve(r, address.Path, onem2m.TimestampOf(c.Now()))
+		if err != nil {
+			return err
+		}
+		e, err = k.explain(r, t.rec, q)
+		return err
+	})
+	return e, err
+}
+
+func (k *call) explain(r store.Reader, rec *store.Record, q Question) (Explanation, error) {
+	var e Explanation
+	var err error
+	if e.Resource, err = Structured(r, rec); err != nil {
+		return e, err
+	}
+	switch {
+	case k.isAdmin():
+		e.Permit, e.Stage, e.Governed = true, "admin", "the administrator passes every privilege check"
+		return e, nil
+	case q.Operation == onem2m.Create && q.ChildType == onem2m.TypeAE:
+		e.Permit, e.Stage = true, "registration"
+		e.Governed = "a registration is decided by the credential and the bindings, not by policies"
+		return e, nil
+	}
+	e.Stage = "static"
+	sources, err := k.c.policies(r, rec, k.from.ID, q.Links, k.now, nil)
+	if err != nil {
+		return e, err
+	}
+	e.Governed = k.governed(r, rec, len(sources))
+	query := k.query(rec, q.Operation, access.PrivilegeOf(q.Operation, q.Discovery))
+	e.Permit = access.Decide(query, sources).Permit
+	e.Reasons = access.Explain(query, sources)
+	if !e.Permit {
+		e.Code = onem2m.OriginatorHasNoPrivilege
+	}
+	return e, nil
+}
+
+// governed tells in words where the policies of a resource come from.
+func (k *call) governed(r store.Reader, rec *store.Record, found int) string {
+	from := ""
+	for {
+		switch {
+		case rec.Type == onem2m.TypeCSEBase:
+			return from + "the policy of the <CSEBase>"
+		case rec.Type == onem2m.TypeAccessControlPolicy:
+			return from + "its own selfPrivileges"
+		}
+		if info := onem2m.TypeByNumber(rec.Type); info != nil && info.Has("acpi") {
+			g := k.c.guard(rec)
+			switch {
+			case !g.linked:
+				return from + "no acpi: the default policy, its creator alone"
+			case found < len(g.links):
+				return from + "the policies linked by acpi; some of them can't be read and grant nothing"
+			}
+			return from + "the policies linked by acpi"
+		}
+		parent, err := r.ByID(rec.Parent)
+		if err != nil {
+			return from + "nothing"
+		}
+		from = "as its parent: "
+		rec = parent
+	}
+}

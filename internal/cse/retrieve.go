@@ -1,0 +1,249 @@
+package cse
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"bulwark/access"
+	"bulwark/internal/store"
+	"bulwark/onem2m"
+)
+
+// retrieve is the generic RETRIEVE procedure (core section 7), Discovery
+// included (core section 12).
+func (k *call) retrieve(ctx context.Context) (*onem2m.Response, error) {
+	var res *onem2m.Response
+	err := k.c.Store.Read(ctx, func(r store.Reader) error {
+		t, err := k.c.resolve(r, k.address.Path, k.now)
+		if err != nil {
+			return err
+		}
+		if k.discovery() {
+			if t.virtual != "" {
+				return onem2m.Errorf(onem2m.OperationNotAllowed, "to", "a virtual resource has nothing below it")
+			}
+			res, err = k.discover(ctx, r, t.rec) // asks no privilege on the root (C-147)
+			return err
+		}
+		rec, err := k.reached(r, t)
+		if err != nil {
+			return err
+		}
+		if err := k.matchTarget(r, rec); err != nil {
+			return err
+		}
+		if err := k.authorize(r, rec, onem2m.Retrieve, access.Retrieve); err != nil {
+			return err
+		}
+		if p := k.c.types[rec.Type]; p != nil && p.retrievable != nil {
+			if err := p.retrievable(k, r, rec); err != nil {
+				return err
+			}
+		}
+		res, err = k.result(ctx, r, rec)
+		return err
+	})
+	return res, err
+}
+
+// matchTarget holds filter conditions against the target itself: a conditional
+// RETRIEVE without children, UPDATE or DELETE (C-106, C-125).
+func (k *call) matchTarget(r store.Reader, rec *store.Record) error {
+	f := k.req.Filter
+	if f == nil || !f.HasConditions() {
+		return nil
+	}
+	if k.req.Operation == onem2m.Retrieve && k.rcn != 1 {
+		return nil // there the conditions select descendants
+	}
+	ok, err := f.Match(&candidate{c: k.c, r: r, rec: rec, now: k.now})
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return onem2m.Errorf(onem2m.NotFound, "fc", "the resource doesn't meet the filter criteria")
+	}
+	return nil
+}
+
+// result shapes the Content of a RETRIEVE, or of a DELETE that asks for what
+// was there, by rcn.
+func (k *call) result(ctx context.Context, r store.Reader, rec *store.Record) (*onem2m.Response, error) {
+	res := &onem2m.Response{Code: onem2m.OK}
+	switch k.rcn {
+	case 1:
+		value, err := k.attributes(rec)
+		if err != nil {
+			return nil, err
+		}
+		res.Content = &onem2m.Content{Name: rec.Root, Value: value}
+		return res, nil
+	case 7:
+		return nil, onem2m.Errorf(onem2m.BadRequest, "rcn", "only an announced resource has an original") // C-142
+	}
+	return res, k.children(ctx, r, rec, res)
+}
+
+// attributes returns the representation, or the part of it that an attribute
+// list asks for (C-040, C-105).
+func (k *call) attributes(rec *store.Record) (jsontext.Value, error) {
+	names := k.req.Attributes
+	if k.address.Attribute != "" {
+		names = append(names[:len(names):len(names)], k.address.Attribute)
+	}
+	if len(names) == 0 {
+		return k.shown(rec)
+	}
+	info := onem2m.TypeByRoot(rec.Root)
+	for _, name := range names {
+		if info == nil || !info.Has(name) {
+			return nil, onem2m.Errorf(onem2m.BadRequest, name, "the type has no such attribute")
+		}
+	}
+	all, err := k.shownObject(rec)
+	if err != nil {
+		return nil, err
+	}
+	var some onem2m.Object
+	for _, name := range names {
+		if value := all.Get(name); value != nil {
+			some.Set(name, value)
+		}
+	}
+	return some.Append(nil), nil
+}
+
+// shown returns the representation as this originator may see it: the stored
+// bytes where nothing has to be cut.
+func (k *call) shown(rec *store.Record) (jsontext.Value, error) {
+	p := k.c.types[rec.Type]
+	if p == nil || p.visible == nil {
+		return rec.Representation(), nil
+	}
+	o, err := k.shownObject(rec)
+	if err != nil {
+		return nil, err
+	}
+	return o.Append(nil), nil
+}
+
+func (k *call) shownObject(rec *store.Record) (onem2m.Object, error) {
+	o, err := representation(rec)
+	if err != nil {
+		return nil, err
+	}
+	if p := k.c.types[rec.Type]; p != nil && p.visible != nil {
+		o = p.visible(k, rec, o)
+	}
+	return o, nil
+}
+
+// representation returns all attributes of a record, counters included.
+func representation(rec *store.Record) (onem2m.Object, error) {
+	if !rec.Counted {
+		return attributes(rec).Clone(), nil
+	}
+	return onem2m.ParseObject(rec.Representation())
+}
+
+// candidate lets filter criteria look at a record.
+type candidate struct {
+	c   *CSE
+	r   store.Reader
+	rec *store.Record
+	now onem2m.Timestamp
+}
+
+func (x *candidate) Created() onem2m.Timestamp  { return x.rec.Created }
+func (x *candidate) Modified() onem2m.Timestamp { return x.rec.Modified }
+func (x *candidate) Expires() onem2m.Timestamp  { return x.rec.Expires }
+func (x *candidate) Type() onem2m.ResourceType  { return x.rec.Type }
+
+func (x *candidate) StateTag() (int64, bool) {
+	if x.rec.Counted {
+		return x.rec.Counters.State, true
+	}
+	return attributes(x.rec).Int("st")
+}
+
+// Size is contentSize: only instances have it (C-159).
+func (x *candidate) Size() (int64, bool) {
+	return x.rec.Size, x.rec.Type == onem2m.TypeContentInstance
+}
+
+func (x *candidate) Labels() []string {
+	labels, _ := attributes(x.rec).Texts("lbl")
+	return labels
+}
+
+// ContentType is the media type part of contentInfo.
+func (x *candidate) ContentType() (string, bool) {
+	info, ok := attributes(x.rec).Text("cnf")
+	for i := range len(info) {
+		if info[i] == ':' {
+			info = info[:i]
+			break
+		}
+	}
+	return info, ok
+}
+
+func (x *candidate) Attribute(name string) jsontext.Value {
+	if x.rec.Counted {
+		switch name {
+		case "st":
+			return strconv.AppendInt(nil, x.rec.Counters.State, 10)
+		case "cni":
+			return strconv.AppendInt(nil, x.rec.Counters.Count, 10)
+		case "cbs":
+			return strconv.AppendInt(nil, x.rec.Counters.Bytes, 10)
+		}
+	}
+	return attributes(x.rec).Get(name)
+}
+
+// Parent returns the parent, or nil above the CSEBase.
+func (x *candidate) Parent() onem2m.Candidate {
+	if x.rec.ID == baseID {
+		return nil
+	}
+	parent, err := x.r.ByID(x.rec.Parent)
+	if err != nil {
+		return nil
+	}
+	return &candidate{c: x.c, r: x.r, rec: parent, now: x.now}
+}
+
+// EachChild calls fn for every unexpired child until it returns false.
+func (x *candidate) EachChild(fn func(onem2m.Candidate) bool) error {
+	return x.c.eachChild(x.r, x.rec.ID, 0, x.now, func(child *store.Record) (bool, error) {
+		return fn(&candidate{c: x.c, r: x.r, rec: child, now: x.now}), nil
+	})
+}
+
+// eachChild calls fn for the unexpired children in creation order until it
+// returns false; not leaves one type out.
+func (c *CSE) eachChild(r store.Reader, parent int64, not onem2m.ResourceType, now onem2m.Timestamp, fn func(*store.Record) (bool, error)) error {
+	page := store.Page{Limit: 200, Not: not}
+	for {
+		list, err := r.Children(parent, page)
+		if err != nil {
+			return err
+		}
+		for _, child := range list {
+			if expired(child, now) {
+				continue
+			}
+			more, err := fn(child)
+			if err != nil || !more {
+				return err
+			}
+		}
+		if len(list) < page.Limit {
+			return nil
+		}
+		page.After = list[len(list)-1].ID
+	}
+}

@@ -1,0 +1,92 @@
+package cse
+
+import (
+	"context"
+	"slices"
+
+	"bulwark/internal/store"
+	"bulwark/onem2m"
+)
+
+// procedures are what is special about one resource type. A nil hook means
+// that the generic procedure says all. A type without entry here answers 5001.
+type procedures struct {
+	// instances is the type of the children that <latest> and <oldest> stand for.
+	instances onem2m.ResourceType
+	counted   bool // has stateTag and counters that change with them
+
+	// fixed types can't be created, or updated, by request (4005).
+	noCreate, noUpdate bool
+
+	// content runs with the Recv-1.0 checks on the Content (row 13).
+	content func(k *call, info *onem2m.TypeInfo) error
+
+	// register takes the place of the privilege check of a CREATE (row 20).
+	register func(k *call, r store.Reader, parent *store.Record) error
+
+	// check runs the type's own rules on a CREATE or UPDATE (row 29). For an
+	// UPDATE old is the record before and merged what would result.
+	check func(k *call, r store.Reader, s *subject) error
+
+	// verify runs between check and the writer, and may wait for others.
+	verify func(ctx context.Context, k *call, s *subject) error
+
+	// create runs in the writer before the record is inserted and may set
+	// attributes and change the parent; created runs after it.
+	create  func(k *call, tx store.Tx, s *subject) error
+	created func(k *call, tx store.Tx, s *subject) error
+
+	// update runs in the writer before the new version replaces the old one.
+	update func(k *call, tx store.Tx, s *subject) error
+
+	// remove runs in the writer before the record is removed, for whatever reason.
+	remove func(c *CSE, tx store.Tx, rec *store.Record) error
+
+	// visible cuts what this originator may not see out of a representation.
+	visible func(k *call, rec *store.Record, attrs onem2m.Object) onem2m.Object
+
+	// retrievable refuses RETRIEVE and DELETE beyond the privilege check.
+	retrievable func(k *call, r store.Reader, rec *store.Record) error
+}
+
+// subject is the resource that a CREATE makes or an UPDATE changes.
+type subject struct {
+	info   *onem2m.TypeInfo
+	parent *store.Record
+	old    *store.Record // nil for a CREATE
+	id     int64         // surrogate; 0 until it is reserved
+	ri, rn string
+	now    onem2m.Timestamp // ct and lt of a CREATE, lt of an UPDATE
+	et     onem2m.Timestamp
+	due    onem2m.Timestamp
+	origin onem2m.ID
+
+	attrs   onem2m.Object // CREATE: to be stored; UPDATE: the merged result
+	touched []string      // UPDATE: names in the request
+	dropped []string      // UPDATE: names removed as a side effect (rcn 9, C-141)
+
+	size    int64 // contentSize
+	counted bool
+	count   store.Counters
+	discard bool // CREATE: succeed and keep nothing (C-236)
+}
+
+// set assigns an attribute of the subject.
+func (s *subject) set(name string, value []byte) { s.attrs.Set(name, value) }
+
+// registerTypes lists the types that this version has procedures for.
+func (c *CSE) registerTypes() {
+	c.types = map[onem2m.ResourceType]*procedures{
+		onem2m.TypeCSEBase:             baseProcedures(),
+		onem2m.TypeAE:                  aeProcedures(),
+		onem2m.TypeAccessControlPolicy: acpProcedures(),
+		onem2m.TypeContainer:           containerProcedures(),
+		onem2m.TypeContentInstance:     instanceProcedures(),
+		onem2m.TypeSubscription:        subscriptionProcedures(),
+		onem2m.TypeRemoteCSE:           remoteCSEProcedures(),
+	}
+	for ty := range c.types {
+		c.srt = append(c.srt, ty)
+	}
+	slices.Sort(c.srt)
+}

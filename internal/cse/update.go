@@ -1,0 +1,241 @@
+package cse
+
+import (
+	"context"
+	"slices"
+
+	"bulwark/access"
+	"bulwark/internal/notify"
+	"bulwark/internal/store"
+	"bulwark/onem2m"
+)
+
+// update is the generic UPDATE procedure (core section 8).
+func (k *call) update(ctx context.Context) (*onem2m.Response, error) {
+	s := &subject{}
+	if info := k.contentType(); info != nil {
+		if p := k.c.types[info.Type]; p != nil && p.verify != nil {
+			err := k.c.Store.Read(ctx, func(r store.Reader) error {
+				_, err := k.vetUpdate(r, s)
+				return err
+			})
+			if err != nil {
+				return nil, err
+			}
+			if err := p.verify(ctx, k, s); err != nil {
+				return nil, err
+			}
+		}
+	}
+	var made *store.Record
+	err := k.c.Store.Update(ctx, func(tx store.Tx) error {
+		if k.expires <= onem2m.TimestampOf(k.c.Now()) {
+			return timedOut()
+		}
+		p, err := k.vetUpdate(tx, s)
+		if err != nil {
+			return err
+		}
+		made, err = k.performUpdate(tx, p, s)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return k.updated(made, s)
+}
+
+// contentType is the type that the root element of the Content names.
+func (k *call) contentType() *onem2m.TypeInfo {
+	if k.req.Content == nil {
+		return nil
+	}
+	return onem2m.TypeByRoot(k.req.Content.Name)
+}
+
+// vetUpdate runs rows 18 to 29 of core section 4 and fills the subject.
+func (k *call) vetUpdate(r store.Reader, s *subject) (*procedures, error) {
+	t, err := k.c.resolve(r, k.address.Path, k.now)
+	if err != nil {
+		return nil, err
+	}
+	p := k.c.types[t.rec.Type]
+	if t.virtual != "" || p == nil || p.noUpdate {
+		return nil, onem2m.Errorf(onem2m.OperationNotAllowed, "to", "this resource isn't updated")
+	}
+	if err := k.matchTarget(r, t.rec); err != nil {
+		return nil, err
+	}
+	if k.draft.raw.Has("acpi") && onem2m.TypeByNumber(t.rec.Type).Has("acpi") {
+		err = k.authorizeLinks(r, t.rec)
+	} else {
+		err = k.authorize(r, t.rec, onem2m.Update, access.Update)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if k.draft.err != nil {
+		return nil, k.draft.err
+	}
+	info := k.contentType()
+	if info == nil || info.Root != t.rec.Root {
+		return nil, onem2m.Errorf(onem2m.BadRequest, "pc", "the root element isn't that of the addressed resource, %s", t.rec.Root)
+	}
+	return p, k.merge(r, p, s, info, t.rec)
+}
+
+// authorizeLinks decides an UPDATE that touches accessControlPolicyIDs: alone
+// in its request, and by selfPrivileges.
+func (k *call) authorizeLinks(r store.Reader, rec *store.Record) error {
+	if err := k.authorizeSelf(r, rec); err != nil {
+		return err
+	}
+	if len(k.draft.raw) > 1 {
+		return onem2m.Errorf(onem2m.BadRequest, "acpi", "acpi is updated alone")
+	}
+	return nil
+}
+
+// merge computes what the UPDATE would result in and checks it (C-109 … C-116).
+func (k *call) merge(r store.Reader, p *procedures, s *subject, info *onem2m.TypeInfo, old *store.Record) error {
+	parent, err := r.ByID(old.Parent)
+	if err != nil {
+		return missing(err)
+	}
+	s.info, s.parent, s.old = info, parent, old
+	s.id, s.ri, s.rn = old.ID, old.RI, old.RN
+	s.et, s.due, s.origin = old.Expires, old.Due, old.Origin
+	s.counted, s.count, s.size = old.Counted, old.Counters, old.Size
+	s.touched, s.dropped = k.draft.sent, nil
+	s.attrs = attributes(old).Clone()
+	for _, m := range k.draft.attrs {
+		if string(m.Value) == "null" {
+			s.attrs.Delete(m.Name)
+			continue
+		}
+		s.attrs.Set(m.Name, m.Value)
+	}
+	if err := k.mergeExpiry(r, s); err != nil {
+		return err
+	}
+	return k.checkSpecific(r, p, s)
+}
+
+// mergeExpiry settles a new expirationTime: clamped to the parent's, never
+// before a child's; null asks for a new one (C-112, C-116, C-410).
+func (k *call) mergeExpiry(r store.Reader, s *subject) error {
+	if !k.draft.attrs.Has("et") {
+		return nil
+	}
+	if err := k.setExpiry(r, s); err != nil {
+		return err
+	}
+	if s.et >= s.old.Expires {
+		return nil
+	}
+	latest, err := r.LatestExpiry(s.old.ID)
+	if err != nil {
+		return err
+	}
+	if s.et < latest {
+		return onem2m.Errorf(onem2m.BadRequest, "et", "a child expires later")
+	}
+	return nil
+}
+
+// performUpdate stores the new version (C-117 … C-119).
+func (k *call) performUpdate(tx store.Tx, p *procedures, s *subject) (*store.Record, error) {
+	s.now = max(k.c.tick(), s.old.Modified+1)
+	if s.info.Has("st") && !s.counted {
+		st, _ := attributes(s.old).Int("st")
+		s.set("st", onem2m.IntValue(st+1))
+	}
+	if s.counted {
+		s.count.State++
+	}
+	if p.update != nil {
+		if err := p.update(k, tx, s); err != nil {
+			return nil, err
+		}
+	}
+	rec := s.version()
+	if err := tx.Replace(rec); err != nil {
+		return nil, err
+	}
+	err := k.c.Notifier.Record(tx, notify.Event{
+		Type: notify.Updated, Resource: rec, Touched: s.touched,
+		Modified: s.modified().Append(nil), Originator: k.from.ID,
+	})
+	return rec, err
+}
+
+// version makes the stored form of an updated resource.
+func (s *subject) version() *store.Record {
+	u := universal{
+		ty: s.old.Type, ri: s.ri, rn: s.rn, pi: s.parent.RI,
+		ct: s.old.Created, lt: s.now, et: s.et, withoutExpiry: s.et == 0, after: s.attrs,
+	}
+	return &store.Record{
+		ID: s.id, Parent: s.old.Parent, RI: s.ri, RN: s.rn, Type: s.old.Type, Root: s.old.Root,
+		Created: s.old.Created, Modified: s.now, Expires: s.et, Due: s.due, Origin: s.origin,
+		Size: s.size, Attributes: u.encode(), Counted: s.counted, Counters: s.count,
+	}
+}
+
+// modified are the attributes that the UPDATE changed, those the CSE changed
+// with it included; removed ones are null (nct 2, C-141).
+func (s *subject) modified() onem2m.Object {
+	var o onem2m.Object
+	for _, name := range s.touched {
+		switch {
+		case name == "et":
+			o.Set("et", onem2m.TimeValue(s.et))
+		case s.attrs.Has(name):
+			o.Set(name, s.attrs.Get(name))
+		default:
+			o.Set(name, []byte("null"))
+		}
+	}
+	for _, name := range s.dropped {
+		o.Set(name, []byte("null"))
+	}
+	o.Set("lt", onem2m.TimeValue(s.now))
+	s.counters(&o)
+	return o
+}
+
+// counters adds stateTag and the counters as they are now.
+func (s *subject) counters(o *onem2m.Object) {
+	switch {
+	case s.counted:
+		o.Set("st", onem2m.IntValue(s.count.State))
+		if s.old != nil && s.old.Counters.Count != s.count.Count {
+			o.Set("cni", onem2m.IntValue(s.count.Count))
+			o.Set("cbs", onem2m.IntValue(s.count.Bytes))
+		}
+	case s.attrs.Has("st"):
+		o.Set("st", s.attrs.Get("st"))
+	}
+}
+
+// updated shapes the answer to an UPDATE by rcn.
+func (k *call) updated(rec *store.Record, s *subject) (*onem2m.Response, error) {
+	res := &onem2m.Response{Code: onem2m.Updated}
+	switch k.rcn {
+	case 1:
+		attrs, err := k.shown(rec)
+		if err != nil {
+			return nil, err
+		}
+		res.Content = &onem2m.Content{Name: rec.Root, Value: attrs}
+	case 9:
+		var o onem2m.Object
+		for _, m := range s.modified() {
+			if sent := k.draft.raw.Get(m.Name); sent == nil || !slices.Equal(sent, m.Value) {
+				o = append(o, m)
+			}
+		}
+		res.Content = &onem2m.Content{Name: rec.Root, Value: o.Append(nil)}
+	}
+	return res, nil
+}

@@ -1,0 +1,21 @@
+// Command bulwark is a secure oneM2M CSE with its tools.
+package main
+
+import (
+	"os"
+
+	"bulwark/internal/cli"
+	"bulwark/internal/inspect"
+	"bulwark/internal/node"
+	"bulwark/internal/shell"
+)
+
+func main() {
+	os.Exit(cli.Main(cli.Parts{
+		Serve:    node.Serve(cli.ReadBuild().Version),
+		AE:       shell.AE,
+		Keys:     inspect.Keys,
+		Explain:  inspect.Explain,
+		Policies: inspect.Policies,
+	}))
+}

@@ -1,0 +1,216 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"bulwark/internal/ops/config"
+)
+
+// maxInput bounds a JSON body from standard input in octets: above any body
+// that a CSE accepts by default.
+const maxInput = 16 << 20
+
+// connectionFlags say how an AE reaches its CSE.
+type connectionFlags struct {
+	CSE  string `name:"cse" placeholder:"URL" help:"URL of the CSE, such as https://127.0.0.1:8443. Also BULWARK_AE_CSE."`
+	CA   string `name:"ca" placeholder:"FILE" help:"PEM file of trust anchors. Also BULWARK_AE_CA."`
+	Cert string `name:"cert" placeholder:"FILE" help:"PEM file of the certificate and its chain. Also BULWARK_AE_CERT."`
+	Key  string `name:"key" placeholder:"FILE" help:"PEM file of the private key. Also BULWARK_AE_KEY."`
+	From string `name:"from" placeholder:"ID" help:"Originator, when it is not the identity in the certificate."`
+}
+
+// connection completes the flags from the environment.
+func (f connectionFlags) connection(c *call) Connection {
+	or := func(flag, name string) string {
+		if flag != "" {
+			return flag
+		}
+		return c.getenv(name)
+	}
+	return Connection{
+		CSE: or(f.CSE, "BULWARK_AE_CSE"), CA: or(f.CA, "BULWARK_AE_CA"),
+		Cert: or(f.Cert, "BULWARK_AE_CERT"), Key: or(f.Key, "BULWARK_AE_KEY"), From: f.From,
+	}
+}
+
+type aeCommand struct {
+	Connection connectionFlags `embed:""`
+	Output     string          `enum:"text,json" default:"text" help:"Form of what is printed: text or json."`
+
+	Register aeRegister `cmd:"" help:"Register as an AE."`
+	Get      aeGet      `cmd:"" help:"Retrieve a resource, or discover with a query."`
+	Create   aeCreate   `cmd:"" help:"Create a resource."`
+	Update   aeUpdate   `cmd:"" help:"Update a resource."`
+	Delete   aeDelete   `cmd:"" help:"Delete a resource."`
+	Notify   aeNotify   `cmd:"" help:"Send a notification."`
+	Watch    aeWatch    `cmd:"" help:"Subscribe to a resource and print what it tells."`
+
+	Token  laterCommand `cmd:"" name:"token" hidden:"" passthrough:""`
+	ESPrim laterCommand `cmd:"" name:"esprim" hidden:"" passthrough:""`
+	ESData laterCommand `cmd:"" name:"esdata" hidden:"" passthrough:""`
+}
+
+// Help is the second part of the help page.
+func (*aeCommand) Help() string {
+	return `The environment variables BULWARK_AE_CSE, BULWARK_AE_CA, BULWARK_AE_CERT and BULWARK_AE_KEY stand for the flags. A target that begins with a hyphen goes behind --. JSON "-" is read from standard input.
+
+Example:
+
+    export BULWARK_AE_CSE=https://127.0.0.1:8443 BULWARK_AE_CA=bulwark-data/pki/ca.crt
+    export BULWARK_AE_CERT=lamp.crt BULWARK_AE_KEY=lamp.key
+    bulwark ae register --api Nlamp.example.com --rn lamp
+    bulwark ae create cse-in/lamp cnt '{"rn":"state"}'
+    bulwark ae create cse-in/lamp/state cin '{"con":"on"}'
+    bulwark ae get cse-in/lamp/state/la
+    bulwark ae watch cse-in/lamp/state`
+}
+
+// do completes a request and hands it to the part that sends it.
+func (a *aeCommand) do(c *call, r AERequest) error {
+	r.Connection, r.Output = a.Connection.connection(c), a.Output
+	switch {
+	case r.CSE == "":
+		return usagef("no CSE is named: give --cse URL or set BULWARK_AE_CSE")
+	case (r.Cert == "") != (r.Key == ""):
+		return usagef("--cert and --key go together")
+	case c.Parts.AE == nil:
+		return config.ErrNotInThisVersion
+	}
+	return c.Parts.AE(c, r, c.Stdout)
+}
+
+// body returns the JSON of an argument, or of standard input for "-".
+func body(c *call, argument string) ([]byte, error) {
+	text := []byte(argument)
+	if argument == "-" {
+		var err error
+		if text, err = io.ReadAll(io.LimitReader(c.Stdin, maxInput+1)); err != nil {
+			return nil, fmt.Errorf("read standard input: %w", err)
+		}
+	}
+	if len(text) > maxInput {
+		return nil, usagef("the JSON is larger than %d octets", maxInput)
+	}
+	if !jsontext.Value(text).IsValid() {
+		return nil, usagef("the last argument is not JSON: %.40q", text)
+	}
+	return text, nil
+}
+
+type aeRegister struct {
+	API string `name:"api" required:"" placeholder:"APP-ID" help:"App-ID: R and a registered ID, or N and any."`
+	RN  string `name:"rn" placeholder:"NAME" help:"Name of the <AE> resource; the CSE chooses one without it."`
+}
+
+// Help is the second part of the help page.
+func (*aeRegister) Help() string {
+	return "Example:\n\n    bulwark ae register --api Nlamp.example.com --rn lamp"
+}
+
+// Run registers.
+func (r *aeRegister) Run(c *call, a *aeCommand) error {
+	return a.do(c, AERequest{Verb: "register", API: r.API, Name: r.RN})
+}
+
+type aeGet struct {
+	To    string `arg:"" help:"Address of the resource."`
+	Query string `arg:"" optional:"" help:"Parameters as in a URL, such as 'fu=1&ty=3'."`
+}
+
+// Help is the second part of the help page.
+func (*aeGet) Help() string {
+	return "Examples:\n\n    bulwark ae get cse-in/lamp\n    bulwark ae get cse-in 'fu=1&ty=3'"
+}
+
+// Run retrieves.
+func (g *aeGet) Run(c *call, a *aeCommand) error {
+	return a.do(c, AERequest{Verb: "get", To: g.To, Query: g.Query})
+}
+
+type aeCreate struct {
+	To   string `arg:"" help:"Address of the parent."`
+	Type string `arg:"" help:"Resource type: a number or a short name, such as 3 or cnt."`
+	JSON string `arg:"" name:"json" help:"Attributes, such as '{\"rn\":\"state\"}', or - for standard input."`
+}
+
+// Help is the second part of the help page.
+func (*aeCreate) Help() string {
+	return "Example:\n\n    bulwark ae create cse-in/lamp cnt '{\"rn\":\"state\",\"mni\":100}'"
+}
+
+// Run creates.
+func (r *aeCreate) Run(c *call, a *aeCommand) error {
+	text, err := body(c, r.JSON)
+	if err != nil {
+		return err
+	}
+	return a.do(c, AERequest{Verb: "create", To: r.To, Type: r.Type, Body: text})
+}
+
+type aeUpdate struct {
+	To   string `arg:"" help:"Address of the resource."`
+	JSON string `arg:"" name:"json" help:"Attributes to change; null deletes one. - for standard input."`
+}
+
+// Help is the second part of the help page.
+func (*aeUpdate) Help() string {
+	return "Example:\n\n    bulwark ae update cse-in/lamp/state '{\"m2m:cnt\":{\"mni\":10}}'"
+}
+
+// Run updates.
+func (r *aeUpdate) Run(c *call, a *aeCommand) error {
+	text, err := body(c, r.JSON)
+	if err != nil {
+		return err
+	}
+	return a.do(c, AERequest{Verb: "update", To: r.To, Body: text})
+}
+
+type aeDelete struct {
+	To string `arg:"" help:"Address of the resource."`
+}
+
+// Help is the second part of the help page.
+func (*aeDelete) Help() string { return "Example:\n\n    bulwark ae delete cse-in/lamp/state" }
+
+// Run deletes.
+func (r *aeDelete) Run(c *call, a *aeCommand) error {
+	return a.do(c, AERequest{Verb: "delete", To: r.To})
+}
+
+type aeNotify struct {
+	To   string `arg:"" help:"Address of the receiver."`
+	JSON string `arg:"" name:"json" help:"The notification, or - for standard input."`
+}
+
+// Help is the second part of the help page.
+func (*aeNotify) Help() string {
+	return "Example:\n\n    bulwark ae notify cse-in/lamp '{\"m2m:sgn\":{\"nev\":{\"rep\":{}}}}'"
+}
+
+// Run notifies.
+func (r *aeNotify) Run(c *call, a *aeCommand) error {
+	text, err := body(c, r.JSON)
+	if err != nil {
+		return err
+	}
+	return a.do(c, AERequest{Verb: "notify", To: r.To, Body: text})
+}
+
+type aeWatch struct {
+	To     string `arg:"" help:"Address of the resource."`
+	Listen string `name:"listen" placeholder:"ADDR" help:"Address on which notifications are received (default: a free port on loopback)."`
+}
+
+// Help is the second part of the help page.
+func (*aeWatch) Help() string {
+	return "Ends with Ctrl-C, and removes its subscription.\n\nExample:\n\n    bulwark ae watch cse-in/lamp/state --listen 127.0.0.1:9000"
+}
+
+// Run watches until the context ends.
+func (r *aeWatch) Run(c *call, a *aeCommand) error {
+	return a.do(c, AERequest{Verb: "watch", To: r.To, Listen: r.Listen})
+}

@@ -1,0 +1,134 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"bulwark/internal/ops/audit"
+	"bulwark/internal/ops/config"
+)
+
+type explainCommand struct {
+	Request string `name:"request" placeholder:"RI" help:"Show what the audit trail says of this request identifier."`
+
+	Originator string `name:"originator" placeholder:"ID" help:"Who asks."`
+	Operation  string `name:"op" placeholder:"OPERATION" help:"create, retrieve, update, delete, notify or discovery."`
+	To         string `name:"to" placeholder:"ADDRESS" help:"Target."`
+	Type       string `name:"ty" placeholder:"TYPE" help:"Type of the resource to be created."`
+	Source     string `name:"source" placeholder:"IP" help:"Source address."`
+	At         string `name:"at" placeholder:"TIME" help:"Time of the request, such as 2026-03-01T10:15:00Z (default now)."`
+	Anonymous  bool   `name:"unauthenticated" help:"The originator is not authenticated."`
+
+	Connection connectionFlags `embed:""`
+	Config     string          `name:"config" placeholder:"FILE" help:"Configuration file (TOML). Also BULWARK_CONFIG."`
+	Data       *string         `name:"data" placeholder:"DIR" help:"Data directory (default ./bulwark-data)."`
+	Output     string          `enum:"text,json" default:"text" help:"Form of what is printed: text or json."`
+}
+
+// Help is the second part of the help page.
+func (*explainCommand) Help() string {
+	return `Works on a data directory, or with --cse, --ca, --cert and --key of the admin on a running CSE.
+
+Examples:
+
+    bulwark explain --originator CLamp --op retrieve --to cse-in/heater/state
+    bulwark explain --request r-4711 --data /var/lib/bulwark`
+}
+
+// Run explains.
+func (e *explainCommand) Run(c *call) error {
+	cfg, err := serverFlags{Config: e.Config, Data: e.Data}.load(c)
+	if err != nil {
+		return err
+	}
+	if e.Request != "" {
+		if e.Originator != "" || e.Operation != "" || e.To != "" {
+			return usagef("--request is about a request that was; leave --originator, --op and --to out")
+		}
+		return e.fromTrail(c, filepath.Join(string(cfg.Data), "audit"))
+	}
+	if e.Originator == "" || e.Operation == "" || e.To == "" {
+		return usagef("give --originator, --op and --to, or --request")
+	}
+	r := ExplainRequest{
+		Connection: e.Connection.connection(c), Config: cfg, Output: e.Output, Originator: e.Originator,
+		Operation: strings.ToLower(e.Operation), To: e.To, Type: e.Type, Source: e.Source, Authenticated: !e.Anonymous,
+	}
+	if e.At != "" {
+		if r.At, err = time.Parse(time.RFC3339, e.At); err != nil {
+			return usagef("--at %q is no time with an offset, such as 2026-03-01T10:15:00Z", e.At)
+		}
+	}
+	if c.Parts.Explain == nil {
+		return config.ErrNotInThisVersion
+	}
+	return c.Parts.Explain(c, r, c.Stdout)
+}
+
+// fromTrail prints the audit records of a request.
+func (e *explainCommand) fromTrail(c *call, dir string) error {
+	records, err := audit.Search(dir, e.Request)
+	if err != nil {
+		return err
+	}
+	if len(records) == 0 {
+		return errors.New("the audit trail has no record of request " + e.Request)
+	}
+	if e.Output == outputJSON {
+		return printJSON(c.Stdout, records)
+	}
+	for _, r := range records {
+		if err := printRecord(c.Stdout, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// printRecord writes one decision in words. Text of clients is quoted, so that
+// it cannot steer a terminal.
+func printRecord(w io.Writer, r audit.Record) error {
+	who, as := r.Originator, "not authenticated"
+	if who == "" {
+		who = r.Claimed
+	}
+	if r.Authn {
+		as = "authenticated"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s: %s\n", r.Time.Format(time.RFC3339Nano), r.Event, r.Result)
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(&b, "  %-11s %s\n", name, value)
+		}
+	}
+	quoted := func(name, value string) {
+		if value != "" {
+			line(name, fmt.Sprintf("%q", value))
+		}
+	}
+	if who != "" {
+		line("originator", fmt.Sprintf("%q, %s", who, as))
+	}
+	line("credential", r.Credential)
+	if r.Source.IsValid() {
+		line("source", r.Source.String()+" over "+r.Binding)
+	}
+	line("operation", r.Operation)
+	quoted("target", r.Target)
+	line("stage", r.Stage)
+	quoted("rule", r.Rule)
+	if r.RSC != 0 {
+		line("status", fmt.Sprint(r.RSC))
+	}
+	quoted("reason", r.Reason)
+	if r.Repeated > 0 {
+		line("repeated", fmt.Sprint(r.Repeated))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}

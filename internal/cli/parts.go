@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"bulwark/internal/ops/config"
+)
+
+// Parts are the workers behind the commands. A command whose part is nil
+// answers "not in this version".
+type Parts struct {
+	// Serve runs a CSE until ctx ends. It writes one line with its addresses
+	// to out when it is ready.
+	Serve func(ctx context.Context, c *config.Config, log *slog.Logger, out io.Writer) error
+	// Demo tells the secure story and fails if a step did not do what it should.
+	Demo func(ctx context.Context, out io.Writer) error
+	// AE does one `bulwark ae` command.
+	AE func(ctx context.Context, r AERequest, out io.Writer) error
+	// Keys lists or removes credentials and their bindings.
+	Keys func(ctx context.Context, r KeyRequest, out io.Writer) error
+	// Explain says why a request would be allowed or denied.
+	Explain func(ctx context.Context, r ExplainRequest, out io.Writer) error
+	// Policies returns what is wrong or risky in the policies and credentials
+	// of a data directory.
+	Policies func(ctx context.Context, c *config.Config) ([]config.Finding, error)
+	// Bench loads a CSE and prints a table.
+	Bench func(ctx context.Context, r BenchRequest, out io.Writer) error
+}
+
+// Connection says how an AE reaches its CSE. Of --from, only what was given.
+type Connection struct {
+	CSE  string // URL
+	CA   string // PEM file of trust anchors
+	Cert string // PEM file of the certificate and its chain
+	Key  string // PEM file of the private key
+	From string // From of the requests; "" takes the identity of the certificate
+}
+
+// AERequest is one `bulwark ae` command. Of the fields below Verb those are
+// set that the verb has.
+type AERequest struct {
+	Connection
+	Output string // "text" or "json"
+	Verb   string // "register", "get", "create", "update", "delete", "notify" or "watch"
+	To     string
+	Type   string // number or name of the resource type
+	Query  string // "" or parameters as in a URL: "rcn=4&lbl=x"
+	Body   []byte // JSON
+	API    string // App-ID
+	Name   string // resourceName
+	Listen string // address of the receiver of watch
+}
+
+// KeyRequest is one `bulwark key` command.
+type KeyRequest struct {
+	Config *config.Config
+	Output string
+	Verb   string // "list" or "remove"
+	ID     string // AE-ID-stem or Credential-ID whose binding is removed
+}
+
+// ExplainRequest is a question of `bulwark explain` about a request. With
+// Connection.CSE it is put to a running CSE, else to the data directory.
+type ExplainRequest struct {
+	Connection
+	Config        *config.Config
+	Output        string
+	Originator    string
+	Operation     string
+	To            string
+	Type          string    // of the resource to be created
+	Source        string    // source address; "" for unknown
+	At            time.Time // zero for now
+	Authenticated bool
+}
+
+// BenchRequest is one `bulwark bench` command.
+type BenchRequest struct {
+	Output      string
+	Duration    time.Duration // of each measurement
+	Connections int
+}

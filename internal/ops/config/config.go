@@ -1,0 +1,147 @@
+package config
+
+import "net/netip"
+
+// Config is the whole configuration. Load makes a valid one; the fields are
+// read-only afterwards, so it may be shared between goroutines.
+//
+// The tags of each field: toml is its key, doc its meaning, default the text
+// that Default parses, flag the command-line flag that sets it.
+type Config struct {
+	Data          Path   `toml:"data" flag:"data" default:"bulwark-data" doc:"Data directory. It is created with mode 0700; the database, the audit trail and the development certificates are inside."`
+	Store         string `toml:"store" flag:"store" default:"sqlite" doc:"Where resources are stored. The only engine in this version is sqlite, in the data directory."`
+	Ops           string `toml:"ops" flag:"ops" default:"off" doc:"Address of the plain HTTP listener for /healthz, /readyz, /metrics and /version, or off. Keep it on loopback or a management network: it asks nobody who they are."`
+	AllowInsecure bool   `toml:"allow-insecure" flag:"allow-insecure" default:"false" doc:"Permit listeners on addresses other than loopback that work without a security association. Logged as a warning at start and every hour. Such a listener never trusts From."`
+
+	Log        Log        `toml:"log" doc:"The process log on standard error."`
+	CSE        CSE        `toml:"cse" doc:"The identity and the behaviour of the CSE."`
+	Listen     []Listener `toml:"listen" doc:"One listener. Without any [[listen]] there is one https listener on 127.0.0.1:8443; the flags --https, --http and --trust-plain change or add listeners."`
+	Anchors    []Anchor   `toml:"anchor" doc:"A trust anchor for the certificates of peers."`
+	Locations  []Location `toml:"location" doc:"A position that the operator states for an entity; only these count in location rules of policies."`
+	Peers      []Peer     `toml:"peer" doc:"A CSE that is known by name."`
+	Outbound   Outbound   `toml:"outbound" doc:"Requests that the CSE itself sends: notifications and forwarding."`
+	Secrets    Secrets    `toml:"secrets" doc:"The key that encrypts secrets in the data directory. Without either key of this table, serve makes DIR/master.key."`
+	Audit      Audit      `toml:"audit" doc:"The audit trail of security decisions, DIR/audit/."`
+	Limits     Limits     `toml:"limits" doc:"Bounds that keep one client from using up the process."`
+	Timing     Timing     `toml:"timing" doc:"Lifetimes and periods. A duration is text with units: \"500ms\", \"2s\", \"10m\", \"1h\", \"30d\", \"5y\" (365 days)."`
+	Algorithms Algorithms `toml:"algorithms" doc:"Cryptographic algorithms."`
+
+	// Warnings are remarks on the sources that were read: environment variables
+	// that begin with BULWARK_ and name nothing.
+	Warnings []string `toml:"-"`
+}
+
+// Log is the table [log].
+type Log struct {
+	Level  Level     `toml:"level" flag:"log-level" default:"info" doc:"Least severity that is logged: debug, info, warn or error."`
+	Format LogFormat `toml:"format" flag:"log-format" default:"text" doc:"Form of the lines: text or json."`
+}
+
+// CSE is the table [cse].
+type CSE struct {
+	Type                CSEType   `toml:"type" flag:"cse-type" default:"in" doc:"Kind of CSE: in, mn or asn."`
+	ID                  string    `toml:"id" flag:"cse-id" doc:"CSE-ID with its slash. The default follows the type: /id-in, /id-mn or /id-asn. Fixed once the data directory exists."`
+	Name                string    `toml:"name" flag:"cse-name" doc:"resourceName of the CSEBase. The default follows the type: cse-in, cse-mn or cse-asn. Fixed once the data directory exists."`
+	SP                  string    `toml:"sp" flag:"sp" default:"//m2m.example" doc:"M2M-SP-ID: // and a domain name. Fixed once the data directory exists."`
+	Admin               string    `toml:"admin" flag:"admin" default:"CAdmin" doc:"AE-ID-stem with full rights. Over TLS only the holder of its certificate is it. No AE can register with it."`
+	Releases            []Release `toml:"releases" default:"1,2a,3,4" doc:"Release version indicators that are served: of 1, 2a, 3 and 4. A request without an indicator counts as 1."`
+	BasePolicy          Path      `toml:"base-policy" doc:"JSON file with a privileges object that replaces the built-in policy of the CSEBase as a whole."`
+	Definitions         Path      `toml:"definitions" doc:"Folder of flexContainer definitions."`
+	RequireSubscription bool      `toml:"require-subscription" default:"false" doc:"Enforce service subscription data at registration even before any exists."`
+	VerifyURLs          bool      `toml:"verify-urls" default:"false" doc:"Send a verification request also to notification targets that are plain URLs."`
+	MaskExistence       bool      `toml:"mask-existence" default:"false" doc:"Answer 4004 (not found) in place of 4103 (no privilege) to originators that are not authenticated."`
+}
+
+// Listener is one [[listen]] entry.
+type Listener struct {
+	Binding        Binding        `toml:"binding" doc:"Protocol: http or https."`
+	Address        string         `toml:"address" doc:"Host and port to listen on, for example 127.0.0.1:8443. Port 0 takes a free one."`
+	TrustPlain     bool           `toml:"trust-plain" doc:"Plain loopback listeners only: take every well-formed From as authenticated. For development and conformance suites."`
+	SA             SAPolicy       `toml:"sa" doc:"Whether a peer must have a security association: required or optional. The default is required for https and optional for http. Optional on an address other than loopback needs allow-insecure."`
+	ClientCA       Path           `toml:"client-ca" doc:"PEM file of trust anchors for every certificate flavour on this listener. Short for an [[anchor]]. The default is the certificate authority in the data directory."`
+	Cert           Path           `toml:"cert" doc:"PEM file of the certificate of the CSE and its chain. The default is DIR/pki/server.crt, which is made at first start. Goes with key."`
+	Key            Path           `toml:"key" doc:"PEM file of the private key for cert."`
+	PSK            bool           `toml:"psk" doc:"Offer pre-shared keys. Not in this version: must be false."`
+	Profile        Profile        `toml:"profile" doc:"Algorithm profile of this listener: modern or onem2m. The default is that of [algorithms]."`
+	TrustedProxies []netip.Prefix `toml:"trusted-proxies" doc:"Address ranges of reverse proxies whose Forwarded headers tell the source address."`
+}
+
+// Anchor is one [[anchor]] entry.
+type Anchor struct {
+	CA       Path      `toml:"ca" doc:"PEM file of the trust anchor."`
+	Flavours []Flavour `toml:"flavours" doc:"Certificate flavours that it may vouch for: of ae, cse, node, device and fqdn."`
+	CRL      PathOrURL `toml:"crl" doc:"Revocation list of this anchor: a file or an http(s) URL. Once it was read, peers are refused while it cannot be read anew or is out of date."`
+}
+
+// Location is one [[location]] entry.
+type Location struct {
+	ID          string  `toml:"id" doc:"Absolute AE-ID, for example //m2m.example/id-in/CLamp."`
+	Latitude    float64 `toml:"latitude" doc:"Degrees north, -90 to 90."`
+	Longitude   float64 `toml:"longitude" doc:"Degrees east, -180 to 180."`
+	Uncertainty float64 `toml:"uncertainty" doc:"Radius in metres in which the entity is."`
+	Country     string  `toml:"country" doc:"ISO 3166-1 code of two letters."`
+}
+
+// Peer is one [[peer]] entry.
+type Peer struct {
+	ID  string `toml:"id" doc:"CSE-ID: SP-relative such as /id-far, or absolute."`
+	DNS string `toml:"dns" doc:"The dNSName in its certificate."`
+	CA  Path   `toml:"ca" doc:"PEM file of its trust anchor, when that is none of the [[anchor]] entries."`
+}
+
+// Outbound is the table [outbound].
+type Outbound struct {
+	Allow          []HostRule `toml:"allow" doc:"Address ranges and host names that may be called although they are denied by default (loopback). Link-local, multicast and own listener addresses stay denied."`
+	Deny           []HostRule `toml:"deny" doc:"Address ranges and host names that are never called."`
+	CA             Path       `toml:"ca" doc:"PEM file of roots for https receivers that are named by URL. The default is the system's roots."`
+	ConnectTimeout Duration   `toml:"connect-timeout" default:"5s" doc:"Longest time to a connection, with the TLS handshake."`
+	Timeout        Duration   `toml:"timeout" default:"10s" doc:"Longest time to an answer."`
+	Queue          int        `toml:"queue" default:"1000" doc:"Most notifications that wait for one target; beyond it those of lowest storage priority are dropped."`
+	GiveUp         Duration   `toml:"give-up" default:"1h" doc:"How long one notification is tried again."`
+}
+
+// Secrets is the table [secrets].
+type Secrets struct {
+	MasterKeyFile     Path   `toml:"master-key-file" doc:"File of 32 octets, or their base64url text, readable by the owner only."`
+	SystemdCredential string `toml:"systemd-credential" doc:"Name of a systemd credential (LoadCredential=) that holds the key. Not together with master-key-file."`
+}
+
+// Audit is the table [audit].
+type Audit struct {
+	Size  Size `toml:"size" default:"10MiB" doc:"Size at which a file is closed and the next begun."`
+	Count int  `toml:"count" default:"10" doc:"Number of files that are kept."`
+}
+
+// Limits is the table [limits].
+type Limits struct {
+	Body              Size     `toml:"body" default:"1MiB" doc:"Largest request or response body."`
+	Depth             int      `toml:"depth" default:"64" doc:"Deepest nesting of a body."`
+	Members           int      `toml:"members" default:"10000" doc:"Most members of one object or list in a body."`
+	Results           int      `toml:"results" default:"1000" doc:"Most resources in one answer; more are announced as incomplete."`
+	Header            Size     `toml:"header" default:"32KiB" doc:"Largest request line with all header fields."`
+	Connections       int      `toml:"connections" default:"4096" doc:"Most open connections of one listener."`
+	Requests          int      `toml:"requests" default:"256" doc:"Most requests in work at once; more wait for their turn until they expire."`
+	WriteQueue        int      `toml:"write-queue" default:"1024" doc:"Most changes that wait for the writer."`
+	HandshakeTimeout  Duration `toml:"handshake-timeout" default:"10s" doc:"Longest TLS handshake."`
+	ReadHeaderTimeout Duration `toml:"read-header-timeout" default:"5s" doc:"Longest time for the header fields of a request to arrive."`
+	ReadTimeout       Duration `toml:"read-timeout" default:"30s" doc:"Longest time for a whole request to arrive."`
+	IdleTimeout       Duration `toml:"idle-timeout" default:"2m" doc:"Longest time that a connection is kept without a request."`
+	SessionAge        Duration `toml:"session-age" default:"24h" doc:"Longest life of a security association before a full handshake."`
+	Drain             Duration `toml:"drain" default:"10s" doc:"Longest time that a stop waits for requests in work."`
+}
+
+// Timing is the table [timing].
+type Timing struct {
+	ExpiryCheck       Duration `toml:"expiry-check" default:"60s" doc:"Period of the sweep of expired resources. What expired is hidden at once."`
+	RequestLifetime   Duration `toml:"request-lifetime" default:"1h" doc:"Lifetime of <request> resources."`
+	RequestExpiration Duration `toml:"request-expiration" default:"10s" doc:"Deadline of a request that states none."`
+	DefaultExpiration Duration `toml:"default-expiration" default:"5y" doc:"Lifetime of a resource whose creator states none."`
+	MaxExpiration     Duration `toml:"max-expiration" default:"10y" doc:"Longest lifetime; a later expirationTime is cut to it."`
+}
+
+// Algorithms is the table [algorithms].
+type Algorithms struct {
+	Profile Profile  `toml:"profile" default:"modern" doc:"modern: what current guidance recommends; onem2m: everything that TS-0003 makes mandatory besides, for constrained peers."`
+	Allow   []string `toml:"allow" doc:"Names of algorithms that are permitted in addition to the profile, as bulwark check prints them."`
+	Deny    []string `toml:"deny" doc:"Names of algorithms that are refused although the profile has them."`
+}

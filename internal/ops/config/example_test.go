@@ -1,0 +1,116 @@
+package config_test
+
+import (
+	"flag"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"bulwark/internal/ops/config"
+)
+
+var update = flag.Bool("update", false, "write the generated files of docs/")
+
+// uncomment makes a file of the example in which every key is set.
+func uncomment(example string) string {
+	return regexp.MustCompile(`(?m)^# (\[|[a-z-]+ = )`).ReplaceAllString(example, "$1")
+}
+
+func TestExample_LoadsAsItStandsAndGivesTheDefaults(t *testing.T) {
+	t.Parallel()
+	got := load(t, config.Sources{File: write(t, config.Example())})
+	if diff := cmp.Diff(load(t, config.Sources{}), got, options()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestExample_HasEveryKeyWithAValueThatTheParserAccepts(t *testing.T) {
+	t.Parallel()
+	text := uncomment(config.Example())
+	for _, k := range config.Keys() {
+		if !regexp.MustCompile(`(?m)^` + k.Name + ` = \S`).MatchString(text) {
+			t.Errorf("%s is missing", k.Path)
+		}
+		if k.Doc == "" || !strings.HasSuffix(k.Doc, ".") {
+			t.Errorf("%s has no sentence of documentation", k.Path)
+		}
+	}
+	text = strings.Replace(text, "systemd-credential =", "# systemd-credential =", 1) // one of two sources
+	c := load(t, config.Sources{File: write(t, text)})
+	if len(c.Listen) != 1 || len(c.Anchors) != 1 || len(c.Locations) != 1 || len(c.Peers) != 1 {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestDocs_AreWhatTheStructSays(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{"configuration.md": config.Reference(), "bulwark.example.toml": config.Example()} {
+		path := "../../../docs/" + name
+		if *update {
+			if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, string(got)); diff != "" {
+			t.Errorf("docs/%s is out of date; run go test ./internal/ops/config -update\n%s", name, diff)
+		}
+	}
+}
+
+func TestFindings_NameWhatIsRisky(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, file string
+		flags      map[string]string
+		want       string
+	}{
+		{"trust", "", map[string]string{"http": "127.0.0.1:1", "trust-plain": "true"}, "warning listen[1]: 127.0.0.1:1 trusts every From"},
+		{"plain that others reach", "", map[string]string{"http": ":1", "allow-insecure": "true"}, "warning listen[1]: :1 is plain http"},
+		{"strangers on https", "[[listen]]\nbinding=\"https\"\naddress=\"127.0.0.1:1\"\nsa=\"optional\"\n", nil, "warning listen[0]: 127.0.0.1:1 takes peers without a certificate"},
+		{"the key beside the lock", "", nil, "warning secrets: no master key is configured"},
+		{"open operations", "", map[string]string{"ops": "0.0.0.0:1"}, "warning ops: 0.0.0.0:1 tells everybody"},
+		{"loopback receivers", "[outbound]\nallow=[\"127.0.0.0/8\"]\n", nil, "warning outbound.allow: 127.0.0.0/8 lets"},
+		{"legacy suites", "[algorithms]\nprofile=\"onem2m\"\n", nil, "warning listen[0]: 127.0.0.1:8443 offers the suites"},
+		{"the example provider", "", nil, "info cse.sp: //m2m.example is the example provider"},
+		{"no revocation", "[[anchor]]\nca=\"x\"\nflavours=[\"ae\"]\n", nil, "info anchor[0].crl: no revocation list"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			src := config.Sources{Flags: tt.flags}
+			if tt.file != "" {
+				src.File = write(t, tt.file)
+			}
+			var all []string
+			for _, f := range load(t, src).Findings() {
+				all = append(all, f.Severity.String()+" "+f.Subject+": "+f.Text)
+			}
+			if text := strings.Join(all, "\n"); !strings.Contains(text, tt.want) {
+				t.Errorf("%q is not among\n%s", tt.want, text)
+			}
+		})
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	f.Add(config.Example())
+	f.Add(uncomment(config.Example()))
+	f.Add("[[listen]]\nbinding = \"http\"\n[token]\nissuer = [{a = 1}]\n")
+	f.Add("a.b.c = 1\n\"\" = 2\n[x.y]\n[[x.z]]\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := config.Load(config.Sources{File: write(t, text)})
+		if (c == nil) == (err == nil) {
+			t.Fatalf("got %v and %v", c, err)
+		}
+		if err == nil && (c.CSE.ID == "" || len(c.Listen) == 0) {
+			t.Fatal("a valid configuration without identity or listener")
+		}
+	})
+}

@@ -1,0 +1,357 @@
+package config_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"bulwark/internal/ops/config"
+)
+
+// write puts a configuration file into a new folder.
+func write(t *testing.T, text string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "bulwark.toml")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func load(t *testing.T, src config.Sources) *config.Config {
+	t.Helper()
+	c, err := config.Load(src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestLoad_WithoutSourcesGivesTheDocumentedDefaults(t *testing.T) {
+	t.Parallel()
+	c := load(t, config.Sources{})
+	if c.CSE.ID != "/id-in" || c.CSE.Name != "cse-in" || c.CSE.SP != "//m2m.example" || c.CSE.Admin != "CAdmin" || c.Data != "bulwark-data" {
+		t.Errorf("identity: %+v", c.CSE)
+	}
+	if diff := cmp.Diff([]config.Release{"1", "2a", "3", "4"}, c.CSE.Releases); diff != "" {
+		t.Error(diff)
+	}
+	want := []config.Listener{{
+		Binding: "https", Address: "127.0.0.1:8443", SA: "required", Profile: "modern",
+		Cert: "bulwark-data/pki/server.crt", Key: "bulwark-data/pki/server.key",
+	}}
+	if diff := cmp.Diff(want, c.Listen); diff != "" {
+		t.Error(diff)
+	}
+	timing := config.Timing{
+		ExpiryCheck: config.Duration{Duration: time.Minute}, RequestLifetime: config.Duration{Duration: time.Hour},
+		RequestExpiration: config.Duration{Duration: 10 * time.Second},
+		DefaultExpiration: config.Duration{Duration: 5 * 365 * 24 * time.Hour}, MaxExpiration: config.Duration{Duration: 10 * 365 * 24 * time.Hour},
+	}
+	if c.Timing != timing {
+		t.Errorf("timing: %+v", c.Timing)
+	}
+	if c.Outbound.Queue != 1000 || c.Outbound.GiveUp.Duration != time.Hour || c.Limits.Body != 1<<20 || c.Limits.Depth != 64 {
+		t.Errorf("bounds: %+v %+v", c.Outbound, c.Limits)
+	}
+}
+
+func TestLoad_TheIdentityFollowsTheType(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"in", "mn", "asn"} {
+		c := load(t, config.Sources{Flags: map[string]string{"cse-type": kind}})
+		if c.CSE.ID != "/id-"+kind || c.CSE.Name != "cse-"+kind {
+			t.Errorf("%s: %s %s", kind, c.CSE.ID, c.CSE.Name)
+		}
+	}
+	c := load(t, config.Sources{Flags: map[string]string{"cse-type": "mn", "cse-id": "/gateway"}})
+	if c.CSE.ID != "/gateway" || c.CSE.Name != "cse-mn" {
+		t.Errorf("%s %s", c.CSE.ID, c.CSE.Name)
+	}
+}
+
+func TestLoad_FlagsGoOverEnvironmentOverFileOverDefaults(t *testing.T) {
+	t.Parallel()
+	file := write(t, "[cse]\nname = \"file\"\nid = \"/file\"\nsp = \"//file.example\"\n")
+	env := []string{"BULWARK_CSE_ID=/env", "BULWARK_SP=//env.example", "PATH=/bin", "BULWARK_ADMIN="}
+	c := load(t, config.Sources{File: file, Env: env, Flags: map[string]string{"sp": "//flag.example"}})
+	if got := c.CSE.Name + " " + c.CSE.ID + " " + c.CSE.SP + " " + c.CSE.Admin; got != "file /env //flag.example CAdmin" {
+		t.Error(got)
+	}
+	c = load(t, config.Sources{Env: append(env, "BULWARK_CONFIG="+file)})
+	if c.CSE.Name != "file" {
+		t.Error("BULWARK_CONFIG is not read")
+	}
+}
+
+// texts are values that every kind of key accepts; special has those of keys
+// with a narrower choice.
+func texts() (byKind, special map[string]string) {
+	byKind = map[string]string{
+		"text": "word", "file": "/etc/x", "number": "77", "true or false": "true", "duration": "90s", "size": "128KiB", "list": "a.example,192.0.2.0/24",
+	}
+	special = map[string]string{
+		"store": "sqlite", "ops": "127.0.0.1:9090", "log.level": "debug", "log.format": "json", "cse.type": "mn", "cse.id": "/other",
+		"cse.name": "other", "cse.sp": "//other.example", "cse.admin": "CBoss", "cse.releases": "2a,3", "algorithms.profile": "onem2m",
+		"timing.max-expiration": "9y",
+	}
+	return byKind, special
+}
+
+func TestLoad_EveryKeyCanBeSetByFileEnvironmentAndItsFlag(t *testing.T) {
+	t.Parallel()
+	byKind, special := texts()
+	for _, k := range config.Keys() {
+		if strings.HasSuffix(k.Table, "[]") {
+			continue
+		}
+		text, ok := special[k.Path]
+		if !ok {
+			text = byKind[k.Kind]
+		}
+		t.Run(k.Path, func(t *testing.T) {
+			t.Parallel()
+			value := `"` + text + `"`
+			switch k.Kind {
+			case "list":
+				value = `["` + strings.ReplaceAll(text, ",", `","`) + `"]`
+			case "number", "true or false":
+				value = text
+			}
+			head := ""
+			if k.Table != "" {
+				head = "[" + k.Table + "]\n"
+			}
+			byFile := load(t, config.Sources{File: write(t, head+k.Name+" = "+value+"\n")})
+			if cmp.Equal(byFile, load(t, config.Sources{}), options()) && k.Path != "store" {
+				t.Error("the file changes nothing")
+			}
+			for _, name := range k.Env {
+				if diff := cmp.Diff(byFile, load(t, config.Sources{Env: []string{name + "=" + text}}), options()); diff != "" {
+					t.Errorf("%s: %s", name, diff)
+				}
+			}
+			if k.Flag != "" {
+				if diff := cmp.Diff(byFile, load(t, config.Sources{Flags: map[string]string{k.Flag: text}}), options()); diff != "" {
+					t.Errorf("--%s: %s", k.Flag, diff)
+				}
+			}
+		})
+	}
+}
+
+func options() cmp.Option {
+	return cmp.Options{cmpopts.EquateComparable(config.HostRule{})}
+}
+
+func TestLoad_PathsOfTheFileCountFromItsFolder(t *testing.T) {
+	t.Parallel()
+	file := write(t, `data = "d"
+[cse]
+base-policy = "/abs/p.json"
+[[listen]]
+binding = "https"
+address = "127.0.0.1:1"
+cert = "c.crt"
+key = "c.key"
+[[anchor]]
+ca = "a.crt"
+flavours = ["ae"]
+crl = "http://crl.example.com/a.crl"
+[[anchor]]
+ca = "b.crt"
+flavours = ["cse"]
+crl = "b.crl"
+`)
+	dir := filepath.Dir(file)
+	c := load(t, config.Sources{File: file, Env: []string{"BULWARK_CSE_DEFINITIONS=defs"}})
+	got := []string{
+		string(c.Data), string(c.CSE.BasePolicy), string(c.CSE.Definitions), string(c.Listen[0].Cert),
+		string(c.Anchors[0].CA), string(c.Anchors[0].CRL), string(c.Anchors[1].CRL),
+	}
+	want := []string{
+		dir + "/d", "/abs/p.json", "defs", dir + "/c.crt",
+		dir + "/a.crt", "http://crl.example.com/a.crl", dir + "/b.crl",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestLoad_ReadsDatesSizesAndLists(t *testing.T) {
+	t.Parallel()
+	c := load(t, config.Sources{File: write(t, `[cse]
+releases = ["3"]
+[limits]
+body = 2048
+header = "64KiB"
+[timing]
+max-expiration = "30d"
+default-expiration = "36h"
+[outbound]
+allow = ["127.0.0.1/32", "::1", "*.Example.com"]
+`)})
+	if len(c.CSE.Releases) != 1 || c.Limits.Body != 2048 || c.Limits.Header != 65536 || c.Timing.MaxExpiration.Hours() != 720 {
+		t.Errorf("%+v %+v %+v", c.CSE, c.Limits, c.Timing)
+	}
+	var rules []string
+	for _, r := range c.Outbound.Allow {
+		text, err := r.MarshalText()
+		if err != nil {
+			t.Fatal(err)
+		}
+		rules = append(rules, string(text))
+	}
+	if diff := cmp.Diff([]string{"127.0.0.1/32", "::1/128", "*.example.com"}, rules); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestLoad_RefusesWithThePlaceAndWhatToDo(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, file, want string
+		env              []string
+		flags            map[string]string
+		later            bool
+	}{
+		{name: "an unknown table", file: "\n[csf]\n", want: "toml:2:2: csf: unknown key"},
+		{name: "an unknown key", file: "[cse]\nid = \"/a\"\n  nmae = \"x\"\n", want: "toml:3:3: cse.nmae: unknown key"},
+		{name: "an unknown key in a list of tables", file: "[[listen]]\nadress = \"x\"\n", want: "toml:2:1: listen.adress: unknown key"},
+		{name: "several unknown keys at once", file: "a = 1\nb = 2\n", want: "toml:2:1: b: unknown key"},
+		{name: "a table of a later version", file: "[[esprim.key]]\nid = \"x\"\n", want: "toml:1:3: esprim.key: not in this version", later: true},
+		{name: "another table of a later version", file: "[remote]\nurl = \"x\"\n", want: "toml:1:2: remote: not in this version", later: true},
+		{name: "a binding of a later version", file: "[[listen]]\nbinding = \"coaps\"\n", want: "toml:2:1: listen[0].binding: the binding coaps is not in this version", later: true},
+		{name: "pre-shared keys", file: "[[listen]]\nbinding = \"https\"\naddress = \"127.0.0.1:1\"\npsk = true\n", want: "toml:4:1: listen[0].psk: pre-shared keys are not in this version", later: true},
+		{name: "a syntax error", file: "[cse\n", want: "toml:1:5: "},
+		{name: "a key twice", file: "[cse]\nid = \"/a\"\nid = \"/b\"\n", want: "toml:3:1: "},
+		{name: "text for a flag", file: "[cse]\nverify-urls = \"yes\"\n", want: "toml:2:15: cse.verify-urls: "},
+		{name: "a number for a duration", file: "[timing]\nexpiry-check = 60\n", want: "toml:2:1: timing.expiry-check: \"60\" is not a duration: write a number and a unit"},
+		{name: "a word that is none of the choice", file: "[cse]\ntype = \"xn\"\n", want: "toml:2:1: cse.type: \"xn\" is none of in, mn, asn"},
+		{name: "a release that nobody knows", file: "[cse]\nreleases = [\"3\", \"9\"]\n", want: "toml:2:1: cse.releases: \"9\" is none of 1, 2a, 3, 4"},
+		{name: "a bad name with its place", file: "[cse]\n\nid = \"id-in\"\n", want: "toml:3:1: cse.id: \"id-in\" is no CSE-ID: write a slash"},
+		{name: "a CSE-ID that looks like an AE-ID", flags: map[string]string{"cse-id": "/Server"}, want: "--cse-id: cse.id: \"/Server\" looks like an AE-ID"},
+		{name: "a name with a blank", env: []string{"BULWARK_CSE_NAME=a b"}, want: "BULWARK_CSE_NAME: cse.name: \"a b\" is no resource name"},
+		{name: "a name equal to the CSE-ID", flags: map[string]string{"cse-name": "id-in"}, want: "must differ from the CSE-ID"},
+		{name: "a provider without slashes", flags: map[string]string{"sp": "m2m.example"}, want: "--sp: cse.sp: \"m2m.example\" is no M2M-SP-ID: write //"},
+		{name: "an admin that is no stem", flags: map[string]string{"admin": "admin"}, want: "--admin: cse.admin: \"admin\" is no AE-ID-stem"},
+		{name: "a postgres store", flags: map[string]string{"store": "postgres://db.example/x"}, want: "--store: store: a shared PostgreSQL engine is not in this version; use sqlite", later: true},
+		{name: "a flag of a later version", flags: map[string]string{"coap": "127.0.0.1:5683"}, want: "--coap: not in this version", later: true},
+		{name: "its environment variable", env: []string{"BULWARK_REGISTRAR=https://in.example"}, want: "BULWARK_REGISTRAR: not in this version", later: true},
+		{name: "two variables that disagree", env: []string{"BULWARK_SP=//a.example", "BULWARK_CSE_SP=//b.example"}, want: "BULWARK_SP: cse.sp: BULWARK_CSE_SP says otherwise"},
+		{name: "plain http that others reach", flags: map[string]string{"http": "0.0.0.0:8080"}, want: "--http: listen[1].address: 0.0.0.0:8080 is plain http on an address that others can reach; use 127.0.0.1, use https, or give --allow-insecure"},
+		{name: "plain http on every address", flags: map[string]string{"http": ":8080"}, want: "or give --allow-insecure"},
+		{name: "trust on an open address even if insecure is allowed", flags: map[string]string{"http": "192.0.2.1:80", "allow-insecure": "true", "trust-plain": "true"}, want: "--trust-plain: listen[1].trust-plain: 192.0.2.1:80 is not a loopback address"},
+		{name: "trust without a plain listener", flags: map[string]string{"trust-plain": "true"}, want: "--trust-plain: there is no plain listener; add --http"},
+		{name: "trust on https", file: "[[listen]]\nbinding=\"https\"\naddress=\"127.0.0.1:1\"\ntrust-plain=true\n", want: "toml:4:1: listen[0].trust-plain: is for plain http listeners only"},
+		{name: "optional association that others reach (S-006)", file: "[[listen]]\nbinding=\"https\"\naddress=\"[::]:443\"\nsa=\"optional\"\n", want: "toml:4:1: listen[0].sa: optional on [::]:443 lets strangers in"},
+		{name: "a plain listener that requires an association", file: "[[listen]]\nbinding=\"http\"\naddress=\"127.0.0.1:1\"\nsa=\"required\"\n", want: "toml:4:1: listen[0].sa: a plain listener has no security associations"},
+		{name: "a certificate without its key", file: "[[listen]]\nbinding=\"https\"\naddress=\"127.0.0.1:1\"\ncert=\"x\"\n", want: "toml:4:1: listen[0].cert: cert and key go together"},
+		{name: "a listener without a binding", file: "[[listen]]\naddress=\"127.0.0.1:1\"\n", want: "toml:1:3: listen[0].binding: must be http or https"},
+		{name: "no listener", flags: map[string]string{"https": "off"}, want: "there is no listener; give --https ADDR or --http ADDR"},
+		{name: "an address without a port", flags: map[string]string{"https": "localhost"}, want: "--https: listen[0].address: \"localhost\" is no address: write host:port"},
+		{name: "one address twice", flags: map[string]string{"http": "127.0.0.1:8443"}, want: "another listener has 127.0.0.1:8443 already"},
+		{name: "proxies that are everybody", file: "[[listen]]\nbinding=\"http\"\naddress=\"127.0.0.1:1\"\ntrusted-proxies=[\"0.0.0.0/0\"]\n", want: "toml:4:1: listen[0].trusted-proxies: 0.0.0.0/0 trusts everybody"},
+		{name: "an anchor for nothing", file: "[[anchor]]\nca=\"x\"\n", want: "toml:1:3: anchor[0].flavours: must name at least one of"},
+		{name: "a flavour that nobody knows", file: "[[anchor]]\nca=\"x\"\nflavours=[\"tree\"]\n", want: "toml:3:1: anchor[0].flavours: \"tree\" is none of ae, cse, node, device, fqdn"},
+		{name: "a place off the globe", file: "[[location]]\nid=\"//m2m.example/id-in/C1\"\nlatitude=91.0\n", want: "toml:3:1: location[0].latitude: must be from -90 to 90"},
+		{name: "a place that is no number", file: "[[location]]\nid=\"//m2m.example/id-in/C1\"\nlongitude=nan\n", want: "toml:3:1: location[0].longitude: must be"},
+		{name: "a place of a relative identifier", file: "[[location]]\nid=\"C1\"\n", want: "toml:2:1: location[0].id: \"C1\" is no absolute AE-ID"},
+		{name: "a peer that is an AE", file: "[[peer]]\nid=\"/id-far/C1\"\n", want: "toml:2:1: peer[0].id: \"/id-far/C1\" is no CSE-ID"},
+		{name: "a peer that is this CSE", file: "[[peer]]\nid=\"//M2M.example/id-in\"\n", want: "is this CSE itself"},
+		{name: "outbound to everywhere", file: "[outbound]\nallow=[\"0.0.0.0/0\"]\n", want: "toml:2:1: outbound.allow: 0.0.0.0/0 allows every address"},
+		{name: "outbound to nonsense", file: "[outbound]\ndeny=[\"300.1.1.1\"]\n", want: "toml:2:7: outbound.deny: \"300.1.1.1\" is neither an address range"},
+		{name: "a lifetime of nothing", file: "[timing]\nrequest-expiration=\"0s\"\n", want: "toml:2:1: timing.request-expiration: must be longer than 0"},
+		{name: "a default beyond the longest", env: []string{"BULWARK_TIMING_MAX_EXPIRATION=1y"}, want: "timing.default-expiration: must not be longer than max-expiration"},
+		{name: "a queue of nothing", env: []string{"BULWARK_OUTBOUND_QUEUE=0"}, want: "BULWARK_OUTBOUND_QUEUE: outbound.queue: must be at least 1"},
+		{name: "a count that is no number", env: []string{"BULWARK_AUDIT_COUNT=ten"}, want: "BULWARK_AUDIT_COUNT: audit.count: \"ten\" is not a whole number"},
+		{name: "two sources of the master key", file: "[secrets]\nmaster-key-file=\"a\"\nsystemd-credential=\"b\"\n", want: "toml:3:1: secrets.systemd-credential: the key has one source"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			src := config.Sources{Env: tt.env, Flags: tt.flags}
+			if tt.file != "" {
+				src.File = write(t, tt.file)
+			}
+			c, err := config.Load(src)
+			if err == nil {
+				t.Fatal("is accepted")
+			}
+			if c != nil {
+				t.Error("a configuration comes with the error")
+			}
+			if !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got  %v\nwant %s", err, tt.want)
+			}
+			if errors.Is(err, config.ErrNotInThisVersion) != tt.later {
+				t.Errorf("%v: marked as of a later version: %v", err, !tt.later)
+			}
+		})
+	}
+}
+
+func TestLoad_RefusesAFileThatIsAbsentOrHuge(t *testing.T) {
+	t.Parallel()
+	if _, err := config.Load(config.Sources{File: filepath.Join(t.TempDir(), "none.toml")}); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+	huge := write(t, strings.Repeat("#", 5<<20))
+	if _, err := config.Load(config.Sources{File: huge}); err == nil || !strings.Contains(err.Error(), "larger than") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestLoad_WarnsOfAVariableThatNamesNothing(t *testing.T) {
+	t.Parallel()
+	c := load(t, config.Sources{Env: []string{"BULWARK_CSE_IDD=/x", "BULWARK_AE_CSE=https://in.example"}})
+	if len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0], "BULWARK_CSE_IDD") {
+		t.Errorf("got %q", c.Warnings)
+	}
+}
+
+func TestLoad_ListenerFlagsChangeAddOrRemove(t *testing.T) {
+	t.Parallel()
+	const one = "[[listen]]\nbinding=\"http\"\naddress=\"127.0.0.1:1\"\ntrust-plain=true\n"
+	tests := []struct {
+		name, file string
+		flags      map[string]string
+		want       string
+	}{
+		{"the default", "", nil, "https 127.0.0.1:8443"},
+		{"another address", "", map[string]string{"https": "[::1]:1"}, "https [::1]:1"},
+		{"plain beside it", "", map[string]string{"http": "127.0.0.1:2"}, "https 127.0.0.1:8443, http 127.0.0.1:2"},
+		{"plain alone", "", map[string]string{"https": "off", "http": "localhost:2", "trust-plain": "true"}, "http localhost:2 trusts"},
+		{"insecure by permission", "", map[string]string{"https": "off", "http": ":2", "allow-insecure": "true"}, "http :2"},
+		{"the file alone has no default", one, nil, "http 127.0.0.1:1 trusts"},
+		{"a flag moves the listener of the file", one, map[string]string{"http": "127.0.0.1:2"}, "http 127.0.0.1:2 trusts"},
+		{"a flag takes trust away", one, map[string]string{"trust-plain": "false"}, "http 127.0.0.1:1"},
+		{"a flag adds to the file", one, map[string]string{"https": "127.0.0.1:2"}, "http 127.0.0.1:1 trusts, https 127.0.0.1:2"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			src := config.Sources{Flags: tt.flags}
+			if tt.file != "" {
+				src.File = write(t, tt.file)
+			}
+			var got []string
+			for _, l := range load(t, src).Listen {
+				s := string(l.Binding) + " " + l.Address
+				if l.TrustPlain {
+					s += " trusts"
+				}
+				got = append(got, s)
+			}
+			if diff := cmp.Diff(tt.want, strings.Join(got, ", ")); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

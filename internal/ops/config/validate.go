@@ -1,0 +1,267 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"bulwark/onem2m"
+)
+
+// checker collects what is wrong.
+type checker struct {
+	from origins
+	errs []error
+}
+
+func (k *checker) fail(path, format string, args ...any) {
+	e := &Error{Where: k.from[path], Key: path, Text: fmt.Sprintf(format, args...)}
+	if e.Where == "" {
+		// A key that is absent is reported at its table, if that is in the file.
+		if i := strings.LastIndexByte(path, '.'); i > 0 {
+			e.Where = k.from[path[:i]]
+		}
+	}
+	k.errs = append(k.errs, e)
+}
+
+// validate checks every value and how they fit together.
+func (c *Config) validate(from origins) []error {
+	k := &checker{from: from}
+	c.checkProcess(k)
+	c.checkCSE(k)
+	c.checkListeners(k)
+	c.checkEntities(k)
+	c.checkOutbound(k)
+	c.checkNumbers(k)
+	return k.errs
+}
+
+func (c *Config) checkProcess(k *checker) {
+	if c.Data == "" {
+		k.fail("data", "must name a folder")
+	}
+	switch {
+	case c.Store == "sqlite":
+	case strings.HasPrefix(c.Store, "postgres://"), strings.HasPrefix(c.Store, "postgresql://"):
+		k.errs = append(k.errs, &Error{
+			Where: k.from["store"], Key: "store", Cause: ErrNotInThisVersion,
+			Text: "a shared PostgreSQL engine is not in this version; use sqlite",
+		})
+	default:
+		k.fail("store", "must be sqlite")
+	}
+	if c.Ops != off {
+		if err := checkAddress(c.Ops); err != nil {
+			k.fail("ops", "%v, or off", err)
+		}
+	}
+	if c.Secrets.MasterKeyFile != "" && c.Secrets.SystemdCredential != "" {
+		k.fail("secrets.systemd-credential", "the key has one source; remove this or master-key-file")
+	}
+	if strings.ContainsAny(c.Secrets.SystemdCredential, "/\x00") {
+		k.fail("secrets.systemd-credential", "is the name of a credential, not a path")
+	}
+}
+
+func (c *Config) checkCSE(k *checker) {
+	if id, ok := strings.CutPrefix(c.CSE.ID, "/"); !ok || !onem2m.ValidName(id) {
+		k.fail("cse.id", "%q is no CSE-ID: write a slash and a name, such as /id-in", c.CSE.ID)
+	} else if id[0] == 'S' {
+		k.fail("cse.id", "%q looks like an AE-ID; choose a name that does not begin with S", c.CSE.ID)
+	}
+	if !onem2m.ValidName(c.CSE.Name) {
+		k.fail("cse.name", "%q is no resource name: use letters, digits and - . _ ~", c.CSE.Name)
+	} else if "/"+c.CSE.Name == c.CSE.ID {
+		k.fail("cse.name", "must differ from the CSE-ID without its slash, or addresses are ambiguous")
+	}
+	if sp, err := onem2m.ParseSP(c.CSE.SP); err != nil {
+		k.fail("cse.sp", "%q is no M2M-SP-ID: write // and a domain name, such as //m2m.example", c.CSE.SP)
+	} else {
+		c.CSE.SP = sp
+	}
+	if a := c.CSE.Admin; !onem2m.ValidName(a) || a[0] != 'C' && a[0] != 'S' {
+		k.fail("cse.admin", "%q is no AE-ID-stem: it begins with C or S, such as CAdmin", a)
+	}
+	if len(c.CSE.Releases) == 0 {
+		k.fail("cse.releases", "must name at least one of 1, 2a, 3, 4")
+	}
+	for i, r := range c.CSE.Releases {
+		if slices.Contains(c.CSE.Releases[:i], r) {
+			k.fail("cse.releases", "names %q twice", r)
+		}
+	}
+}
+
+// Home is the identity of the CSE for the interpretation of identifiers.
+func (c *Config) Home() onem2m.Home {
+	return onem2m.Home{SP: c.CSE.SP, CSE: c.CSE.ID, Name: c.CSE.Name}
+}
+
+func (c *Config) checkListeners(k *checker) {
+	if len(c.Listen) == 0 {
+		k.fail("listen", "there is no listener; give --https ADDR or --http ADDR, or a [[listen]] table")
+	}
+	seen := map[string]bool{}
+	for i, l := range c.Listen {
+		path := fmt.Sprintf("listen[%d].", i)
+		if l.Binding == "" {
+			k.fail(path+"binding", "must be http or https")
+		}
+		if err := checkAddress(l.Address); err != nil {
+			k.fail(path+"address", "%v", err)
+			continue
+		}
+		if seen[l.Address] && !strings.HasSuffix(l.Address, ":0") {
+			k.fail(path+"address", "another listener has %s already", l.Address)
+		}
+		seen[l.Address] = true
+		c.checkListener(k, path, l)
+	}
+}
+
+// checkListener holds one listener against the rules of decision 3 and S-006.
+func (c *Config) checkListener(k *checker, path string, l Listener) {
+	plain := l.Binding == BindingHTTP
+	if l.PSK {
+		k.errs = append(k.errs, &Error{
+			Where: k.from[path+"psk"], Key: path + "psk", Cause: ErrNotInThisVersion,
+			Text: "pre-shared keys are not in this version",
+		})
+	}
+	switch {
+	case l.TrustPlain && !plain:
+		k.fail(path+"trust-plain", "is for plain http listeners only")
+	case l.TrustPlain && !l.Loopback():
+		k.fail(path+"trust-plain", "%s is not a loopback address; a listener that trusts From must be on 127.0.0.1 or [::1]", l.Address)
+	}
+	if plain && !l.Loopback() && !c.AllowInsecure {
+		k.fail(path+"address", "%s is plain http on an address that others can reach; use 127.0.0.1, use https, or give --allow-insecure", l.Address)
+	}
+	switch {
+	case plain && l.SA == SARequired:
+		k.fail(path+"sa", "a plain listener has no security associations to require; use https")
+	case !plain && l.SA == SAOptional && !l.Loopback() && !c.AllowInsecure:
+		k.fail(path+"sa", "optional on %s lets strangers in; use required, or give --allow-insecure", l.Address)
+	}
+	if plain && (l.Cert != "" || l.Key != "" || l.ClientCA != "") {
+		k.fail(path+"cert", "a plain listener uses no certificates; remove cert, key and client-ca, or use https")
+	}
+	if (l.Cert == "") != (l.Key == "") {
+		k.fail(path+"cert", "cert and key go together")
+	}
+	for _, p := range l.TrustedProxies {
+		if p.Bits() == 0 {
+			k.fail(path+"trusted-proxies", "%s trusts everybody; name the proxies", p)
+		}
+	}
+}
+
+func (c *Config) checkEntities(k *checker) {
+	for i, a := range c.Anchors {
+		path := fmt.Sprintf("anchor[%d].", i)
+		if a.CA == "" {
+			k.fail(path+"ca", "must name a PEM file")
+		}
+		if len(a.Flavours) == 0 {
+			k.fail(path+"flavours", "must name at least one of ae, cse, node, device, fqdn")
+		}
+	}
+	for i, l := range c.Locations {
+		c.checkLocation(k, fmt.Sprintf("location[%d].", i), l)
+	}
+	for i, p := range c.Peers {
+		path := fmt.Sprintf("peer[%d].", i)
+		id, form, err := c.Home().ParseID(p.ID)
+		switch {
+		case err != nil || form == onem2m.FormStem || id.Registrar() != "":
+			k.fail(path+"id", "%q is no CSE-ID: write /id-far or //far.example/id-far", p.ID)
+		case id == c.Home().ID():
+			k.fail(path+"id", "%q is this CSE itself", p.ID)
+		}
+		if p.DNS != "" && !validHost(strings.ToLower(p.DNS)) {
+			k.fail(path+"dns", "%q is no domain name", p.DNS)
+		}
+	}
+}
+
+func (c *Config) checkLocation(k *checker, path string, l Location) {
+	if _, form, err := c.Home().ParseID(l.ID); err != nil || form != onem2m.FormAbsolute {
+		k.fail(path+"id", "%q is no absolute AE-ID, such as //m2m.example/id-in/CLamp", l.ID)
+	}
+	// Written so that NaN fails as well.
+	if !(l.Latitude >= -90 && l.Latitude <= 90) {
+		k.fail(path+"latitude", "must be from -90 to 90 degrees")
+	}
+	if !(l.Longitude >= -180 && l.Longitude <= 180) {
+		k.fail(path+"longitude", "must be from -180 to 180 degrees")
+	}
+	if !(l.Uncertainty >= 0 && l.Uncertainty <= maxUncertainty) {
+		k.fail(path+"uncertainty", "must be from 0 to %d metres", int(maxUncertainty))
+	}
+	if l.Country != "" && (len(l.Country) != 2 || strings.Trim(l.Country, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "") {
+		k.fail(path+"country", "%q is no code of two capital letters", l.Country)
+	}
+}
+
+// maxUncertainty is half the girth of the earth in metres: beyond it a
+// position says nothing.
+const maxUncertainty = 20_040_000
+
+func (c *Config) checkOutbound(k *checker) {
+	for _, h := range c.Outbound.Allow {
+		if h.Name == "" && h.Prefix.Bits() == 0 {
+			k.fail("outbound.allow", "%s allows every address; name the receivers", h.Prefix)
+		}
+	}
+}
+
+// checkNumbers holds counts, sizes and durations against their bounds.
+func (c *Config) checkNumbers(k *checker) {
+	atLeast := func(path string, value, least int64) {
+		if value < least {
+			k.fail(path, "must be at least %d", least)
+		}
+	}
+	atLeast("outbound.queue", int64(c.Outbound.Queue), 1)
+	atLeast("audit.size", int64(c.Audit.Size), 64<<10)
+	atLeast("audit.count", int64(c.Audit.Count), 2)
+	atLeast("limits.body", int64(c.Limits.Body), 1<<10)
+	atLeast("limits.header", int64(c.Limits.Header), 1<<10)
+	atLeast("limits.depth", int64(c.Limits.Depth), 4)
+	atLeast("limits.members", int64(c.Limits.Members), 16)
+	atLeast("limits.results", int64(c.Limits.Results), 1)
+	atLeast("limits.connections", int64(c.Limits.Connections), 1)
+	atLeast("limits.requests", int64(c.Limits.Requests), 1)
+	atLeast("limits.write-queue", int64(c.Limits.WriteQueue), 1)
+	for _, key := range Keys() {
+		if key.Kind != "duration" {
+			continue
+		}
+		if d, ok := reflect.TypeAssert[Duration](c.field(key)); ok && d.Duration <= 0 {
+			k.fail(key.Path, "must be longer than 0")
+		}
+	}
+	if c.Timing.DefaultExpiration.Duration > c.Timing.MaxExpiration.Duration {
+		k.fail("timing.default-expiration", "must not be longer than max-expiration")
+	}
+}
+
+// checkAddress accepts a host and a port; the host may be an address, a name
+// or empty.
+func checkAddress(s string) error {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return fmt.Errorf("%q is no address: write host:port, such as 127.0.0.1:8443", s)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n > 65535 {
+		return fmt.Errorf("%q has no port number from 0 to 65535", s)
+	}
+	if host != "" && net.ParseIP(strings.SplitN(host, "%", 2)[0]) == nil && !validHost(strings.ToLower(host)) {
+		return fmt.Errorf("%q has neither an IP address nor a host name", s)
+	}
+	return nil
+}

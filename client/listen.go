@@ -1,0 +1,118 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"bulwark/onem2m"
+	"bulwark/onem2m/wire"
+)
+
+// Notification is one m2m:sgn that arrived.
+type Notification struct {
+	Request      string // request identifier; the same when the CSE repeats it
+	Subscription string // sur: resourceID of the subscription, "/id-in/sub…"
+	Event        int64  // notificationEventType; 0 in a verification and a deletion notice
+	Resource     Resource
+	Verification bool // the CSE asks whether notifications are welcome
+	Deleted      bool // the subscription is gone
+}
+
+// Listener receives notifications over HTTP.
+type Listener struct {
+	URL string // what to subscribe with: "http://127.0.0.1:4711/"
+
+	server *http.Server
+	done   chan error
+}
+
+// bounds of a receiver: a notification holds one resource, and its sender is a
+// CSE that needs no patience.
+const (
+	maxNotification     = 2 << 20
+	notificationTimeout = 10 * time.Second
+)
+
+// Listen opens a receiver at address, such as "127.0.0.1:0", and calls handle
+// for every notification, one after the other for each connection. An error of
+// handle refuses the notification, so that the CSE repeats or drops it. Close
+// must be called.
+func Listen(ctx context.Context, address string, handle func(Notification) error) (*Listener, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen for notifications: %w", err)
+	}
+	r := &Listener{
+		URL:  "http://" + l.Addr().String() + "/",
+		done: make(chan error, 1),
+		server: &http.Server{
+			ReadTimeout: notificationTimeout, WriteTimeout: notificationTimeout, IdleTimeout: time.Minute,
+			Handler: receiver(handle),
+		},
+	}
+	go func() { r.done <- r.server.Serve(l) }()
+	return r, nil
+}
+
+// Close stops the receiver and waits for it.
+func (r *Listener) Close() error {
+	err := r.server.Close()
+	<-r.done
+	return err
+}
+
+func receiver(handle func(Notification) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, hr *http.Request) {
+		code, status := onem2m.OK, http.StatusOK
+		n, err := read(hr)
+		if err == nil {
+			err = handle(n)
+		}
+		if err != nil {
+			e := onem2m.AsError(err)
+			code, status = e.Code, e.Code.HTTP()
+		}
+		// The names are written as TS-0009 prints them.
+		w.Header()["X-M2M-RSC"] = []string{fmt.Sprint(int(code))}
+		w.Header()["X-M2M-RI"] = []string{hr.Header.Get("X-M2M-RI")}
+		w.WriteHeader(status)
+	}
+}
+
+func read(hr *http.Request) (Notification, error) {
+	n := Notification{Request: hr.Header.Get("X-M2M-RI")}
+	if hr.Method != http.MethodPost {
+		return n, onem2m.Errorf(onem2m.OperationNotAllowed, "op", "a receiver takes notifications only")
+	}
+	body, err := io.ReadAll(io.LimitReader(hr.Body, maxNotification))
+	if err != nil {
+		return n, onem2m.Errorf(onem2m.BadRequest, "pc", "the notification can't be read")
+	}
+	content, err := wire.DecodeContent(body, wire.Limits{Size: maxNotification})
+	if err != nil {
+		return n, err
+	}
+	if content.Name != "m2m:sgn" {
+		return n, onem2m.Errorf(onem2m.BadRequest, "pc", "not a notification")
+	}
+	sgn, err := onem2m.ParseObject(content.Value)
+	if err != nil {
+		return n, err
+	}
+	n.Subscription, _ = sgn.Text("sur")
+	n.Verification, _ = sgn.Bool("vrq")
+	n.Deleted, _ = sgn.Bool("sud")
+	if event, ok := sgn.Object("nev"); ok {
+		n.Event, _ = event.Int("net")
+		if rep, ok := event.Object("rep"); ok && len(rep) == 1 {
+			n.Resource.Root = rep[0].Name
+			n.Resource.Object, _ = rep.Object(rep[0].Name)
+		}
+	}
+	return n, nil
+}

@@ -1,0 +1,239 @@
+// Package node assembles one running CSE from its configuration: store, audit
+// trail, notification engine, the CSE itself, and its listeners. It decides
+// nothing; it connects what decides.
+//
+// A Node is a value that a test can start in-process with a clock of its own.
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"golang.org/x/sync/errgroup"
+
+	"bulwark/access"
+	"bulwark/internal/binding/httpb"
+	"bulwark/internal/cse"
+	"bulwark/internal/identity"
+	"bulwark/internal/notify"
+	"bulwark/internal/ops/audit"
+	"bulwark/internal/ops/config"
+	"bulwark/internal/ops/health"
+	"bulwark/internal/ops/metrics"
+	"bulwark/internal/pki"
+	"bulwark/internal/store/sql"
+	"bulwark/onem2m"
+)
+
+// Options are what doesn't come from the configuration.
+type Options struct {
+	Version string
+	Log     *slog.Logger
+	Ready   io.Writer        // gets the one line with the addresses; nil for nowhere
+	Now     func() time.Time // the clock of the CSE; nil: time.Now
+	Random  io.Reader        // nil: crypto/rand
+
+	// Locate replaces the operator's [[location]] entries.
+	Locate func(onem2m.ID) *access.Location
+}
+
+// Node is one CSE with everything around it.
+type Node struct {
+	cfg *config.Config
+	o   Options
+	log *slog.Logger
+
+	store   *sql.Store
+	audit   *audit.Log
+	metrics *metrics.Metrics
+	ready   *health.Readiness
+	engine  *notify.Engine
+	client  *httpb.Client
+	cse     *cse.CSE
+	trust   *identity.Trust
+	own     *identity.KeyPair
+	made    *pki.Files // certificates that this start has made, or nil
+
+	servers []*httpb.Server
+	https   []bool // whether the server of the same index is a TLS one
+	ops     net.Listener
+}
+
+// Open prepares everything and opens the listeners; nothing is served before
+// Run. It fails with an error that tells what to do. Close must be called.
+func Open(ctx context.Context, cfg *config.Config, o Options) (_ *Node, err error) {
+	n := &Node{cfg: cfg, o: o, log: o.Log, metrics: metrics.New(o.Version), ready: &health.Readiness{}}
+	if n.log == nil {
+		n.log = slog.New(slog.DiscardHandler)
+	}
+	if n.o.Now == nil {
+		n.o.Now = time.Now
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.Close())
+		}
+	}()
+	if err = n.open(ctx); err != nil {
+		return nil, err
+	}
+	if err = n.listen(ctx); err != nil {
+		return nil, err
+	}
+	n.observe()
+	return n, nil
+}
+
+// OpenOffline prepares a CSE that serves nobody, to ask it questions. It makes
+// no certificates.
+func OpenOffline(ctx context.Context, cfg *config.Config, o Options) (*Node, error) {
+	quiet := *cfg
+	quiet.Listen = nil
+	return Open(ctx, &quiet, o)
+}
+
+// open makes everything but the listeners.
+func (n *Node) open(ctx context.Context) (err error) {
+	cfg := n.cfg
+	if n.store, err = sql.Open(ctx, sql.Options{Dir: string(cfg.Data), Log: n.log}); err != nil {
+		return err
+	}
+	if n.audit, err = openAudit(cfg, n.log, n.o.Now); err != nil {
+		return err
+	}
+	if err = n.loadTrust(); err != nil {
+		return err
+	}
+	return n.openCSE(ctx)
+}
+
+// openCSE makes client, notification engine and CSE, which need each other.
+func (n *Node) openCSE(ctx context.Context) error {
+	cfg := n.cfg
+	late := &directory{}
+	n.client = httpb.NewClient(n.clientOptions())
+	n.engine = notify.New(notify.Options{
+		Home: cfg.Home(), Store: n.store, Sender: n.client, Directory: late,
+		Expire: late.expire, Now: n.o.Now, Random: n.o.Random, Log: n.log,
+		Observe: n.notified, VerifyURLs: cfg.CSE.VerifyURLs,
+		Limits: notify.Limits{
+			Queue: cfg.Outbound.Queue, GiveUp: cfg.Outbound.GiveUp.Duration, RequestTimeout: cfg.Outbound.Timeout.Duration,
+		},
+	})
+	base, err := readBasePolicy(string(cfg.CSE.BasePolicy))
+	if err != nil {
+		return err
+	}
+	locate := n.o.Locate
+	if locate == nil {
+		locate = locations(cfg)
+	}
+	releases := make([]string, 0, len(cfg.CSE.Releases))
+	for _, r := range cfg.CSE.Releases {
+		releases = append(releases, string(r))
+	}
+	n.cse, err = cse.New(ctx, cse.Options{
+		Home: cfg.Home(), Type: cseType(cfg.CSE.Type), Admin: cfg.CSE.Admin, Releases: releases,
+		Points: n.points(), Store: n.store, Notifier: n.engine, Sender: n.client,
+		Auditor: auditor{log: n.audit}, Locate: locate, BasePolicy: base, MaskExistence: cfg.CSE.MaskExistence,
+		Timing: cse.Timing{
+			ExpiryCheck:       cfg.Timing.ExpiryCheck.Duration,
+			RequestExpiration: cfg.Timing.RequestExpiration.Duration,
+			DefaultExpiration: cfg.Timing.DefaultExpiration.Duration,
+			MaxExpiration:     cfg.Timing.MaxExpiration.Duration,
+		},
+		Limits: cse.Limits{Results: cfg.Limits.Results},
+		Now:    n.o.Now, Random: n.o.Random, Log: n.log,
+	})
+	if err != nil {
+		return err
+	}
+	late.cse = n.cse
+	return nil
+}
+
+// directory lets the engine ask the CSE, which is made after it.
+type directory struct{ cse *cse.CSE }
+
+func (d *directory) Reach(ctx context.Context, target string) (notify.Reach, error) {
+	return d.cse.Reach(ctx, target)
+}
+
+// CSE gives tests and in-process callers the door that bindings use.
+func (n *Node) CSE() *cse.CSE { return n.cse }
+
+// Run serves until ctx ends and then drains: no new request, those in work
+// finish, the store is synced by Close.
+func (n *Node) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return n.cse.Run(ctx) })
+	group.Go(func() error { return n.engine.Run(ctx) })
+	group.Go(func() error { n.remind(ctx); return nil })
+	for _, s := range n.servers {
+		group.Go(func() error { return s.Serve(ctx) })
+	}
+	if n.ops != nil {
+		group.Go(func() error { return n.serveOps(ctx) })
+	}
+	if n.o.Ready != nil {
+		if _, err := fmt.Fprintln(n.o.Ready, n.readyLine()); err != nil {
+			n.log.WarnContext(ctx, "ready line", "err", err)
+		}
+	}
+	err := group.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// Close releases everything, the store last: what was acknowledged is synced.
+func (n *Node) Close() error {
+	var errs []error
+	if n.client != nil {
+		n.client.Close()
+	}
+	if n.audit != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		errs = append(errs, n.audit.Close(ctx))
+	}
+	if n.store != nil {
+		errs = append(errs, n.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// readBasePolicy reads the file of [cse] base-policy: a privileges object, or
+// an object that holds one under "privileges" or "pv".
+func readBasePolicy(path string) (jsontext.Value, error) {
+	if path == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, fmt.Errorf("base-policy: %w", err)
+	}
+	var file struct {
+		Privileges jsontext.Value `json:"privileges"`
+		Short      jsontext.Value `json:"pv"`
+	}
+	if err := json.Unmarshal(data, &file); err != nil {
+		return nil, fmt.Errorf("base-policy %s: %w", path, err)
+	}
+	switch {
+	case file.Privileges != nil:
+		return file.Privileges, nil
+	case file.Short != nil:
+		return file.Short, nil
+	}
+	return jsontext.Value(data), nil
+}

@@ -1,0 +1,211 @@
+// Package shell does what `bulwark ae` is told: it acts as an AE from the
+// command line, by way of the SDK.
+package shell
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"bulwark/client"
+	"bulwark/internal/cli"
+	"bulwark/onem2m"
+	"bulwark/onem2m/wire"
+)
+
+// shell is one command.
+type shell struct {
+	client *client.Client
+	r      cli.AERequest
+	out    io.Writer
+}
+
+// AE does one `bulwark ae` command and prints what came of it.
+func AE(ctx context.Context, r cli.AERequest, out io.Writer) error {
+	c, err := Dial(r.Connection)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	s := &shell{client: c, r: r, out: out}
+	switch r.Verb {
+	case "register":
+		return s.register(ctx)
+	case "watch":
+		return s.watch(ctx)
+	}
+	req, err := s.request()
+	if err != nil {
+		return err
+	}
+	res, err := c.Do(ctx, req)
+	if err != nil {
+		return err
+	}
+	return s.print(res)
+}
+
+// Dial makes a client for a connection. Without From it takes the AE-ID-Stem in
+// the certificate.
+func Dial(n cli.Connection) (*client.Client, error) {
+	o := client.Options{URL: n.CSE, From: n.From, CA: n.CA, Cert: n.Cert, Key: n.Key}
+	if o.From == "" && n.Cert != "" {
+		id, err := identityOf(n.Cert)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w; say who asks with --from", n.Cert, err)
+		}
+		o.From = id
+	}
+	return client.New(o)
+}
+
+// identityOf reads the AE-ID out of a certificate and returns its stem.
+func identityOf(file string) (string, error) {
+	data, err := os.ReadFile(file) //nolint:gosec // the user names the file
+	if err != nil {
+		return "", err
+	}
+	block, _ := pem.Decode(data)
+	if block == nil {
+		return "", fmt.Errorf("no PEM block")
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return "", err
+	}
+	for _, u := range cert.URIs {
+		if at := strings.LastIndexByte(u.Path, '/'); at >= 0 && u.Host != "" {
+			return u.Path[at+1:], nil
+		}
+	}
+	return "", fmt.Errorf("the certificate names no AE-ID")
+}
+
+// register registers and prints the AE-ID.
+func (s *shell) register(ctx context.Context) error {
+	ae, err := s.client.Register(ctx, client.AE{Name: s.r.Name, App: s.r.API})
+	if err != nil {
+		return err
+	}
+	if s.r.Output == "json" {
+		return s.json(&onem2m.Content{Name: ae.Root, Value: ae.Append(nil)})
+	}
+	name, _ := ae.Text("rn")
+	_, err = fmt.Fprintf(s.out, "registered as %s, resource %s\n", s.client.From(), name)
+	return err
+}
+
+// request builds the primitive of get, create, update, delete and notify.
+func (s *shell) request() (*onem2m.Request, error) {
+	req := &onem2m.Request{To: s.r.To}
+	switch s.r.Verb {
+	case "get":
+		req.Operation = onem2m.Retrieve
+		return req, s.query(req)
+	case "delete":
+		req.Operation = onem2m.Delete
+		return req, nil
+	case "create":
+		info, err := onem2m.FindType(s.r.Type)
+		if err != nil {
+			return nil, err
+		}
+		ty := int64(info.Type)
+		req.Operation, req.Type = onem2m.Create, &ty
+		return req, s.content(req, info.Root)
+	case "update":
+		req.Operation = onem2m.Update
+		return req, s.content(req, "")
+	case "notify":
+		req.Operation = onem2m.Notify
+		return req, s.content(req, "")
+	}
+	return nil, fmt.Errorf("no such command: %s", s.r.Verb)
+}
+
+// query reads parameters as they stand in a URL.
+func (s *shell) query(req *onem2m.Request) error {
+	if s.r.Query == "" {
+		return nil
+	}
+	var pairs []onem2m.QueryPair
+	for part := range strings.SplitSeq(strings.TrimPrefix(s.r.Query, "?"), "&") {
+		name, raw, _ := strings.Cut(part, "=")
+		pair := onem2m.QueryPair{Name: name}
+		for item := range strings.SplitSeq(raw, "+") {
+			value, err := url.PathUnescape(item)
+			if err != nil {
+				return fmt.Errorf("parameter %s: %w", name, err)
+			}
+			pair.Values = append(pair.Values, value)
+		}
+		pairs = append(pairs, pair)
+	}
+	return onem2m.ParseQuery(pairs, req)
+}
+
+// content takes the body as it is when it has a root element, else wraps it
+// into root, which may be unknown.
+func (s *shell) content(req *onem2m.Request, root string) error {
+	value, err := wire.Canonical(s.r.Body, wire.Limits{})
+	if err != nil {
+		return err
+	}
+	o, err := onem2m.ParseObject(value)
+	if err != nil {
+		return fmt.Errorf("the JSON must be an object")
+	}
+	if len(o) == 1 && strings.Contains(o[0].Name, ":") {
+		req.Content = &onem2m.Content{Name: o[0].Name, Value: o[0].Value}
+		return nil
+	}
+	if root == "" {
+		return fmt.Errorf(`the JSON needs its root element, such as {"m2m:cnt":{…}}`)
+	}
+	req.Content = &onem2m.Content{Name: root, Value: value}
+	return nil
+}
+
+// print shows an answer and makes an error of a refusal.
+func (s *shell) print(res *onem2m.Response) error {
+	if err := client.Failure(res); err != nil {
+		return err
+	}
+	if res.Content != nil {
+		if err := s.json(res.Content); err != nil {
+			return err
+		}
+	} else if s.r.Output != "json" {
+		if _, err := fmt.Fprintf(s.out, "%d %s\n", res.Code, onem2m.StatusName(res.Code)); err != nil {
+			return err
+		}
+	}
+	if res.ContentStatus == 1 {
+		_, err := fmt.Fprintf(s.out, "there is more: ask again with ofst=%d\n", res.ContentOffset)
+		return err
+	}
+	return nil
+}
+
+// json prints Content indented for people, compact for programs.
+func (s *shell) json(content *onem2m.Content) error {
+	value := jsontext.Value(content.Append(nil))
+	if s.r.Output != "json" {
+		if err := value.Indent(jsontext.WithIndent("  ")); err != nil {
+			return err
+		}
+	}
+	if err := json.MarshalWrite(s.out, value); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(s.out)
+	return err
+}

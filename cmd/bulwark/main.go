@@ -4,7 +4,9 @@ package main
 import (
 	"os"
 
+	"bulwark/internal/bench"
 	"bulwark/internal/cli"
+	"bulwark/internal/demo"
 	"bulwark/internal/inspect"
 	"bulwark/internal/node"
 	"bulwark/internal/shell"
@@ -12,6 +14,8 @@ import (
 
 func main() {
 	os.Exit(cli.Main(cli.Parts{
+		Bench:    bench.Run,
+		Demo:     demo.Run,
 		Serve:    node.Serve(cli.ReadBuild().Version),
 		AE:       shell.AE,
 		Keys:     inspect.Keys,

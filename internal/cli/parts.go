@@ -82,4 +82,5 @@ type BenchRequest struct {
 	Output      string
 	Duration    time.Duration // of each measurement
 	Connections int
+	Instances   int // in the store whose start and memory are measured
 }

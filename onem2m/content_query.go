@@ -154,7 +154,7 @@ func parseContentPath(s string) (steps []contentStep, ok bool) {
 			if !closed || err != nil || n > maxContentIndex {
 				return nil, false
 			}
-			steps = append(steps, contentStep{index: int(n)}) //nolint:gosec // at most maxContentIndex
+			steps = append(steps, contentStep{index: int(n)})
 			s = rest
 		default:
 			return nil, false

@@ -61,7 +61,7 @@ func (d *Duration) add(number string, unit byte, clock bool) bool {
 	if err != nil || n > maxDurationNumber {
 		return false
 	}
-	value := int(n) //nolint:gosec // at most maxDurationNumber
+	value := int(n)
 	if clock {
 		return d.addClock(value, unit, fraction)
 	}

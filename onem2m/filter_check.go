@@ -1,6 +1,10 @@
 package onem2m
 
-import "slices"
+import (
+	"slices"
+
+	"bulwark/onem2m/geo"
+)
 
 // instantOf returns the field of a condition on a time, or nil.
 func (f *FilterCriteria) instantOf(short string) **Timestamp {
@@ -168,10 +172,13 @@ func (f *FilterCriteria) checkUnsupported() error {
 		return Errorf(BadRequest, "gmty", "gmty, geom and gsf come together or not at all")
 	case f.hasGeometry() && !ValidGeometry(*f.GeometryType, f.Geometry):
 		return Errorf(BadRequest, "geom", "the coordinates don't fit the geometry")
-	case f.hasGeometry():
-		return Errorf(NotImplemented, "gmty", "the geographic query is not in this version")
 	case len(f.SemanticsFilter) > 0:
 		return Errorf(NotImplemented, "smf", "the semantics filter is not in this version")
+	}
+	if f.hasGeometry() {
+		if _, err := geo.Parse(geo.Kind(*f.GeometryType), f.Geometry); err != nil {
+			return Errorf(BadRequest, "geom", "the coordinates are no geometry")
+		}
 	}
 	if f.ContentFilterQuery != "" {
 		if _, err := parseContentQuery(f.ContentFilterQuery); err != nil {

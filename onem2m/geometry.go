@@ -16,6 +16,10 @@ const (
 	geometryMultiPolygon
 )
 
+// maxNumbers bounds a geometry: comparing two takes time in the product of
+// their sizes at worst, for every resource that a query looks at.
+const maxNumbers = 3000
+
 // checkGeometry checks a checked m2m:geoCoordinates: the coordinates are a JSON
 // array inside a string whose shape fits the type (C-430).
 func checkGeometry(v jsontext.Value, subject string) *Error {
@@ -34,10 +38,11 @@ func checkGeometry(v jsontext.Value, subject string) *Error {
 // ValidGeometry reports whether coordinates is a JSON array of the shape that
 // a geometry of this m2m:geometryType has: a position is two or three numbers,
 // a line two positions or more, a ring of a polygon four or more of which the
-// last equals the first.
+// last equals the first. A polygon without holes may be its ring alone, as
+// clients write it. It has at most 3,000 numbers.
 func ValidGeometry(kind int64, coordinates string) bool {
 	v := jsontext.Value(coordinates)
-	if !v.IsValid() || v.Compact() != nil {
+	if !v.IsValid() || v.Compact() != nil || bytes.Count(v, []byte{','}) > maxNumbers {
 		return false
 	}
 	switch kind {
@@ -62,7 +67,7 @@ func isPosition(v jsontext.Value) bool {
 	return err == nil && len(list) <= 3 && isArray(v, 2, func(n jsontext.Value) bool { return n.Kind() == '0' })
 }
 
-func isPolygon(v jsontext.Value) bool { return isArray(v, 1, isRing) }
+func isPolygon(v jsontext.Value) bool { return isRing(v) || isArray(v, 1, isRing) }
 
 func isRing(v jsontext.Value) bool {
 	list, err := ParseList(v)

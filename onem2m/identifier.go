@@ -28,43 +28,45 @@ func (h Home) ResourceID() string { return strings.TrimPrefix(h.CSE, "/") }
 //	//sp.example/cse/Cabc an AE with a registrar-assigned stem
 type ID string
 
-// split returns the SP part with its slashes and the path segments behind it.
-func (id ID) split() (sp string, segments []string) {
+// split returns the SP part with its slashes and the one or two path segments
+// behind it. It allocates nothing: every request asks for it several times.
+func (id ID) split() (sp, first, second string) {
 	rest, ok := strings.CutPrefix(string(id), "//")
 	if !ok {
-		return "", nil
+		return "", "", ""
 	}
-	fqdn, path, ok := strings.Cut(rest, "/")
-	if !ok {
-		return string(id), nil
+	slash := strings.IndexByte(rest, '/')
+	if slash < 0 {
+		return string(id), "", ""
 	}
-	return "//" + fqdn, strings.Split(path, "/")
+	first, second, _ = strings.Cut(rest[slash+1:], "/")
+	return string(id[:2+slash]), first, second
 }
 
 // SP returns the M2M-SP-ID of the entity, "//sp.example".
-func (id ID) SP() string { sp, _ := id.split(); return sp }
+func (id ID) SP() string { sp, _, _ := id.split(); return sp }
 
 // SPRelative returns the identifier without its SP part, "/cse/Cabc".
-func (id ID) SPRelative() string { return strings.TrimPrefix(string(id), id.SP()) }
+func (id ID) SPRelative() string { return string(id[len(id.SP()):]) }
 
 // Registrar returns the CSE part of a C-type AE-ID and "" for anything else.
 func (id ID) Registrar() ID {
-	sp, segments := id.split()
-	if len(segments) != 2 {
+	_, _, second := id.split()
+	if second == "" {
 		return ""
 	}
-	return ID(sp + "/" + segments[0])
+	return id[:len(id)-len(second)-1]
 }
 
 // Stem returns the AE-ID-Stem: the last segment of an AE-ID. For an identifier
 // that can only be a CSE-ID it returns "".
 func (id ID) Stem() string {
-	_, segments := id.split()
+	_, first, second := id.split()
 	switch {
-	case len(segments) == 2:
-		return segments[1]
-	case len(segments) == 1 && strings.HasPrefix(segments[0], "S"):
-		return segments[0]
+	case second != "":
+		return second
+	case strings.HasPrefix(first, "S"):
+		return first
 	}
 	return ""
 }
@@ -73,14 +75,14 @@ func (id ID) Stem() string {
 // stem of an AE registered there or of an S-type AE of its SP, else the
 // SP-relative form inside its SP, else the absolute form (C-021).
 func (id ID) In(home Home) string {
-	sp, segments := id.split()
+	sp, first, second := id.split()
 	switch {
 	case sp != home.SP:
 		return string(id)
-	case len(segments) == 2 && "/"+segments[0] == home.CSE:
-		return segments[1]
-	case len(segments) == 1 && strings.HasPrefix(segments[0], "S") && "/"+segments[0] != home.CSE:
-		return segments[0]
+	case second != "" && first == home.ResourceID():
+		return second
+	case second == "" && strings.HasPrefix(first, "S") && first != home.ResourceID():
+		return first
 	}
 	return id.SPRelative()
 }

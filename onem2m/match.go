@@ -12,11 +12,11 @@ import (
 type Candidate interface {
 	Created() Timestamp
 	Modified() Timestamp
-	Expires() Timestamp          // 0 if the resource never expires
-	StateTag() (int64, bool)     // false if the resource has none
-	Size() (int64, bool)         // contentSize; false if the resource has none
-	Labels() []string            // may be empty
-	Type() ResourceType          //
+	Expires() Timestamp      // 0 if the resource never expires
+	StateTag() (int64, bool) // false if the resource has none
+	Size() (int64, bool)     // contentSize; false if the resource has none
+	Labels() []string        // may be empty
+	Type() ResourceType
 	ContentType() (string, bool) // contentInfo; false if the resource has none
 	Attribute(name string) jsontext.Value
 	Parent() Candidate // nil at the top
@@ -45,6 +45,7 @@ func (f *FilterCriteria) Compile() (*Matcher, error) {
 	}
 	m.addBounds(f)
 	m.addOwn(f)
+	m.addGeometry(f)
 	m.addRelatives(f)
 	return m, nil
 }

@@ -38,11 +38,13 @@ func valueEnd(v []byte, i int) int {
 			i++
 		}
 		return -1
-	case ',', ':', '}', ']':
-		return -1
 	}
-	for i < len(v) && v[i] != ',' && v[i] != '}' && v[i] != ']' {
+	start := i
+	for i < len(v) && (isAlphaNum(v[i]) || v[i] == '-' || v[i] == '+' || v[i] == '.') {
 		i++
+	}
+	if i == start {
+		return -1
 	}
 	return i
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // Kind is the nature of a resource type in the tables of TS-0001 clause 9.6.
-type Kind uint8
+type Kind uint16
 
 // The kinds of resource types. Announced variants have kinds of their own.
 const (
@@ -27,7 +27,7 @@ func (k Kind) Announced() bool { return k >= KindAnnounced }
 
 // Presence tells whether an attribute or parameter may be in a request
 // (TS-0004 clause 7.4.1).
-type Presence uint8
+type Presence uint16
 
 // The values of Presence.
 const (
@@ -37,7 +37,7 @@ const (
 )
 
 // Access is the access mode of an attribute (TS-0001 clause 9.5.1).
-type Access uint8
+type Access uint16
 
 // The access modes.
 const (
@@ -47,7 +47,7 @@ const (
 )
 
 // Announce tells how an attribute takes part in announcement (TS-0001 clause 9.5.1).
-type Announce uint8
+type Announce uint16
 
 // The announcement modes.
 const (
@@ -79,13 +79,13 @@ type TypeInfo struct {
 	Children   []ResourceType // sorted; a specialization is represented by its base number
 	virtual    []string
 	names      []nameIndex // sorted by name
-	required   []uint8     // indices of attributes that a CREATE must hold
+	required   []uint16    // indices of attributes that a CREATE must hold
 }
 
 // nameIndex finds the position of an attribute in TypeInfo.Attributes.
 type nameIndex struct {
 	name string
-	at   uint8
+	at   uint16
 }
 
 // Attribute is one row of the attribute tables of a resource type.
@@ -195,9 +195,9 @@ func (t *TypeInfo) With(name, root string, kind Kind, attributes []*Attribute) *
 	own.Attributes = append(slices.Clone(t.Attributes), attributes...)
 	own.names, own.required = nil, nil
 	for i, a := range own.Attributes {
-		own.names = append(own.names, nameIndex{name: a.Short, at: uint8(i)}) //nolint:gosec // a type has a few dozen attributes
+		own.names = append(own.names, nameIndex{name: a.Short, at: uint16(i)})
 		if a.Create == Mandatory {
-			own.required = append(own.required, uint8(i)) //nolint:gosec // as above
+			own.required = append(own.required, uint16(i))
 		}
 	}
 	slices.SortFunc(own.names, func(a, b nameIndex) int {

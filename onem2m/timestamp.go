@@ -18,7 +18,29 @@ func (t Timestamp) String() string { return string(t.Append(make([]byte, 0, 22))
 
 // Append writes String to dst.
 func (t Timestamp) Append(dst []byte) []byte {
-	return t.Time().AppendFormat(dst, "20060102T150405,000000")
+	at := t.Time()
+	year, month, day := at.Date()
+	if year < 0 || year > 9999 {
+		return at.AppendFormat(dst, "20060102T150405,000000")
+	}
+	// Each answer has one, and this is some three times as fast as AppendFormat.
+	hour, minute, second := at.Clock()
+	dst = appendDigits(dst, year/100, year%100, int(month), day)
+	dst = append(dst, 'T')
+	dst = appendDigits(dst, hour, minute, second)
+	dst = append(dst, ',')
+	micros := at.Nanosecond() / 1000
+	return appendDigits(dst, micros/10_000, micros/100%100, micros%100)
+}
+
+const decimal = "0123456789"
+
+// appendDigits writes numbers below 100 with two digits each.
+func appendDigits(dst []byte, numbers ...int) []byte {
+	for _, n := range numbers {
+		dst = append(dst, decimal[n/10], decimal[n%10])
+	}
+	return dst
 }
 
 // ParseTimestamp reads YYYYMMDDThhmmss with up to six digits behind a comma,

@@ -390,8 +390,8 @@ var attributeTable = [...]Attribute{
 	{Long: "attached", Short: "att", Type: &dataXsBoolean, Create: Mandatory, Update: Optional, Announce: OptionalAnnounced, Since: "R1"},
 	{Long: "capabilityActionStatus", Short: "cas", Type: &dataM2mActionStatus, Create: Mandatory, Update: Optional, Announce: OptionalAnnounced, Since: "R1"},
 	{Long: "currentState", Short: "cus", Type: &dataXsBoolean, Create: Mandatory, Update: Optional, Announce: OptionalAnnounced, Since: "R1"},
-	{Long: "enable", Short: "ena", Type: &dataXsBoolean, Optional: true, Access: WriteOnce, Create: Optional, Update: Optional, Announce: OptionalAnnounced, Since: "R1", Fixed: jsontext.Value("true")},
-	{Long: "disable", Short: "dis", Type: &dataXsBoolean, Optional: true, Access: WriteOnce, Create: Optional, Update: Optional, Announce: OptionalAnnounced, Since: "R1", Fixed: jsontext.Value("true")},
+	{Long: "enable", Short: "ena", Type: &dataXsBoolean, Optional: true, Access: WriteOnce, Create: Optional, Update: Optional, Announce: OptionalAnnounced, Since: "R1"},
+	{Long: "disable", Short: "dis", Type: &dataXsBoolean, Optional: true, Access: WriteOnce, Create: Optional, Update: Optional, Announce: OptionalAnnounced, Since: "R1"},
 	{Long: "capabilityName", Short: "can", Type: &dataXsString, Optional: true, Access: ReadWrite, Create: Optional, Update: Optional, Since: "R1"},
 	{Long: "attached", Short: "att", Type: &dataXsBoolean, Optional: true, Access: ReadWrite, Create: Optional, Update: Optional, Since: "R1"},
 	{Long: "capabilityActionStatus", Short: "cas", Type: &dataM2mActionStatus, Optional: true, Access: ReadWrite, Create: Optional, Update: Optional, Since: "R1"},
@@ -450,8 +450,8 @@ var attributeTable = [...]Attribute{
 	{Long: "logTypeId", Short: "lgt", Type: &dataM2mLogTypeId, Access: ReadWrite, Create: Mandatory, Update: Optional, Announce: OptionalAnnounced, Since: "R1"},
 	{Long: "logData", Short: "lgd", Type: &dataXsString, Access: ReadWrite, Create: Mandatory, Update: Optional, Announce: OptionalAnnounced, Since: "R1"},
 	{Long: "logStatus", Short: "lgst", Type: &dataM2mLogStatus, Access: ReadWrite, Create: Mandatory, Update: Optional, Announce: OptionalAnnounced, Since: "R1"},
-	{Long: "logStart", Short: "lga", Type: &dataXsBoolean, Access: ReadWrite, Create: Optional, Update: Optional, Announce: OptionalAnnounced, Since: "R1", Fixed: jsontext.Value("true")},
-	{Long: "logStop", Short: "lgo", Type: &dataXsBoolean, Access: ReadWrite, Create: Optional, Update: Optional, Announce: OptionalAnnounced, Since: "R1", Fixed: jsontext.Value("true")},
+	{Long: "logStart", Short: "lga", Type: &dataXsBoolean, Access: ReadWrite, Create: Optional, Update: Optional, Announce: OptionalAnnounced, Since: "R1"},
+	{Long: "logStop", Short: "lgo", Type: &dataXsBoolean, Access: ReadWrite, Create: Optional, Update: Optional, Announce: OptionalAnnounced, Since: "R1"},
 	{Long: "logTypeId", Short: "lgt", Type: &dataM2mLogTypeId, Optional: true, Access: ReadWrite, Create: Optional, Update: Optional, Since: "R1"},
 	{Long: "logData", Short: "lgd", Type: &dataXsString, Optional: true, Access: ReadWrite, Create: Optional, Update: Optional, Since: "R1"},
 	{Long: "logStatus", Short: "lgst", Type: &dataM2mLogStatus, Optional: true, Access: ReadWrite, Create: Optional, Update: Optional, Since: "R1"},
@@ -493,18 +493,18 @@ var attributeTable = [...]Attribute{
 	{Long: "maxNrOfInstances", Short: "mni", Type: &dataXsNonNegativeInteger, Optional: true, Later: true, Access: ReadWrite, Create: Optional, Update: Optional},
 	{Long: "contentSize", Short: "cs", Type: &dataXsNonNegativeInteger, Optional: true, Later: true},
 	{Long: "originator", Short: "org", Type: &dataM2mID, Later: true},
-	{Long: "inputDataPointLinks", Short: "giip", Type: &dataM2mListOfDataLinks, Optional: true, Later: true, Access: ReadWrite, Create: Optional, Update: Optional, Announce: OptionalAnnounced},
-	{Long: "inputLinks", Short: "giil", Type: &dataM2mListOfDataLinks, Optional: true, Later: true, Access: ReadWrite, Create: Optional, Update: Optional, Announce: OptionalAnnounced},
+	{Long: "inputDataPointLinks", Short: "giip", Type: &dataListOfXsAnyURI, List: true, Optional: true, Later: true, Access: ReadWrite, Create: Optional, Update: Optional, Announce: OptionalAnnounced},
+	{Long: "inputLinks", Short: "giil", Type: &dataListOfXsAnyURI, List: true, Optional: true, Later: true, Access: ReadWrite, Create: Optional, Update: Optional, Announce: OptionalAnnounced},
 	{Long: "operationName", Short: "gion", Type: &dataXsString, Later: true, Access: WriteOnce, Create: Optional, Announce: OptionalAnnounced},
 	{Long: "operationState", Short: "gios", Type: &dataXsString, Later: true, Access: ReadWrite, Create: Optional, Update: Optional, Announce: OptionalAnnounced},
-	{Long: "outputDataPointLinks", Short: "giop", Type: &dataM2mListOfDataLinks, Optional: true, Later: true, Access: ReadWrite, Create: Optional, Update: Optional, Announce: OptionalAnnounced},
-	{Long: "outputLinks", Short: "giol", Type: &dataM2mListOfDataLinks, Optional: true, Later: true, Access: ReadWrite, Create: Optional, Update: Optional, Announce: OptionalAnnounced},
-	{Long: "inputDataPointLinks", Short: "giip", Type: &dataM2mListOfDataLinks, Optional: true, Later: true, Access: ReadWrite, Create: Optional, Update: Optional},
-	{Long: "inputLinks", Short: "giil", Type: &dataM2mListOfDataLinks, Optional: true, Later: true, Access: ReadWrite, Create: Optional, Update: Optional},
+	{Long: "outputDataPointLinks", Short: "giop", Type: &dataListOfXsAnyURI, List: true, Optional: true, Later: true, Access: ReadWrite, Create: Optional, Update: Optional, Announce: OptionalAnnounced},
+	{Long: "outputLinks", Short: "giol", Type: &dataListOfXsAnyURI, List: true, Optional: true, Later: true, Access: ReadWrite, Create: Optional, Update: Optional, Announce: OptionalAnnounced},
+	{Long: "inputDataPointLinks", Short: "giip", Type: &dataListOfXsAnyURI, List: true, Optional: true, Later: true, Access: ReadWrite, Create: Optional, Update: Optional},
+	{Long: "inputLinks", Short: "giil", Type: &dataListOfXsAnyURI, List: true, Optional: true, Later: true, Access: ReadWrite, Create: Optional, Update: Optional},
 	{Long: "operationName", Short: "gion", Type: &dataXsString, Later: true, Access: WriteOnce, Create: Optional},
 	{Long: "operationState", Short: "gios", Type: &dataXsString, Later: true, Access: ReadWrite, Create: Optional, Update: Optional},
-	{Long: "outputDataPointLinks", Short: "giop", Type: &dataM2mListOfDataLinks, Optional: true, Later: true, Access: ReadWrite, Create: Optional, Update: Optional},
-	{Long: "outputLinks", Short: "giol", Type: &dataM2mListOfDataLinks, Optional: true, Later: true, Access: ReadWrite, Create: Optional, Update: Optional},
+	{Long: "outputDataPointLinks", Short: "giop", Type: &dataListOfXsAnyURI, List: true, Optional: true, Later: true, Access: ReadWrite, Create: Optional, Update: Optional},
+	{Long: "outputLinks", Short: "giol", Type: &dataListOfXsAnyURI, List: true, Optional: true, Later: true, Access: ReadWrite, Create: Optional, Update: Optional},
 	{Long: "serviceName", Short: "gisn", Type: &dataXsString, Optional: true, Later: true, Access: WriteOnce, Create: Optional, Announce: OptionalAnnounced},
 	{Long: "serviceName", Short: "gisn", Type: &dataXsString, Later: true, Access: WriteOnce, Create: Optional},
 	{Long: "memberType", Short: "mt", Type: &dataM2mMemberType, Access: WriteOnce, Create: Optional, Announce: OptionalAnnounced, Since: "R1", Default: jsontext.Value("0")},
@@ -674,8 +674,8 @@ var attributeTable = [...]Attribute{
 	{Long: "endConditions", Short: "encos", Type: &dataListOfM2mProcessConditions, List: true, Optional: true, Later: true, Access: ReadWrite, Create: Optional, Update: Optional},
 	{Long: "initialState", Short: "inst", Type: &dataM2mID, Optional: true, Later: true, Access: ReadWrite, Create: Optional, Update: Optional},
 	{Long: "mgmtDefinition", Short: "mgd", Type: &dataM2mMgmtDefinition, Access: WriteOnce, Create: Mandatory, Announce: MandatoryAnnounced, Since: "R1", Fixed: jsontext.Value("1009")},
-	{Long: "reboot", Short: "rbo", Type: &dataXsBoolean, Access: ReadWrite, Create: Optional, Update: Optional, Announce: OptionalAnnounced, Since: "R1", Fixed: jsontext.Value("true")},
-	{Long: "factoryReset", Short: "far", Type: &dataXsBoolean, Access: ReadWrite, Create: Optional, Update: Optional, Announce: OptionalAnnounced, Since: "R1", Fixed: jsontext.Value("true")},
+	{Long: "reboot", Short: "rbo", Type: &dataXsBoolean, Access: ReadWrite, Create: Optional, Update: Optional, Announce: OptionalAnnounced, Since: "R1"},
+	{Long: "factoryReset", Short: "far", Type: &dataXsBoolean, Access: ReadWrite, Create: Optional, Update: Optional, Announce: OptionalAnnounced, Since: "R1"},
 	{Long: "reboot", Short: "rbo", Type: &dataXsBoolean, Optional: true, Access: ReadWrite, Create: Optional, Update: Optional, Since: "R1"},
 	{Long: "factoryReset", Short: "far", Type: &dataXsBoolean, Optional: true, Access: ReadWrite, Create: Optional, Update: Optional, Since: "R1"},
 	{Long: "mgmtDefinition", Short: "mgd", Type: &dataM2mMgmtDefinition, Access: WriteOnce, Create: Mandatory, Announce: MandatoryAnnounced, Fixed: jsontext.Value("1020")},
@@ -863,9 +863,9 @@ var attributeTable = [...]Attribute{
 	{Long: "content", Short: "con", Type: &dataXsAnySimpleType, Optional: true, Access: ReadWrite, Create: Optional, Update: Optional},
 	{Long: "sequenceNr", Short: "snr", Type: &dataXsNonNegativeInteger, Optional: true, Access: ReadWrite, Create: Optional, Update: Optional},
 	{Long: "beaconRequester", Short: "bcnr", Type: &dataM2mID, Optional: true, Later: true, Access: WriteOnce, Create: Optional, Announce: OptionalAnnounced},
-	{Long: "beaconCriteria", Short: "bcnc", Type: &dataM2mBeaconCriteria, Later: true, Access: ReadWrite, Create: Mandatory, Update: Optional, Announce: OptionalAnnounced},
+	{Long: "beaconCriteria", Short: "bcnc", Type: &dataM2mBeaconCriteria, Later: true, Access: ReadWrite, Create: Optional, Update: Optional, Announce: OptionalAnnounced},
 	{Long: "beaconInterval", Short: "bcni", Type: &dataXsDuration, Optional: true, Later: true, Access: ReadWrite, Create: Optional, Update: Optional, Announce: OptionalAnnounced},
-	{Long: "beaconThreshold", Short: "bcnt", Type: &dataXsDuration, Optional: true, Later: true, Access: ReadWrite, Create: Optional, Update: Optional, Announce: OptionalAnnounced},
+	{Long: "beaconThreshold", Short: "bcnt", Type: &dataXsAnySimpleType, Optional: true, Later: true, Access: ReadWrite, Create: Optional, Update: Optional, Announce: OptionalAnnounced},
 	{Long: "beaconNotificationURIs", Short: "bcnu", Type: &dataListOfOneOrMoreXsAnyURI, List: true, Later: true, Access: ReadWrite, Create: Mandatory, Update: Optional, Announce: OptionalAnnounced},
 	{Long: "beaconRequester", Short: "bcnr", Type: &dataM2mID, Optional: true, Later: true, Access: WriteOnce, Create: Optional},
 	{Long: "beaconCriteria", Short: "bcnc", Type: &dataM2mBeaconCriteria, Optional: true, Later: true, Access: ReadWrite, Create: Optional, Update: Optional},
@@ -946,7 +946,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[0], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[6], &attributeTable[7], &attributeTable[8], &attributeTable[9], &attributeTable[10], &attributeTable[11], &attributeTable[12], &attributeTable[13], &attributeTable[14], &attributeTable[15]},
 		Children:     []ResourceType{23, 51},
 		names:        []nameIndex{{"aa", 9}, {"adri", 12}, {"airi", 14}, {"apri", 13}, {"ast", 15}, {"at", 8}, {"ct", 4}, {"et", 7}, {"lbl", 6}, {"lt", 5}, {"pi", 3}, {"pv", 10}, {"pvs", 11}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{10, 11},
+		required:     []uint16{10, 11},
 	},
 	{
 		Type: 10001, Name: "accessControlPolicyAnnc", Root: "m2m:acpA", Kind: KindAnnounced, Since: "R1",
@@ -955,7 +955,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[16], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[17], &attributeTable[18], &attributeTable[19], &attributeTable[20], &attributeTable[21], &attributeTable[22], &attributeTable[23], &attributeTable[24], &attributeTable[25], &attributeTable[26], &attributeTable[27]},
 		Children:     []ResourceType{23, 51},
 		names:        []nameIndex{{"acpi", 14}, {"adri", 11}, {"airi", 13}, {"apri", 12}, {"ast", 15}, {"ct", 4}, {"daci", 16}, {"et", 7}, {"lbl", 6}, {"lnk", 8}, {"lt", 5}, {"pi", 3}, {"pv", 9}, {"pvs", 10}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{7, 8, 9, 10},
+		required:     []uint16{7, 8, 9, 10},
 	},
 	{
 		Type: 65, Name: "action", Root: "m2m:actr", Kind: KindNormal, Since: "R4+",
@@ -965,7 +965,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[28], &attributeTable[29], &attributeTable[30], &attributeTable[31], &attributeTable[32], &attributeTable[33], &attributeTable[34], &attributeTable[35], &attributeTable[36], &attributeTable[37], &attributeTable[38], &attributeTable[39], &attributeTable[40], &attributeTable[41], &attributeTable[15], &attributeTable[42], &attributeTable[43], &attributeTable[44], &attributeTable[45], &attributeTable[46], &attributeTable[47], &attributeTable[48], &attributeTable[49], &attributeTable[50], &attributeTable[51]},
 		Children:     []ResourceType{23, 66},
 		names:        []nameIndex{{"aa", 11}, {"acpi", 7}, {"air", 24}, {"apv", 22}, {"apy", 15}, {"ast", 14}, {"at", 10}, {"cr", 12}, {"cstn", 13}, {"ct", 4}, {"daci", 9}, {"dep", 20}, {"ecp", 19}, {"et", 8}, {"evc", 17}, {"evm", 18}, {"ipu", 23}, {"lbl", 6}, {"lt", 5}, {"orc", 21}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"sri", 16}, {"ty", 1}},
-		required:     []uint8{17, 18, 21, 22},
+		required:     []uint16{17, 18, 21, 22},
 	},
 	{
 		Type: 10065, Name: "actionAnnc", Root: "m2m:actrA", Kind: KindAnnounced, Since: "R4+",
@@ -975,7 +975,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[52], &attributeTable[29], &attributeTable[30], &attributeTable[53], &attributeTable[32], &attributeTable[33], &attributeTable[54], &attributeTable[25], &attributeTable[55], &attributeTable[56], &attributeTable[27], &attributeTable[26], &attributeTable[57], &attributeTable[58], &attributeTable[59], &attributeTable[60], &attributeTable[61], &attributeTable[62], &attributeTable[63], &attributeTable[64], &attributeTable[65], &attributeTable[66]},
 		Children:     []ResourceType{23, 10066},
 		names:        []nameIndex{{"acpi", 7}, {"air", 21}, {"apv", 19}, {"apy", 12}, {"ast", 11}, {"ct", 4}, {"daci", 10}, {"dep", 17}, {"ecp", 16}, {"et", 8}, {"evc", 14}, {"evm", 15}, {"ipu", 20}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"orc", 18}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"sri", 13}, {"ty", 1}},
-		required:     []uint8{9, 18, 19},
+		required:     []uint16{9, 18, 19},
 	},
 	{
 		Type: 13, Name: "activeCmdhPolicy", Root: "m2m:acmp", Kind: KindMgmtObj, Since: "R1",
@@ -984,16 +984,16 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[0], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[67], &attributeTable[68], &attributeTable[7], &attributeTable[69], &attributeTable[8], &attributeTable[9], &attributeTable[70], &attributeTable[71], &attributeTable[72], &attributeTable[73], &attributeTable[74], &attributeTable[75]},
 		Children:       []ResourceType{13, 23, 24, 51},
 		names:          []nameIndex{{"aa", 11}, {"acmlk", 16}, {"acpi", 7}, {"at", 10}, {"ct", 4}, {"daci", 9}, {"dc", 15}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"mgd", 12}, {"mgs", 17}, {"obis", 13}, {"obps", 14}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:       []uint8{12, 16},
+		required:       []uint16{12, 16},
 	},
 	{
 		Type: 2, Name: "AE", Root: "m2m:ae", Kind: KindNormal, Since: "R1",
 		Instantiable: true,
 		Announceable: true,
 		Attributes:   []*Attribute{&attributeTable[0], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[6], &attributeTable[68], &attributeTable[7], &attributeTable[69], &attributeTable[8], &attributeTable[9], &attributeTable[76], &attributeTable[77], &attributeTable[78], &attributeTable[79], &attributeTable[80], &attributeTable[81], &attributeTable[82], &attributeTable[83], &attributeTable[84], &attributeTable[85], &attributeTable[86], &attributeTable[87], &attributeTable[88], &attributeTable[89], &attributeTable[90], &attributeTable[91], &attributeTable[92], &attributeTable[93], &attributeTable[15], &attributeTable[41], &attributeTable[94]},
-		Children:     []ResourceType{1, 3, 9, 15, 23, 24, 28, 29, 34, 41, 46, 47, 48, 49, 50, 51, 60, 62, 63, 65},
+		Children:     []ResourceType{1, 3, 9, 10, 15, 23, 24, 28, 29, 34, 41, 46, 47, 48, 49, 50, 51, 60, 62, 63, 65},
 		names:        []nameIndex{{"aa", 11}, {"acpi", 7}, {"aei", 14}, {"ape", 27}, {"api", 13}, {"apn", 12}, {"ast", 30}, {"at", 10}, {"cstn", 31}, {"csz", 19}, {"ct", 4}, {"daci", 9}, {"esi", 20}, {"et", 8}, {"lbl", 6}, {"loc", 32}, {"lt", 5}, {"mei", 21}, {"nl", 17}, {"or", 16}, {"pi", 3}, {"poa", 15}, {"regs", 23}, {"ri", 2}, {"rn", 0}, {"rr", 18}, {"scp", 25}, {"srv", 22}, {"tren", 26}, {"tri", 28}, {"trn", 29}, {"trps", 24}, {"ty", 1}},
-		required:     []uint8{13, 18},
+		required:     []uint16{13, 18},
 	},
 	{
 		Type: 10002, Name: "AEAnnc", Root: "m2m:aeA", Kind: KindAnnounced, Since: "R1",
@@ -1002,7 +1002,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[16], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[17], &attributeTable[95], &attributeTable[18], &attributeTable[19], &attributeTable[96], &attributeTable[97], &attributeTable[98], &attributeTable[99], &attributeTable[100], &attributeTable[101], &attributeTable[102], &attributeTable[103], &attributeTable[104], &attributeTable[105], &attributeTable[106], &attributeTable[107], &attributeTable[108], &attributeTable[109], &attributeTable[110], &attributeTable[111], &attributeTable[26], &attributeTable[112], &attributeTable[113]},
 		Children:     []ResourceType{1, 3, 9, 23, 24, 28, 29, 34, 41, 50, 51, 65, 10001, 10003, 10009, 10024, 10028, 10029, 10041, 10063, 10065},
 		names:        []nameIndex{{"acpi", 7}, {"aei", 13}, {"ape", 25}, {"api", 12}, {"apn", 11}, {"ast", 26}, {"csz", 18}, {"ct", 4}, {"daci", 10}, {"esi", 19}, {"et", 8}, {"lbl", 6}, {"lnk", 9}, {"loc", 27}, {"lt", 5}, {"mei", 28}, {"nl", 16}, {"or", 15}, {"pi", 3}, {"poa", 14}, {"regs", 21}, {"ri", 2}, {"rn", 0}, {"rr", 17}, {"scp", 23}, {"srv", 20}, {"tren", 24}, {"trps", 22}, {"ty", 1}},
-		required:     []uint8{8, 9},
+		required:     []uint16{8, 9},
 	},
 	{
 		Type: 43, Name: "AEContactList", Root: "m2m:alst", Kind: KindNormal, Since: "R3",
@@ -1027,7 +1027,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[128], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[129], &attributeTable[130], &attributeTable[131], &attributeTable[132], &attributeTable[133], &attributeTable[69], &attributeTable[134], &attributeTable[135], &attributeTable[136], &attributeTable[137], &attributeTable[138], &attributeTable[139], &attributeTable[140], &attributeTable[141], &attributeTable[142]},
 		Children:     []ResourceType{3, 23, 24, 28, 29, 51, 58, 65},
 		names:        []nameIndex{{"aa", 11}, {"acpi", 7}, {"at", 10}, {"cnd", 14}, {"cr", 13}, {"cs", 17}, {"ct", 4}, {"daci", 9}, {"dir", 16}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"nl", 18}, {"or", 15}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"st", 12}, {"ty", 1}},
-		required:     []uint8{14, 16},
+		required:     []uint16{14, 16},
 	},
 	{
 		Type: 10028, Name: "allJoynAppAnnc", Root: "m2m:ajapA", Kind: KindFlexContainerAnnounced, Since: "R2",
@@ -1036,7 +1036,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[114], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[143], &attributeTable[144], &attributeTable[145], &attributeTable[146], &attributeTable[96], &attributeTable[147], &attributeTable[148], &attributeTable[149], &attributeTable[150]},
 		Children:     []ResourceType{3, 23, 24, 28, 29, 51, 58, 65, 10003, 10024, 10028, 10029, 10065},
 		names:        []nameIndex{{"acpi", 7}, {"cnd", 11}, {"ct", 4}, {"daci", 10}, {"dir", 13}, {"et", 8}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"nl", 14}, {"or", 12}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{8, 9, 11},
+		required:     []uint16{8, 9, 11},
 	},
 	{
 		Type: 28, Name: "allJoynInterface", Root: "m2m:ajif", Kind: KindFlexContainer, Since: "R2",
@@ -1045,7 +1045,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[128], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[129], &attributeTable[130], &attributeTable[131], &attributeTable[132], &attributeTable[133], &attributeTable[69], &attributeTable[134], &attributeTable[135], &attributeTable[136], &attributeTable[137], &attributeTable[138], &attributeTable[139], &attributeTable[151], &attributeTable[141], &attributeTable[142]},
 		Children:     []ResourceType{3, 23, 24, 28, 29, 51, 58, 65},
 		names:        []nameIndex{{"aa", 11}, {"acpi", 7}, {"ajir", 16}, {"at", 10}, {"cnd", 14}, {"cr", 13}, {"cs", 17}, {"ct", 4}, {"daci", 9}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"nl", 18}, {"or", 15}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"st", 12}, {"ty", 1}},
-		required:     []uint8{14, 16},
+		required:     []uint16{14, 16},
 	},
 	{
 		Type: 10028, Name: "allJoynInterfaceAnnc", Root: "m2m:ajifA", Kind: KindFlexContainerAnnounced, Since: "R2",
@@ -1054,7 +1054,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[114], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[143], &attributeTable[144], &attributeTable[145], &attributeTable[146], &attributeTable[96], &attributeTable[147], &attributeTable[148], &attributeTable[152], &attributeTable[150]},
 		Children:     []ResourceType{3, 23, 24, 28, 29, 51, 58, 65, 10003, 10024, 10028, 10029, 10065},
 		names:        []nameIndex{{"acpi", 7}, {"ajir", 13}, {"cnd", 11}, {"ct", 4}, {"daci", 10}, {"et", 8}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"nl", 14}, {"or", 12}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{8, 9, 11},
+		required:     []uint16{8, 9, 11},
 	},
 	{
 		Type: 28, Name: "allJoynMethod", Root: "m2m:ajmd", Kind: KindFlexContainer, Since: "R2",
@@ -1063,7 +1063,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[128], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[129], &attributeTable[130], &attributeTable[131], &attributeTable[132], &attributeTable[133], &attributeTable[69], &attributeTable[134], &attributeTable[135], &attributeTable[136], &attributeTable[137], &attributeTable[138], &attributeTable[139], &attributeTable[141], &attributeTable[142]},
 		Children:     []ResourceType{3, 23, 24, 28, 29, 51, 58, 65},
 		names:        []nameIndex{{"aa", 11}, {"acpi", 7}, {"at", 10}, {"cnd", 14}, {"cr", 13}, {"cs", 16}, {"ct", 4}, {"daci", 9}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"nl", 17}, {"or", 15}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"st", 12}, {"ty", 1}},
-		required:     []uint8{14},
+		required:     []uint16{14},
 	},
 	{
 		Type: 10028, Name: "allJoynMethodAnnc", Root: "m2m:ajmdA", Kind: KindFlexContainerAnnounced, Since: "R2",
@@ -1072,7 +1072,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[114], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[143], &attributeTable[144], &attributeTable[145], &attributeTable[146], &attributeTable[96], &attributeTable[147], &attributeTable[148], &attributeTable[150]},
 		Children:     []ResourceType{3, 23, 24, 28, 29, 51, 58, 65, 10003, 10024, 10028, 10029, 10065},
 		names:        []nameIndex{{"acpi", 7}, {"cnd", 11}, {"ct", 4}, {"daci", 10}, {"et", 8}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"nl", 13}, {"or", 12}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{8, 9, 11},
+		required:     []uint16{8, 9, 11},
 	},
 	{
 		Type: 28, Name: "allJoynMethodCall", Root: "m2m:ajmc", Kind: KindFlexContainer, Since: "R2",
@@ -1081,7 +1081,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[128], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[129], &attributeTable[130], &attributeTable[131], &attributeTable[132], &attributeTable[133], &attributeTable[69], &attributeTable[134], &attributeTable[135], &attributeTable[136], &attributeTable[137], &attributeTable[138], &attributeTable[139], &attributeTable[153], &attributeTable[154], &attributeTable[155], &attributeTable[141], &attributeTable[142]},
 		Children:     []ResourceType{3, 23, 24, 28, 29, 51, 58, 65},
 		names:        []nameIndex{{"aa", 11}, {"acpi", 7}, {"at", 10}, {"clst", 17}, {"cnd", 14}, {"cr", 13}, {"cs", 19}, {"ct", 4}, {"daci", 9}, {"et", 8}, {"inp", 16}, {"lbl", 6}, {"lt", 5}, {"nl", 20}, {"or", 15}, {"out", 18}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"st", 12}, {"ty", 1}},
-		required:     []uint8{14},
+		required:     []uint16{14},
 	},
 	{
 		Type: 10028, Name: "allJoynMethodCallAnnc", Root: "m2m:ajmcA", Kind: KindFlexContainerAnnounced, Since: "R2",
@@ -1090,7 +1090,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[114], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[143], &attributeTable[144], &attributeTable[145], &attributeTable[146], &attributeTable[96], &attributeTable[147], &attributeTable[148], &attributeTable[156], &attributeTable[157], &attributeTable[158], &attributeTable[150]},
 		Children:     []ResourceType{3, 23, 24, 28, 29, 51, 58, 65, 10003, 10024, 10028, 10029, 10065},
 		names:        []nameIndex{{"acpi", 7}, {"clst", 14}, {"cnd", 11}, {"ct", 4}, {"daci", 10}, {"et", 8}, {"inp", 13}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"nl", 16}, {"or", 12}, {"out", 15}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{8, 9, 11},
+		required:     []uint16{8, 9, 11},
 	},
 	{
 		Type: 28, Name: "allJoynProperty", Root: "m2m:ajpr", Kind: KindFlexContainer, Since: "R2",
@@ -1099,7 +1099,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[128], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[129], &attributeTable[130], &attributeTable[131], &attributeTable[132], &attributeTable[133], &attributeTable[69], &attributeTable[134], &attributeTable[135], &attributeTable[136], &attributeTable[137], &attributeTable[138], &attributeTable[139], &attributeTable[159], &attributeTable[160], &attributeTable[141], &attributeTable[142]},
 		Children:     []ResourceType{3, 23, 24, 28, 29, 51, 58, 65},
 		names:        []nameIndex{{"aa", 11}, {"acpi", 7}, {"at", 10}, {"cnd", 14}, {"cr", 13}, {"crv", 16}, {"cs", 18}, {"ct", 4}, {"daci", 9}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"nl", 19}, {"or", 15}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"rqv", 17}, {"st", 12}, {"ty", 1}},
-		required:     []uint8{14, 16},
+		required:     []uint16{14, 16},
 	},
 	{
 		Type: 10028, Name: "allJoynPropertyAnnc", Root: "m2m:ajprA", Kind: KindFlexContainerAnnounced, Since: "R2",
@@ -1108,7 +1108,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[114], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[143], &attributeTable[144], &attributeTable[145], &attributeTable[146], &attributeTable[96], &attributeTable[147], &attributeTable[148], &attributeTable[161], &attributeTable[162], &attributeTable[150]},
 		Children:     []ResourceType{3, 23, 24, 28, 29, 51, 58, 65, 10003, 10024, 10028, 10029, 10065},
 		names:        []nameIndex{{"acpi", 7}, {"cnd", 11}, {"crv", 13}, {"ct", 4}, {"daci", 10}, {"et", 8}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"nl", 15}, {"or", 12}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"rqv", 14}, {"ty", 1}},
-		required:     []uint8{8, 9, 11},
+		required:     []uint16{8, 9, 11},
 	},
 	{
 		Type: 28, Name: "allJoynSvcObject", Root: "m2m:ajso", Kind: KindFlexContainer, Since: "R2",
@@ -1117,7 +1117,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[128], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[129], &attributeTable[130], &attributeTable[131], &attributeTable[132], &attributeTable[133], &attributeTable[69], &attributeTable[134], &attributeTable[135], &attributeTable[136], &attributeTable[137], &attributeTable[138], &attributeTable[139], &attributeTable[163], &attributeTable[164], &attributeTable[141], &attributeTable[142]},
 		Children:     []ResourceType{3, 23, 24, 28, 29, 51, 58, 65},
 		names:        []nameIndex{{"aa", 11}, {"acpi", 7}, {"ajop", 16}, {"at", 10}, {"cnd", 14}, {"cr", 13}, {"cs", 18}, {"ct", 4}, {"daci", 9}, {"ena", 17}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"nl", 19}, {"or", 15}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"st", 12}, {"ty", 1}},
-		required:     []uint8{14, 16, 17},
+		required:     []uint16{14, 16, 17},
 	},
 	{
 		Type: 10028, Name: "allJoynSvcObjectAnnc", Root: "m2m:ajsoA", Kind: KindFlexContainerAnnounced, Since: "R2",
@@ -1126,7 +1126,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[114], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[143], &attributeTable[144], &attributeTable[145], &attributeTable[146], &attributeTable[96], &attributeTable[147], &attributeTable[148], &attributeTable[165], &attributeTable[166], &attributeTable[150]},
 		Children:     []ResourceType{3, 23, 24, 28, 29, 51, 58, 65, 10003, 10024, 10028, 10029, 10065},
 		names:        []nameIndex{{"acpi", 7}, {"ajop", 13}, {"cnd", 11}, {"ct", 4}, {"daci", 10}, {"ena", 14}, {"et", 8}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"nl", 15}, {"or", 12}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{8, 9, 11},
+		required:     []uint16{8, 9, 11},
 	},
 	{
 		Type: 13, Name: "areaNwkDeviceInfo", Root: "m2m:andi", Kind: KindMgmtObj, Since: "R1",
@@ -1136,7 +1136,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[0], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[6], &attributeTable[68], &attributeTable[7], &attributeTable[69], &attributeTable[8], &attributeTable[9], &attributeTable[167], &attributeTable[71], &attributeTable[72], &attributeTable[73], &attributeTable[168], &attributeTable[169], &attributeTable[170], &attributeTable[171], &attributeTable[172], &attributeTable[173], &attributeTable[174], &attributeTable[75], &attributeTable[15], &attributeTable[41], &attributeTable[175]},
 		Children:       []ResourceType{13, 23, 24, 51},
 		names:          []nameIndex{{"aa", 11}, {"acpi", 7}, {"ast", 24}, {"at", 10}, {"awi", 18}, {"cmlk", 26}, {"cstn", 25}, {"ct", 4}, {"daci", 9}, {"dc", 15}, {"dvd", 16}, {"dvt", 17}, {"et", 8}, {"lbl", 6}, {"lnh", 22}, {"lt", 5}, {"mgd", 12}, {"mgs", 23}, {"obis", 13}, {"obps", 14}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"sld", 20}, {"sli", 19}, {"ss", 21}, {"ty", 1}},
-		required:       []uint8{12, 16, 17, 18},
+		required:       []uint16{12, 16, 17, 18},
 	},
 	{
 		Type: 10013, Name: "areaNwkDeviceInfoAnnc", Root: "m2m:andiA", Kind: KindMgmtObjAnnounced, Since: "R1",
@@ -1146,7 +1146,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[16], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[17], &attributeTable[95], &attributeTable[18], &attributeTable[19], &attributeTable[96], &attributeTable[176], &attributeTable[177], &attributeTable[178], &attributeTable[179], &attributeTable[180], &attributeTable[181], &attributeTable[182], &attributeTable[183], &attributeTable[184], &attributeTable[185], &attributeTable[186], &attributeTable[187], &attributeTable[26], &attributeTable[188]},
 		Children:       []ResourceType{13, 23, 24, 51, 10024},
 		names:          []nameIndex{{"acpi", 7}, {"ast", 23}, {"awi", 17}, {"cmlk", 24}, {"ct", 4}, {"daci", 10}, {"dc", 14}, {"dvd", 15}, {"dvt", 16}, {"et", 8}, {"lbl", 6}, {"lnh", 21}, {"lnk", 9}, {"lt", 5}, {"mgd", 11}, {"mgs", 22}, {"obis", 12}, {"obps", 13}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"sld", 19}, {"sli", 18}, {"ss", 20}, {"ty", 1}},
-		required:       []uint8{8, 9, 11},
+		required:       []uint16{8, 9, 11},
 	},
 	{
 		Type: 13, Name: "areaNwkInfo", Root: "m2m:ani", Kind: KindMgmtObj, Since: "R1",
@@ -1156,7 +1156,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[0], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[6], &attributeTable[68], &attributeTable[7], &attributeTable[69], &attributeTable[8], &attributeTable[9], &attributeTable[189], &attributeTable[71], &attributeTable[72], &attributeTable[73], &attributeTable[190], &attributeTable[191], &attributeTable[75], &attributeTable[15], &attributeTable[41], &attributeTable[175]},
 		Children:       []ResourceType{13, 23, 24, 51},
 		names:          []nameIndex{{"aa", 11}, {"acpi", 7}, {"ant", 16}, {"ast", 19}, {"at", 10}, {"cmlk", 21}, {"cstn", 20}, {"ct", 4}, {"daci", 9}, {"dc", 15}, {"et", 8}, {"lbl", 6}, {"ldv", 17}, {"lt", 5}, {"mgd", 12}, {"mgs", 18}, {"obis", 13}, {"obps", 14}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:       []uint8{12, 16},
+		required:       []uint16{12, 16},
 	},
 	{
 		Type: 10013, Name: "areaNwkInfoAnnc", Root: "m2m:aniA", Kind: KindMgmtObjAnnounced, Since: "R1",
@@ -1166,7 +1166,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[16], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[17], &attributeTable[95], &attributeTable[18], &attributeTable[19], &attributeTable[96], &attributeTable[176], &attributeTable[177], &attributeTable[178], &attributeTable[179], &attributeTable[192], &attributeTable[193], &attributeTable[187], &attributeTable[26], &attributeTable[188]},
 		Children:       []ResourceType{13, 23, 24, 51, 10024},
 		names:          []nameIndex{{"acpi", 7}, {"ant", 15}, {"ast", 18}, {"cmlk", 19}, {"ct", 4}, {"daci", 10}, {"dc", 14}, {"et", 8}, {"lbl", 6}, {"ldv", 16}, {"lnk", 9}, {"lt", 5}, {"mgd", 11}, {"mgs", 17}, {"obis", 12}, {"obps", 13}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:       []uint8{8, 9, 11},
+		required:       []uint16{8, 9, 11},
 	},
 	{
 		Type: 13, Name: "authenticationProfile", Root: "", Kind: KindMgmtObj, Since: "R3",
@@ -1175,7 +1175,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[128], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[131], &attributeTable[132], &attributeTable[194], &attributeTable[69], &attributeTable[134], &attributeTable[135], &attributeTable[195], &attributeTable[196], &attributeTable[197], &attributeTable[198], &attributeTable[75], &attributeTable[199]},
 		Children:       []ResourceType{13, 23, 24, 51},
 		names:          []nameIndex{{"aa", 11}, {"acpi", 7}, {"at", 10}, {"cmlk", 17}, {"ct", 4}, {"daci", 9}, {"dc", 15}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"mgd", 12}, {"mgs", 16}, {"obis", 13}, {"obps", 14}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:       []uint8{12},
+		required:       []uint16{12},
 	},
 	{
 		Type: 35, Name: "authorizationDecision", Root: "m2m:auds", Kind: KindNormal, Since: "R3",
@@ -1204,7 +1204,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[128], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[143], &attributeTable[200], &attributeTable[201], &attributeTable[96], &attributeTable[137], &attributeTable[217], &attributeTable[218], &attributeTable[219], &attributeTable[220], &attributeTable[221], &attributeTable[222], &attributeTable[223]},
 		Children:     []ResourceType{23, 51},
 		names:        []nameIndex{{"acpi", 7}, {"cr", 10}, {"ct", 4}, {"daci", 9}, {"dtw", 13}, {"et", 8}, {"ggi", 15}, {"gli", 16}, {"lbl", 6}, {"lt", 5}, {"mid", 17}, {"non", 12}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"tsg", 14}, {"ty", 1}, {"vpn", 11}},
-		required:     []uint8{11, 12, 13},
+		required:     []uint16{11, 12, 13},
 	},
 	{
 		Type: 13, Name: "battery", Root: "m2m:bat", Kind: KindMgmtObj, Since: "R1",
@@ -1214,7 +1214,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[0], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[6], &attributeTable[68], &attributeTable[7], &attributeTable[69], &attributeTable[8], &attributeTable[9], &attributeTable[224], &attributeTable[71], &attributeTable[72], &attributeTable[73], &attributeTable[225], &attributeTable[226], &attributeTable[75], &attributeTable[15], &attributeTable[41], &attributeTable[175]},
 		Children:       []ResourceType{13, 23, 24, 51},
 		names:          []nameIndex{{"aa", 11}, {"acpi", 7}, {"ast", 19}, {"at", 10}, {"btl", 16}, {"bts", 17}, {"cmlk", 21}, {"cstn", 20}, {"ct", 4}, {"daci", 9}, {"dc", 15}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"mgd", 12}, {"mgs", 18}, {"obis", 13}, {"obps", 14}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:       []uint8{12, 16, 17},
+		required:       []uint16{12, 16, 17},
 	},
 	{
 		Type: 10013, Name: "batteryAnnc", Root: "m2m:batA", Kind: KindMgmtObjAnnounced, Since: "R1",
@@ -1224,7 +1224,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[16], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[17], &attributeTable[95], &attributeTable[18], &attributeTable[19], &attributeTable[96], &attributeTable[176], &attributeTable[177], &attributeTable[178], &attributeTable[179], &attributeTable[227], &attributeTable[228], &attributeTable[187], &attributeTable[26], &attributeTable[188]},
 		Children:       []ResourceType{13, 23, 24, 51, 10024},
 		names:          []nameIndex{{"acpi", 7}, {"ast", 18}, {"btl", 15}, {"bts", 16}, {"cmlk", 19}, {"ct", 4}, {"daci", 10}, {"dc", 14}, {"et", 8}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"mgd", 11}, {"mgs", 17}, {"obis", 12}, {"obps", 13}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:       []uint8{8, 9, 11},
+		required:       []uint16{8, 9, 11},
 	},
 	{
 		Type: 13, Name: "cmdhBuffer", Root: "m2m:cmbf", Kind: KindMgmtObj, Since: "R1",
@@ -1233,7 +1233,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[0], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[67], &attributeTable[68], &attributeTable[7], &attributeTable[69], &attributeTable[8], &attributeTable[9], &attributeTable[229], &attributeTable[71], &attributeTable[72], &attributeTable[73], &attributeTable[230], &attributeTable[231], &attributeTable[232], &attributeTable[75]},
 		Children:       []ResourceType{13, 23, 24, 51},
 		names:          []nameIndex{{"aa", 11}, {"acpi", 7}, {"aec", 16}, {"at", 10}, {"ct", 4}, {"daci", 9}, {"dc", 15}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"mbfs", 17}, {"mgd", 12}, {"mgs", 19}, {"obis", 13}, {"obps", 14}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"sgp", 18}, {"ty", 1}},
-		required:       []uint8{12, 16, 17, 18},
+		required:       []uint16{12, 16, 17, 18},
 	},
 	{
 		Type: 13, Name: "cmdhDefaults", Root: "m2m:cmdf", Kind: KindMgmtObj, Since: "R1",
@@ -1242,7 +1242,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[0], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[67], &attributeTable[68], &attributeTable[7], &attributeTable[69], &attributeTable[8], &attributeTable[9], &attributeTable[233], &attributeTable[71], &attributeTable[72], &attributeTable[73], &attributeTable[234], &attributeTable[75]},
 		Children:       []ResourceType{13, 23, 24, 51},
 		names:          []nameIndex{{"aa", 11}, {"acpi", 7}, {"at", 10}, {"cmlk", 16}, {"ct", 4}, {"daci", 9}, {"dc", 15}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"mgd", 12}, {"mgs", 17}, {"obis", 13}, {"obps", 14}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:       []uint8{12, 16},
+		required:       []uint16{12, 16},
 	},
 	{
 		Type: 13, Name: "cmdhDefEcValue", Root: "m2m:cmdv", Kind: KindMgmtObj, Since: "R1",
@@ -1251,7 +1251,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[0], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[67], &attributeTable[68], &attributeTable[7], &attributeTable[69], &attributeTable[8], &attributeTable[9], &attributeTable[235], &attributeTable[71], &attributeTable[72], &attributeTable[73], &attributeTable[236], &attributeTable[237], &attributeTable[238], &attributeTable[239], &attributeTable[240], &attributeTable[241], &attributeTable[75]},
 		Children:       []ResourceType{13, 23, 24, 51},
 		names:          []nameIndex{{"aa", 11}, {"acpi", 7}, {"at", 10}, {"ct", 4}, {"daci", 9}, {"dc", 15}, {"dev", 17}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"mgd", 12}, {"mgs", 22}, {"obis", 13}, {"obps", 14}, {"od", 16}, {"pi", 3}, {"rch", 21}, {"rct", 19}, {"rctn", 20}, {"ri", 2}, {"rn", 0}, {"ror", 18}, {"ty", 1}},
-		required:       []uint8{12, 16, 17, 18},
+		required:       []uint16{12, 16, 17, 18},
 	},
 	{
 		Type: 13, Name: "cmdhEcDefParamValues", Root: "m2m:cmpv", Kind: KindMgmtObj, Since: "R1",
@@ -1260,7 +1260,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[0], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[67], &attributeTable[68], &attributeTable[7], &attributeTable[69], &attributeTable[8], &attributeTable[9], &attributeTable[242], &attributeTable[71], &attributeTable[72], &attributeTable[73], &attributeTable[230], &attributeTable[243], &attributeTable[244], &attributeTable[245], &attributeTable[246], &attributeTable[247], &attributeTable[75]},
 		Children:       []ResourceType{13, 23, 24, 51},
 		names:          []nameIndex{{"aa", 11}, {"acpi", 7}, {"aec", 16}, {"at", 10}, {"ct", 4}, {"daci", 9}, {"dc", 15}, {"dda", 21}, {"doet", 19}, {"dqet", 17}, {"drp", 20}, {"dset", 18}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"mgd", 12}, {"mgs", 22}, {"obis", 13}, {"obps", 14}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:       []uint8{12, 16, 17, 18, 19, 20, 21},
+		required:       []uint16{12, 16, 17, 18, 19, 20, 21},
 	},
 	{
 		Type: 13, Name: "cmdhLimits", Root: "m2m:cml", Kind: KindMgmtObj, Since: "R1",
@@ -1269,7 +1269,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[0], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[67], &attributeTable[68], &attributeTable[7], &attributeTable[69], &attributeTable[8], &attributeTable[9], &attributeTable[248], &attributeTable[71], &attributeTable[72], &attributeTable[73], &attributeTable[236], &attributeTable[238], &attributeTable[239], &attributeTable[240], &attributeTable[241], &attributeTable[249], &attributeTable[250], &attributeTable[251], &attributeTable[252], &attributeTable[253], &attributeTable[254], &attributeTable[75]},
 		Children:       []ResourceType{13, 23, 24, 51},
 		names:          []nameIndex{{"aa", 11}, {"acpi", 7}, {"at", 10}, {"ct", 4}, {"daci", 9}, {"dc", 15}, {"et", 8}, {"lbl", 6}, {"lda", 26}, {"lec", 21}, {"loet", 24}, {"lqet", 22}, {"lrp", 25}, {"lset", 23}, {"lt", 5}, {"mgd", 12}, {"mgs", 27}, {"obis", 13}, {"obps", 14}, {"od", 16}, {"pi", 3}, {"rch", 20}, {"rct", 18}, {"rctn", 19}, {"ri", 2}, {"rn", 0}, {"ror", 17}, {"ty", 1}},
-		required:       []uint8{12, 16, 17, 21, 22, 23, 24, 25, 26},
+		required:       []uint16{12, 16, 17, 21, 22, 23, 24, 25, 26},
 	},
 	{
 		Type: 13, Name: "cmdhNetworkAccessRules", Root: "m2m:cmnr", Kind: KindMgmtObj, Since: "R1",
@@ -1278,7 +1278,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[0], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[67], &attributeTable[68], &attributeTable[7], &attributeTable[69], &attributeTable[8], &attributeTable[9], &attributeTable[255], &attributeTable[71], &attributeTable[72], &attributeTable[73], &attributeTable[256], &attributeTable[199], &attributeTable[75]},
 		Children:       []ResourceType{13, 23, 24, 51},
 		names:          []nameIndex{{"aa", 11}, {"acpi", 7}, {"aecs", 16}, {"at", 10}, {"cmlk", 17}, {"ct", 4}, {"daci", 9}, {"dc", 15}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"mgd", 12}, {"mgs", 18}, {"obis", 13}, {"obps", 14}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:       []uint8{12, 16},
+		required:       []uint16{12, 16},
 	},
 	{
 		Type: 13, Name: "cmdhNwAccessRule", Root: "m2m:cmwr", Kind: KindMgmtObj, Since: "R1",
@@ -1287,7 +1287,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[0], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[67], &attributeTable[68], &attributeTable[7], &attributeTable[69], &attributeTable[8], &attributeTable[9], &attributeTable[257], &attributeTable[71], &attributeTable[72], &attributeTable[73], &attributeTable[258], &attributeTable[259], &attributeTable[260], &attributeTable[261], &attributeTable[262], &attributeTable[263], &attributeTable[75]},
 		Children:       []ResourceType{13, 23, 24, 51},
 		names:          []nameIndex{{"aa", 11}, {"acpi", 7}, {"at", 10}, {"bop", 19}, {"cmlk", 21}, {"ct", 4}, {"daci", 9}, {"dc", 15}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"mgd", 12}, {"mgs", 22}, {"mrv", 17}, {"obis", 13}, {"obps", 14}, {"ohc", 20}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"swt", 18}, {"ttn", 16}, {"ty", 1}},
-		required:       []uint8{12, 16, 17, 18, 19, 21},
+		required:       []uint16{12, 16, 17, 18, 19, 21},
 	},
 	{
 		Type: 13, Name: "cmdhPolicy", Root: "m2m:cmp", Kind: KindMgmtObj, Since: "R1",
@@ -1296,7 +1296,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[0], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[67], &attributeTable[68], &attributeTable[7], &attributeTable[69], &attributeTable[8], &attributeTable[9], &attributeTable[264], &attributeTable[71], &attributeTable[72], &attributeTable[73], &attributeTable[265], &attributeTable[234], &attributeTable[75]},
 		Children:       []ResourceType{13, 23, 24, 51},
 		names:          []nameIndex{{"aa", 11}, {"acpi", 7}, {"at", 10}, {"cmlk", 17}, {"cpn", 16}, {"ct", 4}, {"daci", 9}, {"dc", 15}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"mgd", 12}, {"mgs", 18}, {"obis", 13}, {"obps", 14}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:       []uint8{12, 16, 17},
+		required:       []uint16{12, 16, 17},
 	},
 	{
 		Type: 3, Name: "container", Root: "m2m:cnt", Kind: KindNormal, Since: "R1",
@@ -1314,7 +1314,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[16], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[17], &attributeTable[95], &attributeTable[18], &attributeTable[19], &attributeTable[96], &attributeTable[276], &attributeTable[277], &attributeTable[278], &attributeTable[279], &attributeTable[101], &attributeTable[280], &attributeTable[26], &attributeTable[112]},
 		Children:     []ResourceType{3, 4, 23, 24, 28, 29, 51, 65, 10003, 10004, 10024, 10028, 10029, 10065},
 		names:        []nameIndex{{"acpi", 7}, {"ast", 17}, {"ct", 4}, {"daci", 10}, {"disr", 16}, {"et", 8}, {"lbl", 6}, {"li", 14}, {"lnk", 9}, {"loc", 18}, {"lt", 5}, {"mbs", 12}, {"mia", 13}, {"mni", 11}, {"or", 15}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{8, 9},
+		required:     []uint16{8, 9},
 	},
 	{
 		Type: 4, Name: "contentInstance", Root: "m2m:cin", Kind: KindNormal, Since: "R1",
@@ -1323,7 +1323,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[0], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[281], &attributeTable[282], &attributeTable[283], &attributeTable[284], &attributeTable[266], &attributeTable[267], &attributeTable[285], &attributeTable[286], &attributeTable[287], &attributeTable[288], &attributeTable[289], &attributeTable[15], &attributeTable[290], &attributeTable[291], &attributeTable[94]},
 		Children:     []ResourceType{24, 51},
 		names:        []nameIndex{{"aa", 9}, {"ast", 17}, {"at", 8}, {"cnf", 12}, {"con", 16}, {"conr", 14}, {"cr", 11}, {"cs", 13}, {"ct", 4}, {"dcnt", 19}, {"dgt", 18}, {"et", 7}, {"lbl", 6}, {"loc", 20}, {"lt", 5}, {"or", 15}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"st", 10}, {"ty", 1}},
-		required:     []uint8{16},
+		required:     []uint16{16},
 	},
 	{
 		Type: 10004, Name: "contentInstanceAnnc", Root: "m2m:cinA", Kind: KindAnnounced, Since: "R1",
@@ -1332,7 +1332,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[16], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[17], &attributeTable[18], &attributeTable[19], &attributeTable[292], &attributeTable[293], &attributeTable[101], &attributeTable[294], &attributeTable[26], &attributeTable[112]},
 		Children:     []ResourceType{24, 51, 10024},
 		names:        []nameIndex{{"ast", 13}, {"cnf", 9}, {"con", 12}, {"conr", 10}, {"ct", 4}, {"et", 7}, {"lbl", 6}, {"lnk", 8}, {"loc", 14}, {"lt", 5}, {"or", 11}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{7, 8},
+		required:     []uint16{7, 8},
 	},
 	{
 		Type: 13, Name: "credentials", Root: "dcfg:crds", Kind: KindMgmtObj, Since: "R4+",
@@ -1343,7 +1343,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[28], &attributeTable[29], &attributeTable[30], &attributeTable[31], &attributeTable[32], &attributeTable[33], &attributeTable[34], &attributeTable[35], &attributeTable[36], &attributeTable[37], &attributeTable[38], &attributeTable[39], &attributeTable[41], &attributeTable[15], &attributeTable[295], &attributeTable[296], &attributeTable[297], &attributeTable[298], &attributeTable[299], &attributeTable[175], &attributeTable[300], &attributeTable[301], &attributeTable[302], &attributeTable[303]},
 		Children:       []ResourceType{13, 23, 24, 51},
 		names:          []nameIndex{{"aa", 11}, {"acpi", 7}, {"ast", 13}, {"at", 10}, {"cmlk", 19}, {"crid", 21}, {"crse", 22}, {"crtk", 23}, {"cstn", 12}, {"ct", 4}, {"daci", 9}, {"dc", 17}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"mgd", 14}, {"mgs", 18}, {"obis", 15}, {"obps", 16}, {"pi", 3}, {"pur", 20}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:       []uint8{14},
+		required:       []uint16{14},
 	},
 	{
 		Type: 10013, Name: "credentialsAnnc", Root: "dcfg:crdsA", Kind: KindMgmtObjAnnounced, Since: "R4+",
@@ -1354,7 +1354,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[52], &attributeTable[29], &attributeTable[30], &attributeTable[53], &attributeTable[32], &attributeTable[33], &attributeTable[54], &attributeTable[25], &attributeTable[55], &attributeTable[56], &attributeTable[27], &attributeTable[26], &attributeTable[304], &attributeTable[305], &attributeTable[306], &attributeTable[307], &attributeTable[308], &attributeTable[188], &attributeTable[309], &attributeTable[310], &attributeTable[311], &attributeTable[312]},
 		Children:       []ResourceType{13, 23, 24, 51, 10024},
 		names:          []nameIndex{{"acpi", 7}, {"ast", 11}, {"cmlk", 17}, {"crid", 19}, {"crse", 20}, {"crtk", 21}, {"ct", 4}, {"daci", 10}, {"dc", 15}, {"et", 8}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"mgd", 12}, {"mgs", 16}, {"obis", 13}, {"obps", 14}, {"pi", 3}, {"pur", 18}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:       []uint8{9, 12},
+		required:       []uint16{9, 12},
 	},
 	{
 		Type: 48, Name: "crossResourceSubscription", Root: "m2m:crs", Kind: KindNormal, Since: "R3",
@@ -1363,7 +1363,7 @@ var typeTable = [...]TypeInfo{
 		Children:     []ResourceType{18, 25, 51},
 		virtual:      []string{"ntsr"},
 		names:        []nameIndex{{"acpi", 7}, {"cr", 10}, {"cstn", 21}, {"ct", 4}, {"daci", 9}, {"eem", 22}, {"encs", 16}, {"et", 8}, {"exc", 18}, {"lbl", 6}, {"lt", 5}, {"nec", 17}, {"nse", 23}, {"nsi", 24}, {"nu", 19}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"rrat", 11}, {"rrats", 13}, {"srat", 12}, {"su", 20}, {"tws", 15}, {"twt", 14}, {"ty", 1}},
-		required:     []uint8{14, 15, 19},
+		required:     []uint16{14, 15, 19},
 	},
 	{
 		Type: 5, Name: "CSEBase", Root: "m2m:cb", Kind: KindNormal, Since: "R1",
@@ -1380,7 +1380,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[114], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[143], &attributeTable[144], &attributeTable[145], &attributeTable[146], &attributeTable[96], &attributeTable[105], &attributeTable[106], &attributeTable[344], &attributeTable[345], &attributeTable[346], &attributeTable[347], &attributeTable[41], &attributeTable[348], &attributeTable[112], &attributeTable[349], &attributeTable[350], &attributeTable[351]},
 		Children:     []ResourceType{1, 3, 9, 23, 28, 29, 34, 51, 10001, 10002, 10003, 10009, 10010, 10013, 10014, 10016, 10018, 10024, 10028, 10029, 10040, 10060, 10063, 10065},
 		names:        []nameIndex{{"acpi", 7}, {"csi", 14}, {"cst", 15}, {"cstn", 17}, {"csz", 13}, {"ct", 4}, {"ctm", 16}, {"daci", 10}, {"esi", 11}, {"et", 8}, {"ici", 18}, {"lbl", 6}, {"lnk", 9}, {"loc", 19}, {"lt", 5}, {"nl", 20}, {"pi", 3}, {"poa", 21}, {"ri", 2}, {"rn", 0}, {"spi", 22}, {"srv", 12}, {"ty", 1}},
-		required:     []uint8{8, 9},
+		required:     []uint16{8, 9},
 	},
 	{
 		Type: 13, Name: "dataCollection", Root: "dcfg:datc", Kind: KindMgmtObj, Since: "R3",
@@ -1390,7 +1390,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[128], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[131], &attributeTable[132], &attributeTable[194], &attributeTable[69], &attributeTable[134], &attributeTable[135], &attributeTable[352], &attributeTable[196], &attributeTable[197], &attributeTable[198], &attributeTable[75], &attributeTable[199], &attributeTable[15], &attributeTable[353], &attributeTable[41], &attributeTable[354], &attributeTable[355], &attributeTable[356]},
 		Children:       []ResourceType{13, 23, 24, 51},
 		names:          []nameIndex{{"aa", 11}, {"acpi", 7}, {"ast", 18}, {"at", 10}, {"cmlk", 17}, {"cntp", 19}, {"cstn", 20}, {"ct", 4}, {"daci", 9}, {"dc", 15}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"meil", 21}, {"mesc", 22}, {"mgd", 12}, {"mgs", 16}, {"obis", 13}, {"obps", 14}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"rpsc", 23}, {"ty", 1}},
-		required:       []uint8{12},
+		required:       []uint16{12},
 	},
 	{
 		Type: 10013, Name: "dataCollectionAnnc", Root: "dcfg:datcA", Kind: KindMgmtObjAnnounced, Since: "R1",
@@ -1400,7 +1400,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[114], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[143], &attributeTable[144], &attributeTable[145], &attributeTable[146], &attributeTable[96], &attributeTable[357], &attributeTable[358], &attributeTable[359], &attributeTable[360], &attributeTable[187], &attributeTable[361], &attributeTable[26], &attributeTable[362], &attributeTable[363], &attributeTable[364], &attributeTable[365]},
 		Children:       []ResourceType{13, 23, 24, 51, 10024},
 		names:          []nameIndex{{"acpi", 7}, {"ast", 17}, {"cmlk", 16}, {"cntp", 18}, {"ct", 4}, {"daci", 10}, {"dc", 14}, {"et", 8}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"meil", 19}, {"mesc", 20}, {"mgd", 11}, {"mgs", 15}, {"obis", 12}, {"obps", 13}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"rpsc", 21}, {"ty", 1}},
-		required:       []uint8{8, 9, 11},
+		required:       []uint16{8, 9, 11},
 	},
 	{
 		Type: 6, Name: "delivery", Root: "m2m:dlv", Kind: KindNormal, Since: "R1",
@@ -1408,7 +1408,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[0], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[17], &attributeTable[366], &attributeTable[367], &attributeTable[96], &attributeTable[368], &attributeTable[369], &attributeTable[370], &attributeTable[371], &attributeTable[372], &attributeTable[373]},
 		Children:     []ResourceType{23, 51},
 		names:        []nameIndex{{"acpi", 7}, {"arq", 15}, {"ct", 4}, {"daci", 9}, {"dmd", 14}, {"ec", 13}, {"et", 8}, {"lbl", 6}, {"ls", 12}, {"lt", 5}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"sr", 10}, {"tg", 11}, {"ty", 1}},
-		required:     []uint8{10, 11, 12, 13, 14},
+		required:     []uint16{10, 11, 12, 13, 14},
 	},
 	{
 		Type: 66, Name: "dependency", Root: "m2m:depr", Kind: KindNormal, Since: "R4+",
@@ -1418,7 +1418,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[28], &attributeTable[29], &attributeTable[30], &attributeTable[31], &attributeTable[32], &attributeTable[33], &attributeTable[34], &attributeTable[35], &attributeTable[36], &attributeTable[37], &attributeTable[38], &attributeTable[39], &attributeTable[40], &attributeTable[15], &attributeTable[41], &attributeTable[374], &attributeTable[44], &attributeTable[375]},
 		Children:     []ResourceType{23},
 		names:        []nameIndex{{"aa", 11}, {"acpi", 7}, {"ast", 13}, {"at", 10}, {"cr", 12}, {"cstn", 14}, {"ct", 4}, {"daci", 9}, {"et", 8}, {"evc", 16}, {"lbl", 6}, {"lt", 5}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"rri", 17}, {"sfc", 15}, {"ty", 1}},
-		required:     []uint8{15, 16, 17},
+		required:     []uint16{15, 16, 17},
 	},
 	{
 		Type: 10066, Name: "dependencyAnnc", Root: "m2m:deprA", Kind: KindAnnounced, Since: "R4+",
@@ -1428,7 +1428,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[52], &attributeTable[29], &attributeTable[30], &attributeTable[53], &attributeTable[32], &attributeTable[33], &attributeTable[54], &attributeTable[25], &attributeTable[55], &attributeTable[56], &attributeTable[27], &attributeTable[26], &attributeTable[376], &attributeTable[59], &attributeTable[377]},
 		Children:     []ResourceType{23},
 		names:        []nameIndex{{"acpi", 7}, {"ast", 11}, {"ct", 4}, {"daci", 10}, {"et", 8}, {"evc", 13}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"rri", 14}, {"sfc", 12}, {"ty", 1}},
-		required:     []uint8{9, 14},
+		required:     []uint16{9, 14},
 	},
 	{
 		Type: 13, Name: "deviceCapability", Root: "m2m:dvc", Kind: KindMgmtObj, Since: "R1",
@@ -1438,7 +1438,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[0], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[6], &attributeTable[68], &attributeTable[7], &attributeTable[69], &attributeTable[8], &attributeTable[9], &attributeTable[378], &attributeTable[71], &attributeTable[72], &attributeTable[73], &attributeTable[379], &attributeTable[380], &attributeTable[381], &attributeTable[382], &attributeTable[383], &attributeTable[384], &attributeTable[75], &attributeTable[15], &attributeTable[41], &attributeTable[175]},
 		Children:       []ResourceType{13, 23, 24, 51},
 		names:          []nameIndex{{"aa", 11}, {"acpi", 7}, {"ast", 23}, {"at", 10}, {"att", 17}, {"can", 16}, {"cas", 18}, {"cmlk", 25}, {"cstn", 24}, {"ct", 4}, {"cus", 19}, {"daci", 9}, {"dc", 15}, {"dis", 21}, {"ena", 20}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"mgd", 12}, {"mgs", 22}, {"obis", 13}, {"obps", 14}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:       []uint8{12, 16, 17, 18, 19},
+		required:       []uint16{12, 16, 17, 18, 19},
 	},
 	{
 		Type: 10013, Name: "deviceCapabilityAnnc", Root: "m2m:dvcA", Kind: KindMgmtObjAnnounced, Since: "R1",
@@ -1448,7 +1448,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[16], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[17], &attributeTable[95], &attributeTable[18], &attributeTable[19], &attributeTable[96], &attributeTable[176], &attributeTable[177], &attributeTable[178], &attributeTable[179], &attributeTable[385], &attributeTable[386], &attributeTable[387], &attributeTable[388], &attributeTable[389], &attributeTable[390], &attributeTable[187], &attributeTable[26], &attributeTable[188]},
 		Children:       []ResourceType{13, 23, 24, 51, 10024},
 		names:          []nameIndex{{"acpi", 7}, {"ast", 22}, {"att", 16}, {"can", 15}, {"cas", 17}, {"cmlk", 23}, {"ct", 4}, {"cus", 18}, {"daci", 10}, {"dc", 14}, {"dis", 20}, {"ena", 19}, {"et", 8}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"mgd", 11}, {"mgs", 21}, {"obis", 12}, {"obps", 13}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:       []uint8{8, 9, 11},
+		required:       []uint16{8, 9, 11},
 	},
 	{
 		Type: 13, Name: "deviceInfo", Root: "m2m:dvi", Kind: KindMgmtObj, Since: "R1",
@@ -1458,7 +1458,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[0], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[6], &attributeTable[68], &attributeTable[7], &attributeTable[69], &attributeTable[8], &attributeTable[9], &attributeTable[391], &attributeTable[71], &attributeTable[72], &attributeTable[73], &attributeTable[392], &attributeTable[393], &attributeTable[394], &attributeTable[395], &attributeTable[396], &attributeTable[397], &attributeTable[398], &attributeTable[399], &attributeTable[400], &attributeTable[401], &attributeTable[402], &attributeTable[403], &attributeTable[404], &attributeTable[75], &attributeTable[405], &attributeTable[406], &attributeTable[407], &attributeTable[408], &attributeTable[409], &attributeTable[15], &attributeTable[41], &attributeTable[175]},
 		Children:       []ResourceType{13, 23, 24, 51},
 		names:          []nameIndex{{"aa", 11}, {"acpi", 7}, {"ast", 35}, {"at", 10}, {"cmlk", 37}, {"cnty", 28}, {"cstn", 36}, {"ct", 4}, {"daci", 9}, {"dc", 15}, {"dlb", 16}, {"dty", 22}, {"dvnm", 23}, {"et", 8}, {"fwv", 24}, {"hwv", 26}, {"lbl", 6}, {"loc", 30}, {"lt", 5}, {"man", 17}, {"mfd", 19}, {"mfdl", 18}, {"mgd", 12}, {"mgs", 29}, {"mod", 20}, {"obis", 13}, {"obps", 14}, {"osv", 27}, {"pi", 3}, {"ptl", 34}, {"purl", 33}, {"ri", 2}, {"rn", 0}, {"smod", 21}, {"spur", 32}, {"swv", 25}, {"syst", 31}, {"ty", 1}},
-		required:       []uint8{12, 16, 17, 20, 22},
+		required:       []uint16{12, 16, 17, 20, 22},
 	},
 	{
 		Type: 10013, Name: "deviceInfoAnnc", Root: "m2m:dviA", Kind: KindMgmtObjAnnounced, Since: "R1",
@@ -1468,7 +1468,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[16], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[17], &attributeTable[95], &attributeTable[18], &attributeTable[19], &attributeTable[96], &attributeTable[176], &attributeTable[177], &attributeTable[178], &attributeTable[179], &attributeTable[410], &attributeTable[411], &attributeTable[412], &attributeTable[413], &attributeTable[414], &attributeTable[415], &attributeTable[416], &attributeTable[417], &attributeTable[418], &attributeTable[419], &attributeTable[420], &attributeTable[421], &attributeTable[422], &attributeTable[187], &attributeTable[423], &attributeTable[424], &attributeTable[425], &attributeTable[426], &attributeTable[427], &attributeTable[26], &attributeTable[188]},
 		Children:       []ResourceType{13, 23, 24, 51, 10024},
 		names:          []nameIndex{{"acpi", 7}, {"ast", 34}, {"cmlk", 35}, {"cnty", 27}, {"ct", 4}, {"daci", 10}, {"dc", 14}, {"dlb", 15}, {"dty", 21}, {"dvnm", 22}, {"et", 8}, {"fwv", 23}, {"hwv", 25}, {"lbl", 6}, {"lnk", 9}, {"loc", 29}, {"lt", 5}, {"man", 16}, {"mfd", 18}, {"mfdl", 17}, {"mgd", 11}, {"mgs", 28}, {"mod", 19}, {"obis", 12}, {"obps", 13}, {"osv", 26}, {"pi", 3}, {"ptl", 33}, {"purl", 32}, {"ri", 2}, {"rn", 0}, {"smod", 20}, {"spur", 31}, {"swv", 24}, {"syst", 30}, {"ty", 1}},
-		required:       []uint8{8, 9, 11},
+		required:       []uint16{8, 9, 11},
 	},
 	{
 		Type: 34, Name: "dynamicAuthorizationConsultation", Root: "m2m:dac", Kind: KindNormal, Since: "R2",
@@ -1477,7 +1477,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[128], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[143], &attributeTable[200], &attributeTable[201], &attributeTable[96], &attributeTable[428], &attributeTable[429], &attributeTable[430], &attributeTable[41]},
 		Children:     []ResourceType{23, 51},
 		names:        []nameIndex{{"acpi", 7}, {"cstn", 13}, {"ct", 4}, {"daci", 9}, {"dae", 10}, {"dal", 12}, {"dap", 11}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{10, 11},
+		required:     []uint16{10, 11},
 	},
 	{
 		Type: 0, Name: "dynamicAuthorizationConsultationAnnc", Root: "", Kind: KindAnnounced, Since: "R3",
@@ -1485,7 +1485,7 @@ var typeTable = [...]TypeInfo{
 		Original:     34,
 		Attributes:   []*Attribute{&attributeTable[114], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[143], &attributeTable[144], &attributeTable[145], &attributeTable[146], &attributeTable[96]},
 		names:        []nameIndex{{"acpi", 7}, {"ct", 4}, {"daci", 10}, {"et", 8}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{8, 9},
+		required:     []uint16{8, 9},
 	},
 	{
 		Type: 7, Name: "eventConfig", Root: "m2m:evcg", Kind: KindNormal, Since: "R1",
@@ -1494,7 +1494,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[0], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[17], &attributeTable[366], &attributeTable[367], &attributeTable[96], &attributeTable[267], &attributeTable[431], &attributeTable[432], &attributeTable[433], &attributeTable[434], &attributeTable[435], &attributeTable[436], &attributeTable[437], &attributeTable[438]},
 		Children:     []ResourceType{23, 51},
 		names:        []nameIndex{{"acpi", 7}, {"cr", 10}, {"ct", 4}, {"daci", 9}, {"ds", 16}, {"eris", 18}, {"erts", 17}, {"et", 8}, {"eve", 14}, {"evi", 11}, {"evs", 13}, {"evt", 12}, {"lbl", 6}, {"lt", 5}, {"opt", 15}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{12},
+		required:     []uint16{12},
 	},
 	{
 		Type: 13, Name: "eventLog", Root: "m2m:evl", Kind: KindMgmtObj, Since: "R1",
@@ -1504,7 +1504,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[0], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[6], &attributeTable[68], &attributeTable[7], &attributeTable[69], &attributeTable[8], &attributeTable[9], &attributeTable[439], &attributeTable[71], &attributeTable[72], &attributeTable[73], &attributeTable[440], &attributeTable[441], &attributeTable[442], &attributeTable[443], &attributeTable[444], &attributeTable[75], &attributeTable[15], &attributeTable[41], &attributeTable[175]},
 		Children:       []ResourceType{13, 23, 24, 51},
 		names:          []nameIndex{{"aa", 11}, {"acpi", 7}, {"ast", 22}, {"at", 10}, {"cmlk", 24}, {"cstn", 23}, {"ct", 4}, {"daci", 9}, {"dc", 15}, {"et", 8}, {"lbl", 6}, {"lga", 19}, {"lgd", 17}, {"lgo", 20}, {"lgst", 18}, {"lgt", 16}, {"lt", 5}, {"mgd", 12}, {"mgs", 21}, {"obis", 13}, {"obps", 14}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:       []uint8{12, 16, 17, 18},
+		required:       []uint16{12, 16, 17, 18},
 	},
 	{
 		Type: 10013, Name: "eventLogAnnc", Root: "m2m:evlA", Kind: KindMgmtObjAnnounced, Since: "R1",
@@ -1514,7 +1514,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[16], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[17], &attributeTable[95], &attributeTable[18], &attributeTable[19], &attributeTable[96], &attributeTable[176], &attributeTable[177], &attributeTable[178], &attributeTable[179], &attributeTable[445], &attributeTable[446], &attributeTable[447], &attributeTable[448], &attributeTable[449], &attributeTable[187], &attributeTable[26], &attributeTable[188]},
 		Children:       []ResourceType{13, 23, 24, 51, 10024},
 		names:          []nameIndex{{"acpi", 7}, {"ast", 21}, {"cmlk", 22}, {"ct", 4}, {"daci", 10}, {"dc", 14}, {"et", 8}, {"lbl", 6}, {"lga", 18}, {"lgd", 16}, {"lgo", 19}, {"lgst", 17}, {"lgt", 15}, {"lnk", 9}, {"lt", 5}, {"mgd", 11}, {"mgs", 20}, {"obis", 12}, {"obps", 13}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:       []uint8{8, 9, 11},
+		required:       []uint16{8, 9, 11},
 	},
 	{
 		Type: 8, Name: "execInstance", Root: "m2m:exin", Kind: KindNormal, Since: "R1",
@@ -1535,7 +1535,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[0], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[6], &attributeTable[68], &attributeTable[7], &attributeTable[69], &attributeTable[8], &attributeTable[9], &attributeTable[464], &attributeTable[71], &attributeTable[72], &attributeTable[73], &attributeTable[465], &attributeTable[466], &attributeTable[467], &attributeTable[468], &attributeTable[469], &attributeTable[75], &attributeTable[15], &attributeTable[41], &attributeTable[175]},
 		Children:       []ResourceType{13, 23, 24, 51},
 		names:          []nameIndex{{"aa", 11}, {"acpi", 7}, {"ast", 22}, {"at", 10}, {"cmlk", 24}, {"cstn", 23}, {"ct", 4}, {"daci", 9}, {"dc", 15}, {"et", 8}, {"fwn", 17}, {"lbl", 6}, {"lt", 5}, {"mgd", 12}, {"mgs", 21}, {"obis", 13}, {"obps", 14}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}, {"ud", 19}, {"uds", 20}, {"url", 18}, {"vr", 16}},
-		required:       []uint8{12, 16, 17, 18, 19},
+		required:       []uint16{12, 16, 17, 18, 19},
 	},
 	{
 		Type: 10013, Name: "firmwareAnnc", Root: "m2m:fwrA", Kind: KindMgmtObjAnnounced, Since: "R1",
@@ -1545,7 +1545,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[16], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[17], &attributeTable[95], &attributeTable[18], &attributeTable[19], &attributeTable[96], &attributeTable[176], &attributeTable[177], &attributeTable[178], &attributeTable[179], &attributeTable[470], &attributeTable[471], &attributeTable[472], &attributeTable[473], &attributeTable[474], &attributeTable[187], &attributeTable[26], &attributeTable[188]},
 		Children:       []ResourceType{13, 23, 24, 51, 10024},
 		names:          []nameIndex{{"acpi", 7}, {"ast", 21}, {"cmlk", 22}, {"ct", 4}, {"daci", 10}, {"dc", 14}, {"et", 8}, {"fwn", 16}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"mgd", 11}, {"mgs", 20}, {"obis", 12}, {"obps", 13}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}, {"ud", 18}, {"uds", 19}, {"url", 17}, {"vr", 15}},
-		required:       []uint8{8, 9, 11},
+		required:       []uint16{8, 9, 11},
 	},
 	{
 		Type: 28, Name: "flexContainer", Root: "", Kind: KindAbstract, Since: "R2",
@@ -1554,7 +1554,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[128], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[129], &attributeTable[130], &attributeTable[131], &attributeTable[132], &attributeTable[133], &attributeTable[69], &attributeTable[134], &attributeTable[135], &attributeTable[136], &attributeTable[137], &attributeTable[138], &attributeTable[139], &attributeTable[141], &attributeTable[142], &attributeTable[15], &attributeTable[475], &attributeTable[476], &attributeTable[41], &attributeTable[477], &attributeTable[94], &attributeTable[478], &attributeTable[479], &attributeTable[480]},
 		Children:     []ResourceType{3, 23, 24, 28, 29, 51, 58, 65},
 		names:        []nameIndex{{"aa", 11}, {"acpi", 7}, {"ast", 18}, {"at", 10}, {"cbs", 19}, {"cnd", 14}, {"cni", 20}, {"cr", 13}, {"cs", 16}, {"cstn", 21}, {"ct", 4}, {"daci", 9}, {"et", 8}, {"fcied", 22}, {"lbl", 6}, {"loc", 23}, {"lt", 5}, {"mbs", 24}, {"mia", 25}, {"mni", 26}, {"nl", 17}, {"or", 15}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"st", 12}, {"ty", 1}},
-		required:     []uint8{14},
+		required:     []uint16{14},
 	},
 	{
 		Type: 10028, Name: "flexContainerAnnc", Root: "", Kind: KindAbstractAnnounced, Since: "R2",
@@ -1563,7 +1563,7 @@ var typeTable = [...]TypeInfo{
 		Attributes: []*Attribute{&attributeTable[114], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[143], &attributeTable[144], &attributeTable[145], &attributeTable[146], &attributeTable[96], &attributeTable[147], &attributeTable[148], &attributeTable[150], &attributeTable[26], &attributeTable[112], &attributeTable[481], &attributeTable[482], &attributeTable[483]},
 		Children:   []ResourceType{3, 23, 24, 28, 29, 51, 58, 65, 10003, 10024, 10028, 10029, 10065},
 		names:      []nameIndex{{"acpi", 7}, {"ast", 14}, {"cnd", 11}, {"ct", 4}, {"daci", 10}, {"et", 8}, {"lbl", 6}, {"lnk", 9}, {"loc", 15}, {"lt", 5}, {"mbs", 16}, {"mia", 17}, {"mni", 18}, {"nl", 13}, {"or", 12}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:   []uint8{8, 9, 11},
+		required:   []uint16{8, 9, 11},
 	},
 	{
 		Type: 58, Name: "flexContainerInstance", Root: "m2m:fci", Kind: KindNormal, Since: "R4+",
@@ -1579,7 +1579,7 @@ var typeTable = [...]TypeInfo{
 		Original:     58,
 		Attributes:   []*Attribute{&attributeTable[52], &attributeTable[29], &attributeTable[30], &attributeTable[53], &attributeTable[32], &attributeTable[33], &attributeTable[54], &attributeTable[55], &attributeTable[56], &attributeTable[26], &attributeTable[112], &attributeTable[484], &attributeTable[485]},
 		names:        []nameIndex{{"ast", 9}, {"cs", 11}, {"ct", 4}, {"et", 7}, {"lbl", 6}, {"lnk", 8}, {"loc", 10}, {"lt", 5}, {"org", 12}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{8},
+		required:     []uint16{8},
 	},
 	{
 		Type: 28, Name: "genericInterworkingOperationInstance", Root: "m2m:gio", Kind: KindFlexContainer, Since: "R2",
@@ -1588,7 +1588,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[128], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[129], &attributeTable[130], &attributeTable[131], &attributeTable[132], &attributeTable[133], &attributeTable[69], &attributeTable[134], &attributeTable[135], &attributeTable[136], &attributeTable[137], &attributeTable[138], &attributeTable[139], &attributeTable[141], &attributeTable[142], &attributeTable[486], &attributeTable[487], &attributeTable[488], &attributeTable[489], &attributeTable[490], &attributeTable[491]},
 		Children:     []ResourceType{3, 23, 24, 28, 29, 51, 58, 65},
 		names:        []nameIndex{{"aa", 11}, {"acpi", 7}, {"at", 10}, {"cnd", 14}, {"cr", 13}, {"cs", 16}, {"ct", 4}, {"daci", 9}, {"et", 8}, {"giil", 19}, {"giip", 18}, {"giol", 23}, {"gion", 20}, {"giop", 22}, {"gios", 21}, {"lbl", 6}, {"lt", 5}, {"nl", 17}, {"or", 15}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"st", 12}, {"ty", 1}},
-		required:     []uint8{14},
+		required:     []uint16{14},
 	},
 	{
 		Type: 10028, Name: "genericInterworkingOperationInstanceAnnc", Root: "m2m:gioA", Kind: KindFlexContainerAnnounced, Since: "R2",
@@ -1597,7 +1597,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[114], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[143], &attributeTable[144], &attributeTable[145], &attributeTable[146], &attributeTable[96], &attributeTable[147], &attributeTable[148], &attributeTable[150], &attributeTable[492], &attributeTable[493], &attributeTable[494], &attributeTable[495], &attributeTable[496], &attributeTable[497]},
 		Children:     []ResourceType{3, 23, 24, 28, 29, 51, 58, 65, 10003, 10024, 10028, 10029, 10065},
 		names:        []nameIndex{{"acpi", 7}, {"cnd", 11}, {"ct", 4}, {"daci", 10}, {"et", 8}, {"giil", 15}, {"giip", 14}, {"giol", 19}, {"gion", 16}, {"giop", 18}, {"gios", 17}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"nl", 13}, {"or", 12}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{8, 9, 11},
+		required:     []uint16{8, 9, 11},
 	},
 	{
 		Type: 28, Name: "genericInterworkingService", Root: "m2m:gis", Kind: KindFlexContainer, Since: "R2",
@@ -1606,7 +1606,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[128], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[129], &attributeTable[130], &attributeTable[131], &attributeTable[132], &attributeTable[133], &attributeTable[69], &attributeTable[134], &attributeTable[135], &attributeTable[136], &attributeTable[137], &attributeTable[138], &attributeTable[139], &attributeTable[141], &attributeTable[142], &attributeTable[486], &attributeTable[490], &attributeTable[498]},
 		Children:     []ResourceType{3, 23, 24, 28, 29, 51, 58, 65},
 		names:        []nameIndex{{"aa", 11}, {"acpi", 7}, {"at", 10}, {"cnd", 14}, {"cr", 13}, {"cs", 16}, {"ct", 4}, {"daci", 9}, {"et", 8}, {"giip", 18}, {"giop", 19}, {"gisn", 20}, {"lbl", 6}, {"lt", 5}, {"nl", 17}, {"or", 15}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"st", 12}, {"ty", 1}},
-		required:     []uint8{14},
+		required:     []uint16{14},
 	},
 	{
 		Type: 10028, Name: "genericInterworkingServiceAnnc", Root: "m2m:gisA", Kind: KindFlexContainerAnnounced, Since: "R2",
@@ -1615,7 +1615,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[114], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[143], &attributeTable[144], &attributeTable[145], &attributeTable[146], &attributeTable[96], &attributeTable[147], &attributeTable[148], &attributeTable[150], &attributeTable[492], &attributeTable[496], &attributeTable[499]},
 		Children:     []ResourceType{3, 23, 24, 28, 29, 51, 58, 65, 10003, 10024, 10028, 10029, 10065},
 		names:        []nameIndex{{"acpi", 7}, {"cnd", 11}, {"ct", 4}, {"daci", 10}, {"et", 8}, {"giip", 14}, {"giop", 15}, {"gisn", 16}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"nl", 13}, {"or", 12}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{8, 9, 11},
+		required:     []uint16{8, 9, 11},
 	},
 	{
 		Type: 9, Name: "group", Root: "m2m:grp", Kind: KindNormal, Since: "R1",
@@ -1625,7 +1625,7 @@ var typeTable = [...]TypeInfo{
 		Children:     []ResourceType{23, 24, 51, 65},
 		virtual:      []string{"fopt", "sfop"},
 		names:        []nameIndex{{"aa", 11}, {"acpi", 7}, {"ast", 24}, {"at", 10}, {"cnm", 15}, {"cr", 12}, {"cstn", 25}, {"csy", 20}, {"ct", 4}, {"daci", 9}, {"et", 8}, {"gn", 21}, {"lbl", 6}, {"lt", 5}, {"macp", 18}, {"mid", 17}, {"mnm", 16}, {"mt", 13}, {"mtv", 19}, {"nar", 23}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"spty", 14}, {"ssi", 22}, {"ty", 1}},
-		required:     []uint8{16, 17},
+		required:     []uint16{16, 17},
 	},
 	{
 		Type: 10009, Name: "groupAnnc", Root: "m2m:grpA", Kind: KindAnnounced, Since: "R1",
@@ -1634,7 +1634,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[16], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[17], &attributeTable[95], &attributeTable[18], &attributeTable[19], &attributeTable[96], &attributeTable[511], &attributeTable[512], &attributeTable[513], &attributeTable[514], &attributeTable[515], &attributeTable[516], &attributeTable[517], &attributeTable[518], &attributeTable[519], &attributeTable[520], &attributeTable[521], &attributeTable[26]},
 		Children:     []ResourceType{23, 24, 51, 65, 10024, 10065},
 		names:        []nameIndex{{"acpi", 7}, {"ast", 22}, {"cnm", 13}, {"csy", 18}, {"ct", 4}, {"daci", 10}, {"et", 8}, {"gn", 19}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"macp", 16}, {"mid", 15}, {"mnm", 14}, {"mt", 11}, {"mtv", 17}, {"nar", 21}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"spty", 12}, {"ssi", 20}, {"ty", 1}},
-		required:     []uint8{8, 9},
+		required:     []uint16{8, 9},
 	},
 	{
 		Type: 20002, Name: "latest", Root: "m2m:la", Kind: KindVirtual, Since: "R1",
@@ -1646,7 +1646,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[128], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[143], &attributeTable[200], &attributeTable[201], &attributeTable[96], &attributeTable[522], &attributeTable[523], &attributeTable[524], &attributeTable[525], &attributeTable[526], &attributeTable[527], &attributeTable[528], &attributeTable[529], &attributeTable[530]},
 		Children:     []ResourceType{51},
 		names:        []nameIndex{{"aa", 11}, {"acpi", 7}, {"at", 10}, {"ct", 4}, {"daci", 9}, {"egid", 12}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"mad", 13}, {"mgft", 14}, {"mli", 15}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"rstt", 16}, {"rstw", 17}, {"tmgi", 18}, {"ty", 1}},
-		required:     []uint8{13, 14, 15},
+		required:     []uint16{13, 14, 15},
 	},
 	{
 		Type: 10, Name: "locationPolicy", Root: "m2m:lcp", Kind: KindNormal, Since: "R1",
@@ -1655,7 +1655,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[0], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[6], &attributeTable[68], &attributeTable[7], &attributeTable[69], &attributeTable[8], &attributeTable[9], &attributeTable[531], &attributeTable[532], &attributeTable[533], &attributeTable[534], &attributeTable[535], &attributeTable[536], &attributeTable[537], &attributeTable[538], &attributeTable[539], &attributeTable[540], &attributeTable[541], &attributeTable[542], &attributeTable[543], &attributeTable[15], &attributeTable[41]},
 		Children:     []ResourceType{23, 51},
 		names:        []nameIndex{{"aa", 11}, {"acpi", 7}, {"aid", 22}, {"ast", 25}, {"at", 10}, {"cstn", 26}, {"ct", 4}, {"daci", 9}, {"et", 8}, {"gec", 21}, {"gta", 20}, {"lbl", 6}, {"lit", 13}, {"loi", 17}, {"lon", 18}, {"lor", 16}, {"los", 12}, {"lost", 19}, {"lot", 15}, {"lou", 14}, {"lt", 5}, {"luec", 24}, {"pi", 3}, {"ri", 2}, {"rlkl", 23}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{12},
+		required:     []uint16{12},
 	},
 	{
 		Type: 10010, Name: "locationPolicyAnnc", Root: "m2m:lcpA", Kind: KindAnnounced, Since: "R1",
@@ -1664,7 +1664,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[16], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[17], &attributeTable[95], &attributeTable[18], &attributeTable[19], &attributeTable[96], &attributeTable[544], &attributeTable[545], &attributeTable[546], &attributeTable[547], &attributeTable[548], &attributeTable[549], &attributeTable[550], &attributeTable[551], &attributeTable[552], &attributeTable[553], &attributeTable[554], &attributeTable[555], &attributeTable[556]},
 		Children:     []ResourceType{23, 51},
 		names:        []nameIndex{{"acpi", 7}, {"aid", 21}, {"ct", 4}, {"daci", 10}, {"et", 8}, {"gec", 20}, {"gta", 19}, {"lbl", 6}, {"lit", 12}, {"lnk", 9}, {"loi", 16}, {"lon", 17}, {"lor", 15}, {"los", 11}, {"lost", 18}, {"lot", 14}, {"lou", 13}, {"lt", 5}, {"luec", 23}, {"pi", 3}, {"ri", 2}, {"rlkl", 22}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{8, 9},
+		required:     []uint16{8, 9},
 	},
 	{
 		Type: 11, Name: "m2mServiceSubscriptionProfile", Root: "m2m:mssp", Kind: KindNormal, Since: "R1",
@@ -1681,7 +1681,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[128], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[131], &attributeTable[132], &attributeTable[194], &attributeTable[69], &attributeTable[134], &attributeTable[135], &attributeTable[557], &attributeTable[196], &attributeTable[197], &attributeTable[198], &attributeTable[75], &attributeTable[199]},
 		Children:       []ResourceType{13, 23, 24, 51},
 		names:          []nameIndex{{"aa", 11}, {"acpi", 7}, {"at", 10}, {"cmlk", 17}, {"ct", 4}, {"daci", 9}, {"dc", 15}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"mgd", 12}, {"mgs", 16}, {"obis", 13}, {"obps", 14}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:       []uint8{12},
+		required:       []uint16{12},
 	},
 	{
 		Type: 20003, Name: "mashup", Root: "m2m:msp", Kind: KindVirtual, Since: "R3",
@@ -1694,7 +1694,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[128], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[131], &attributeTable[132], &attributeTable[194], &attributeTable[69], &attributeTable[134], &attributeTable[135], &attributeTable[558], &attributeTable[196], &attributeTable[197], &attributeTable[198], &attributeTable[75], &attributeTable[199]},
 		Children:       []ResourceType{13, 23, 24, 51},
 		names:          []nameIndex{{"aa", 11}, {"acpi", 7}, {"at", 10}, {"cmlk", 17}, {"ct", 4}, {"daci", 9}, {"dc", 15}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"mgd", 12}, {"mgs", 16}, {"obis", 13}, {"obps", 14}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:       []uint8{12},
+		required:       []uint16{12},
 	},
 	{
 		Type: 13, Name: "memory", Root: "m2m:mem", Kind: KindMgmtObj, Since: "R1",
@@ -1704,7 +1704,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[0], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[6], &attributeTable[68], &attributeTable[7], &attributeTable[69], &attributeTable[8], &attributeTable[9], &attributeTable[559], &attributeTable[71], &attributeTable[72], &attributeTable[73], &attributeTable[560], &attributeTable[561], &attributeTable[75], &attributeTable[15], &attributeTable[41], &attributeTable[175]},
 		Children:       []ResourceType{13, 23, 24, 51},
 		names:          []nameIndex{{"aa", 11}, {"acpi", 7}, {"ast", 19}, {"at", 10}, {"cmlk", 21}, {"cstn", 20}, {"ct", 4}, {"daci", 9}, {"dc", 15}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"mgd", 12}, {"mgs", 18}, {"mma", 16}, {"mmt", 17}, {"obis", 13}, {"obps", 14}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:       []uint8{12, 16, 17},
+		required:       []uint16{12, 16, 17},
 	},
 	{
 		Type: 10013, Name: "memoryAnnc", Root: "m2m:memA", Kind: KindMgmtObjAnnounced, Since: "R1",
@@ -1714,7 +1714,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[16], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[17], &attributeTable[95], &attributeTable[18], &attributeTable[19], &attributeTable[96], &attributeTable[176], &attributeTable[177], &attributeTable[178], &attributeTable[179], &attributeTable[562], &attributeTable[563], &attributeTable[187], &attributeTable[26], &attributeTable[188]},
 		Children:       []ResourceType{13, 23, 24, 51, 10024},
 		names:          []nameIndex{{"acpi", 7}, {"ast", 18}, {"cmlk", 19}, {"ct", 4}, {"daci", 10}, {"dc", 14}, {"et", 8}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"mgd", 11}, {"mgs", 17}, {"mma", 15}, {"mmt", 16}, {"obis", 12}, {"obps", 13}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:       []uint8{8, 9, 11},
+		required:       []uint16{8, 9, 11},
 	},
 	{
 		Type: 12, Name: "mgmtCmd", Root: "m2m:mgc", Kind: KindNormal, Since: "R1",
@@ -1722,7 +1722,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[0], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[17], &attributeTable[366], &attributeTable[367], &attributeTable[96], &attributeTable[564], &attributeTable[565], &attributeTable[566], &attributeTable[567], &attributeTable[568], &attributeTable[569], &attributeTable[570], &attributeTable[571], &attributeTable[572]},
 		Children:     []ResourceType{8, 23, 51},
 		names:        []nameIndex{{"acpi", 7}, {"cmt", 11}, {"ct", 4}, {"daci", 9}, {"dc", 10}, {"et", 8}, {"exe", 13}, {"exf", 16}, {"exm", 15}, {"exn", 18}, {"exra", 12}, {"ext", 14}, {"exy", 17}, {"lbl", 6}, {"lt", 5}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{11, 14},
+		required:     []uint16{11, 14},
 	},
 	{
 		Type: 13, Name: "mgmtObj", Root: "", Kind: KindAbstract, Since: "R1",
@@ -1731,7 +1731,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[128], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[131], &attributeTable[132], &attributeTable[194], &attributeTable[69], &attributeTable[134], &attributeTable[135], &attributeTable[573], &attributeTable[196], &attributeTable[197], &attributeTable[198], &attributeTable[75], &attributeTable[199]},
 		Children:     []ResourceType{13, 23, 24, 51},
 		names:        []nameIndex{{"aa", 11}, {"acpi", 7}, {"at", 10}, {"cmlk", 17}, {"ct", 4}, {"daci", 9}, {"dc", 15}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"mgd", 12}, {"mgs", 16}, {"obis", 13}, {"obps", 14}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{12},
+		required:     []uint16{12},
 	},
 	{
 		Type: 10013, Name: "mgmtObjAnnc", Root: "", Kind: KindAbstractAnnounced, Since: "R1",
@@ -1740,7 +1740,7 @@ var typeTable = [...]TypeInfo{
 		Attributes: []*Attribute{&attributeTable[114], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[143], &attributeTable[144], &attributeTable[145], &attributeTable[146], &attributeTable[96], &attributeTable[357], &attributeTable[358], &attributeTable[359], &attributeTable[360], &attributeTable[187], &attributeTable[361]},
 		Children:   []ResourceType{13, 23, 24, 51, 10024},
 		names:      []nameIndex{{"acpi", 7}, {"cmlk", 16}, {"ct", 4}, {"daci", 10}, {"dc", 14}, {"et", 8}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"mgd", 11}, {"mgs", 15}, {"obis", 12}, {"obps", 13}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:   []uint8{8, 9, 11},
+		required:   []uint16{8, 9, 11},
 	},
 	{
 		Type: 13, Name: "mobileNetwork", Root: "dcfg:mnwk", Kind: KindMgmtObj, Since: "R4+",
@@ -1751,7 +1751,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[28], &attributeTable[29], &attributeTable[30], &attributeTable[31], &attributeTable[32], &attributeTable[33], &attributeTable[34], &attributeTable[35], &attributeTable[36], &attributeTable[37], &attributeTable[38], &attributeTable[39], &attributeTable[41], &attributeTable[15], &attributeTable[574], &attributeTable[296], &attributeTable[297], &attributeTable[298], &attributeTable[299], &attributeTable[175], &attributeTable[575], &attributeTable[576], &attributeTable[577], &attributeTable[578], &attributeTable[579], &attributeTable[580], &attributeTable[581], &attributeTable[582], &attributeTable[583], &attributeTable[584], &attributeTable[585]},
 		Children:       []ResourceType{13, 23, 24, 51},
 		names:          []nameIndex{{"aa", 11}, {"acpi", 7}, {"apna", 25}, {"ast", 13}, {"at", 10}, {"ceid", 26}, {"cmlk", 19}, {"cnb", 20}, {"coel", 30}, {"cstn", 12}, {"ct", 4}, {"daci", 9}, {"dc", 17}, {"et", 8}, {"ipad", 23}, {"lac", 29}, {"lbl", 6}, {"liqu", 22}, {"lt", 5}, {"mgd", 14}, {"mgs", 18}, {"obis", 15}, {"obps", 16}, {"pi", 3}, {"ri", 2}, {"ripa", 24}, {"rn", 0}, {"rss", 21}, {"smcc", 28}, {"smnc", 27}, {"ty", 1}},
-		required:       []uint8{14, 20},
+		required:       []uint16{14, 20},
 	},
 	{
 		Type: 10013, Name: "mobileNetworkAnnc", Root: "dcfg:mnwkA", Kind: KindMgmtObjAnnounced, Since: "R4+",
@@ -1762,7 +1762,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[52], &attributeTable[29], &attributeTable[30], &attributeTable[53], &attributeTable[32], &attributeTable[33], &attributeTable[54], &attributeTable[25], &attributeTable[55], &attributeTable[56], &attributeTable[27], &attributeTable[26], &attributeTable[304], &attributeTable[305], &attributeTable[306], &attributeTable[307], &attributeTable[308], &attributeTable[188], &attributeTable[586], &attributeTable[587], &attributeTable[588], &attributeTable[589], &attributeTable[590], &attributeTable[591], &attributeTable[592], &attributeTable[593], &attributeTable[594], &attributeTable[595], &attributeTable[596]},
 		Children:       []ResourceType{13, 23, 24, 51, 10024},
 		names:          []nameIndex{{"acpi", 7}, {"apna", 23}, {"ast", 11}, {"ceid", 24}, {"cmlk", 17}, {"cnb", 18}, {"coel", 28}, {"ct", 4}, {"daci", 10}, {"dc", 15}, {"et", 8}, {"ipad", 21}, {"lac", 27}, {"lbl", 6}, {"liqu", 20}, {"lnk", 9}, {"lt", 5}, {"mgd", 12}, {"mgs", 16}, {"obis", 13}, {"obps", 14}, {"pi", 3}, {"ri", 2}, {"ripa", 22}, {"rn", 0}, {"rss", 19}, {"smcc", 26}, {"smnc", 25}, {"ty", 1}},
-		required:       []uint8{9, 12, 18},
+		required:       []uint16{9, 12, 18},
 	},
 	{
 		Type: 46, Name: "multimediaSession", Root: "m2m:mms", Kind: KindNormal, Since: "R3",
@@ -1771,7 +1771,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[597], &attributeTable[115], &attributeTable[598], &attributeTable[117], &attributeTable[599], &attributeTable[119], &attributeTable[600], &attributeTable[132], &attributeTable[194], &attributeTable[69], &attributeTable[134], &attributeTable[135], &attributeTable[601], &attributeTable[602], &attributeTable[603], &attributeTable[604]},
 		Children:     []ResourceType{23, 51},
 		names:        []nameIndex{{"aa", 11}, {"acpi", 7}, {"asd", 13}, {"at", 10}, {"ct", 4}, {"daci", 9}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"osd", 14}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"soi", 12}, {"sst", 15}, {"ty", 1}},
-		required:     []uint8{12, 14},
+		required:     []uint16{12, 14},
 	},
 	{
 		Type: 10046, Name: "multimediaSessionAnnc", Root: "m2m:mmsA", Kind: KindAnnounced, Since: "R3",
@@ -1780,7 +1780,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[114], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[143], &attributeTable[144], &attributeTable[145], &attributeTable[146], &attributeTable[96], &attributeTable[605], &attributeTable[606], &attributeTable[607]},
 		Children:     []ResourceType{23, 51},
 		names:        []nameIndex{{"acpi", 7}, {"asd", 12}, {"ct", 4}, {"daci", 10}, {"et", 8}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"soi", 11}, {"sst", 13}, {"ty", 1}},
-		required:     []uint8{8, 9},
+		required:     []uint16{8, 9},
 	},
 	{
 		Type: 13, Name: "myCertFileCred", Root: "dcfg:nycfc", Kind: KindMgmtObj, Since: "R3",
@@ -1789,7 +1789,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[128], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[131], &attributeTable[132], &attributeTable[194], &attributeTable[69], &attributeTable[134], &attributeTable[135], &attributeTable[608], &attributeTable[196], &attributeTable[197], &attributeTable[198], &attributeTable[75], &attributeTable[199], &attributeTable[15], &attributeTable[41], &attributeTable[609], &attributeTable[610], &attributeTable[611]},
 		Children:       []ResourceType{13, 23, 24, 51},
 		names:          []nameIndex{{"aa", 11}, {"acpi", 7}, {"ast", 18}, {"at", 10}, {"cmlk", 17}, {"cstn", 19}, {"ct", 4}, {"daci", 9}, {"dc", 15}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"mcfc", 20}, {"mcff", 21}, {"mgd", 12}, {"mgs", 16}, {"obis", 13}, {"obps", 14}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"suids", 22}, {"ty", 1}},
-		required:       []uint8{12},
+		required:       []uint16{12},
 	},
 	{
 		Type: 14, Name: "node", Root: "m2m:nod", Kind: KindNormal, Since: "R1",
@@ -1798,7 +1798,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[0], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[6], &attributeTable[68], &attributeTable[7], &attributeTable[69], &attributeTable[8], &attributeTable[9], &attributeTable[612], &attributeTable[613], &attributeTable[614], &attributeTable[615], &attributeTable[616], &attributeTable[617], &attributeTable[618], &attributeTable[15], &attributeTable[41], &attributeTable[619]},
 		Children:     []ResourceType{13, 18, 23, 24, 51, 65},
 		names:        []nameIndex{{"aa", 11}, {"acpi", 7}, {"ast", 19}, {"at", 10}, {"cstn", 20}, {"ct", 4}, {"daci", 9}, {"et", 8}, {"hael", 14}, {"hcl", 13}, {"hsl", 15}, {"lbl", 6}, {"lt", 5}, {"mgca", 16}, {"ni", 12}, {"nid", 18}, {"nty", 21}, {"pi", 3}, {"ri", 2}, {"rms", 17}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{12},
+		required:     []uint16{12},
 	},
 	{
 		Type: 10014, Name: "nodeAnnc", Root: "m2m:nodA", Kind: KindAnnounced, Since: "R1",
@@ -1807,7 +1807,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[16], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[17], &attributeTable[95], &attributeTable[18], &attributeTable[19], &attributeTable[96], &attributeTable[620], &attributeTable[621], &attributeTable[622], &attributeTable[623], &attributeTable[624], &attributeTable[625], &attributeTable[626], &attributeTable[26], &attributeTable[627]},
 		Children:     []ResourceType{23, 24, 51, 65, 10013, 10018, 10024, 10065},
 		names:        []nameIndex{{"acpi", 7}, {"ast", 18}, {"ct", 4}, {"daci", 10}, {"et", 8}, {"hael", 13}, {"hcl", 12}, {"hsl", 14}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"mgca", 15}, {"ni", 11}, {"nid", 17}, {"nty", 19}, {"pi", 3}, {"ri", 2}, {"rms", 16}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{8, 9, 11},
+		required:     []uint16{8, 9, 11},
 	},
 	{
 		Type: 25, Name: "notificationTargetMgmtPolicyRef", Root: "m2m:ntpr", Kind: KindNormal, Since: "R2",
@@ -1815,7 +1815,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[128], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[143], &attributeTable[200], &attributeTable[201], &attributeTable[96], &attributeTable[628], &attributeTable[629], &attributeTable[41]},
 		Children:     []ResourceType{23, 51},
 		names:        []nameIndex{{"acpi", 7}, {"cstn", 12}, {"ct", 4}, {"daci", 9}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"npi", 11}, {"ntu", 10}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{10},
+		required:     []uint16{10},
 	},
 	{
 		Type: 26, Name: "notificationTargetPolicy", Root: "m2m:ntp", Kind: KindNormal, Since: "R2",
@@ -1836,7 +1836,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[28], &attributeTable[29], &attributeTable[30], &attributeTable[31], &attributeTable[32], &attributeTable[33], &attributeTable[34], &attributeTable[35], &attributeTable[36], &attributeTable[37], &attributeTable[38], &attributeTable[39], &attributeTable[633], &attributeTable[296], &attributeTable[297], &attributeTable[298], &attributeTable[299], &attributeTable[175]},
 		Children:       []ResourceType{13, 23, 24, 51},
 		names:          []nameIndex{{"aa", 11}, {"acpi", 7}, {"at", 10}, {"cmlk", 17}, {"ct", 4}, {"daci", 9}, {"dc", 15}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"mgd", 12}, {"mgs", 16}, {"obis", 13}, {"obps", 14}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:       []uint8{12},
+		required:       []uint16{12},
 	},
 	{
 		Type: 20001, Name: "oldest", Root: "m2m:ol", Kind: KindVirtual, Since: "R1",
@@ -1849,7 +1849,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[128], &attributeTable[634], &attributeTable[635], &attributeTable[117], &attributeTable[636], &attributeTable[637], &attributeTable[131], &attributeTable[200], &attributeTable[201], &attributeTable[69], &attributeTable[134], &attributeTable[135], &attributeTable[137], &attributeTable[198], &attributeTable[638], &attributeTable[639], &attributeTable[640]},
 		Children:     []ResourceType{23, 51},
 		names:        []nameIndex{{"aa", 11}, {"acpi", 7}, {"at", 10}, {"cr", 12}, {"ct", 4}, {"daci", 9}, {"dc", 13}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"ontc", 15}, {"ontf", 14}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"soe", 16}, {"ty", 1}},
-		required:     []uint8{14, 15},
+		required:     []uint16{14, 15},
 	},
 	{
 		Type: 10039, Name: "ontologyAnnc", Root: "m2m:ontA", Kind: KindAnnounced, Since: "R3",
@@ -1858,7 +1858,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[114], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[143], &attributeTable[144], &attributeTable[145], &attributeTable[146], &attributeTable[96], &attributeTable[360], &attributeTable[641], &attributeTable[642]},
 		Children:     []ResourceType{23, 51},
 		names:        []nameIndex{{"acpi", 7}, {"ct", 4}, {"daci", 10}, {"dc", 11}, {"et", 8}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"ontc", 13}, {"ontf", 12}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{8, 9},
+		required:     []uint16{8, 9},
 	},
 	{
 		Type: 38, Name: "ontologyRepository", Root: "m2m:ontr", Kind: KindNormal, Since: "R3",
@@ -1876,7 +1876,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[114], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[143], &attributeTable[144], &attributeTable[145], &attributeTable[146], &attributeTable[96]},
 		Children:     []ResourceType{23, 51, 10039},
 		names:        []nameIndex{{"acpi", 7}, {"ct", 4}, {"daci", 10}, {"et", 8}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{8, 9},
+		required:     []uint16{8, 9},
 	},
 	{
 		Type: 27, Name: "policyDeletionRules", Root: "m2m:pdr", Kind: KindNormal, Since: "R2",
@@ -1905,7 +1905,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[28], &attributeTable[29], &attributeTable[30], &attributeTable[31], &attributeTable[32], &attributeTable[33], &attributeTable[34], &attributeTable[35], &attributeTable[36], &attributeTable[37], &attributeTable[38], &attributeTable[39], &attributeTable[40], &attributeTable[41], &attributeTable[15], &attributeTable[647], &attributeTable[648], &attributeTable[649], &attributeTable[650], &attributeTable[651], &attributeTable[652], &attributeTable[653], &attributeTable[654]},
 		Children:     []ResourceType{23},
 		names:        []nameIndex{{"aa", 11}, {"acpi", 7}, {"adds", 20}, {"appl", 22}, {"ast", 14}, {"at", 10}, {"cr", 12}, {"cstn", 13}, {"ct", 4}, {"daci", 9}, {"dels", 21}, {"et", 8}, {"idl", 15}, {"lbl", 6}, {"lt", 5}, {"ops", 17}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"rsds", 18}, {"rtys", 16}, {"rvs", 19}, {"ty", 1}},
-		required:     []uint8{15},
+		required:     []uint16{15},
 	},
 	{
 		Type: 10062, Name: "primitiveProfileAnnc", Root: "m2m:prpA", Kind: KindAnnounced, Since: "R4+",
@@ -1930,7 +1930,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[52], &attributeTable[29], &attributeTable[30], &attributeTable[53], &attributeTable[32], &attributeTable[33], &attributeTable[54], &attributeTable[25], &attributeTable[55], &attributeTable[56], &attributeTable[27], &attributeTable[26], &attributeTable[660], &attributeTable[661], &attributeTable[662], &attributeTable[663], &attributeTable[664], &attributeTable[665]},
 		Children:     []ResourceType{23, 64},
 		names:        []nameIndex{{"acpi", 7}, {"ast", 11}, {"atcos", 15}, {"ct", 4}, {"cust", 14}, {"daci", 10}, {"encos", 16}, {"et", 8}, {"inst", 17}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"pi", 3}, {"prct", 13}, {"prst", 12}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{9},
+		required:     []uint16{9},
 	},
 	{
 		Type: 13, Name: "reboot", Root: "m2m:rbo", Kind: KindMgmtObj, Since: "R1",
@@ -1940,7 +1940,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[0], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[6], &attributeTable[68], &attributeTable[7], &attributeTable[69], &attributeTable[8], &attributeTable[9], &attributeTable[666], &attributeTable[71], &attributeTable[72], &attributeTable[73], &attributeTable[667], &attributeTable[668], &attributeTable[75], &attributeTable[15], &attributeTable[41], &attributeTable[175]},
 		Children:       []ResourceType{13, 23, 24, 51},
 		names:          []nameIndex{{"aa", 11}, {"acpi", 7}, {"ast", 19}, {"at", 10}, {"cmlk", 21}, {"cstn", 20}, {"ct", 4}, {"daci", 9}, {"dc", 15}, {"et", 8}, {"far", 17}, {"lbl", 6}, {"lt", 5}, {"mgd", 12}, {"mgs", 18}, {"obis", 13}, {"obps", 14}, {"pi", 3}, {"rbo", 16}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:       []uint8{12},
+		required:       []uint16{12},
 	},
 	{
 		Type: 10013, Name: "rebootAnnc", Root: "m2m:rboA", Kind: KindMgmtObjAnnounced, Since: "R1",
@@ -1950,7 +1950,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[16], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[17], &attributeTable[95], &attributeTable[18], &attributeTable[19], &attributeTable[96], &attributeTable[176], &attributeTable[177], &attributeTable[178], &attributeTable[179], &attributeTable[669], &attributeTable[670], &attributeTable[187], &attributeTable[26], &attributeTable[188]},
 		Children:       []ResourceType{13, 23, 24, 51, 10024},
 		names:          []nameIndex{{"acpi", 7}, {"ast", 18}, {"cmlk", 19}, {"ct", 4}, {"daci", 10}, {"dc", 14}, {"et", 8}, {"far", 16}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"mgd", 11}, {"mgs", 17}, {"obis", 12}, {"obps", 13}, {"pi", 3}, {"rbo", 15}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:       []uint8{8, 9, 11},
+		required:       []uint16{8, 9, 11},
 	},
 	{
 		Type: 13, Name: "registration", Root: "", Kind: KindMgmtObj, Since: "R3",
@@ -1960,7 +1960,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[128], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[131], &attributeTable[132], &attributeTable[194], &attributeTable[69], &attributeTable[134], &attributeTable[135], &attributeTable[671], &attributeTable[196], &attributeTable[197], &attributeTable[198], &attributeTable[75], &attributeTable[199]},
 		Children:       []ResourceType{13, 23, 24, 51},
 		names:          []nameIndex{{"aa", 11}, {"acpi", 7}, {"at", 10}, {"cmlk", 17}, {"ct", 4}, {"daci", 9}, {"dc", 15}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"mgd", 12}, {"mgs", 16}, {"obis", 13}, {"obps", 14}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:       []uint8{12},
+		required:       []uint16{12},
 	},
 	{
 		Type: 10013, Name: "registrationAnnc", Root: "", Kind: KindMgmtObjAnnounced, Since: "R1",
@@ -1970,7 +1970,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[114], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[143], &attributeTable[144], &attributeTable[145], &attributeTable[146], &attributeTable[96], &attributeTable[357], &attributeTable[358], &attributeTable[359], &attributeTable[360], &attributeTable[187], &attributeTable[361]},
 		Children:       []ResourceType{13, 23, 24, 51, 10024},
 		names:          []nameIndex{{"acpi", 7}, {"cmlk", 16}, {"ct", 4}, {"daci", 10}, {"dc", 14}, {"et", 8}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"mgd", 11}, {"mgs", 15}, {"obis", 12}, {"obps", 13}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:       []uint8{8, 9, 11},
+		required:       []uint16{8, 9, 11},
 	},
 	{
 		Type: 16, Name: "remoteCSE", Root: "m2m:csr", Kind: KindNormal, Since: "R1",
@@ -1979,7 +1979,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[0], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[6], &attributeTable[68], &attributeTable[7], &attributeTable[69], &attributeTable[8], &attributeTable[9], &attributeTable[672], &attributeTable[79], &attributeTable[673], &attributeTable[674], &attributeTable[675], &attributeTable[676], &attributeTable[82], &attributeTable[81], &attributeTable[93], &attributeTable[677], &attributeTable[84], &attributeTable[678], &attributeTable[86], &attributeTable[679], &attributeTable[680], &attributeTable[90], &attributeTable[91], &attributeTable[15], &attributeTable[681], &attributeTable[41], &attributeTable[682], &attributeTable[94], &attributeTable[683]},
 		Children:     []ResourceType{1, 3, 9, 15, 23, 28, 29, 34, 40, 41, 48, 49, 50, 51, 58, 60, 62, 63, 65, 10001, 10002, 10003, 10004, 10009, 10010, 10013, 10014, 10016, 10018, 10024, 10028, 10029, 10030, 10038, 10040, 10041, 10063, 10065},
 		names:        []nameIndex{{"aa", 11}, {"acpi", 7}, {"ape", 28}, {"ast", 29}, {"at", 10}, {"cb", 14}, {"cr", 30}, {"csi", 15}, {"cst", 12}, {"cstn", 31}, {"csz", 21}, {"ct", 4}, {"daci", 9}, {"dcse", 23}, {"egid", 26}, {"esi", 22}, {"et", 8}, {"ici", 32}, {"lbl", 6}, {"loc", 33}, {"lt", 5}, {"mei", 16}, {"mtcc", 25}, {"nl", 19}, {"pi", 3}, {"poa", 13}, {"ri", 2}, {"rn", 0}, {"rr", 18}, {"spi", 34}, {"srv", 24}, {"tren", 27}, {"tri", 17}, {"trn", 20}, {"ty", 1}},
-		required:     []uint8{14, 18},
+		required:     []uint16{14, 18},
 	},
 	{
 		Type: 10016, Name: "remoteCSEAnnc", Root: "m2m:csrA", Kind: KindAnnounced, Since: "R1",
@@ -1988,7 +1988,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[16], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[17], &attributeTable[95], &attributeTable[18], &attributeTable[19], &attributeTable[96], &attributeTable[684], &attributeTable[100], &attributeTable[685], &attributeTable[686], &attributeTable[103], &attributeTable[102], &attributeTable[687], &attributeTable[105], &attributeTable[688], &attributeTable[106], &attributeTable[689], &attributeTable[524], &attributeTable[110], &attributeTable[111], &attributeTable[26], &attributeTable[348], &attributeTable[112], &attributeTable[351]},
 		Children:     []ResourceType{1, 3, 9, 23, 28, 29, 34, 40, 41, 50, 51, 60, 63, 65, 10001, 10002, 10003, 10009, 10010, 10013, 10014, 10016, 10018, 10024, 10028, 10029, 10038, 10040, 10041, 10060, 10063, 10065},
 		names:        []nameIndex{{"acpi", 7}, {"ape", 24}, {"ast", 25}, {"cb", 13}, {"csi", 14}, {"cst", 11}, {"csz", 17}, {"ct", 4}, {"daci", 10}, {"dcse", 19}, {"egid", 22}, {"esi", 18}, {"et", 8}, {"ici", 26}, {"lbl", 6}, {"lnk", 9}, {"loc", 27}, {"lt", 5}, {"mtcc", 21}, {"nl", 16}, {"pi", 3}, {"poa", 12}, {"ri", 2}, {"rn", 0}, {"rr", 15}, {"spi", 28}, {"srv", 20}, {"tren", 23}, {"ty", 1}},
-		required:     []uint8{8, 9},
+		required:     []uint16{8, 9},
 	},
 	{
 		Type: 17, Name: "request", Root: "m2m:req", Kind: KindNormal, Since: "R1",
@@ -2003,7 +2003,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[128], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[143], &attributeTable[200], &attributeTable[201], &attributeTable[96], &attributeTable[702], &attributeTable[703], &attributeTable[704], &attributeTable[705], &attributeTable[706], &attributeTable[707], &attributeTable[708]},
 		Children:     []ResourceType{23, 51},
 		names:        []nameIndex{{"acpi", 7}, {"ct", 4}, {"daci", 9}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"pi", 3}, {"ri", 2}, {"rlid", 10}, {"rlnm", 15}, {"rltl", 16}, {"rn", 0}, {"tkhd", 12}, {"tkis", 11}, {"tkna", 14}, {"tknb", 13}, {"ty", 1}},
-		required:     []uint8{10, 11, 12, 13, 14},
+		required:     []uint16{10, 11, 12, 13, 14},
 	},
 	{
 		Type: 18, Name: "schedule", Root: "m2m:sch", Kind: KindNormal, Since: "R1",
@@ -2012,7 +2012,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[0], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[6], &attributeTable[200], &attributeTable[7], &attributeTable[96], &attributeTable[8], &attributeTable[9], &attributeTable[709], &attributeTable[710], &attributeTable[15], &attributeTable[41]},
 		Children:     []ResourceType{23, 51},
 		names:        []nameIndex{{"aa", 11}, {"acpi", 7}, {"ast", 14}, {"at", 10}, {"cstn", 15}, {"ct", 4}, {"daci", 9}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"nco", 13}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"se", 12}, {"ty", 1}},
-		required:     []uint8{12},
+		required:     []uint16{12},
 	},
 	{
 		Type: 10018, Name: "scheduleAnnc", Root: "m2m:schA", Kind: KindAnnounced, Since: "R1",
@@ -2021,7 +2021,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[16], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[17], &attributeTable[144], &attributeTable[18], &attributeTable[19], &attributeTable[96], &attributeTable[711], &attributeTable[712], &attributeTable[26]},
 		Children:     []ResourceType{23, 51},
 		names:        []nameIndex{{"acpi", 7}, {"ast", 13}, {"ct", 4}, {"daci", 10}, {"et", 8}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"nco", 12}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"se", 11}, {"ty", 1}},
-		required:     []uint8{8, 9},
+		required:     []uint16{8, 9},
 	},
 	{
 		Type: 24, Name: "semanticDescriptor", Root: "m2m:smd", Kind: KindNormal, Since: "R2",
@@ -2030,7 +2030,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[128], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[131], &attributeTable[132], &attributeTable[194], &attributeTable[69], &attributeTable[134], &attributeTable[135], &attributeTable[137], &attributeTable[713], &attributeTable[640], &attributeTable[714], &attributeTable[715], &attributeTable[716], &attributeTable[717], &attributeTable[718], &attributeTable[15], &attributeTable[41]},
 		Children:     []ResourceType{23, 51},
 		names:        []nameIndex{{"aa", 11}, {"acpi", 7}, {"ast", 20}, {"at", 10}, {"cr", 12}, {"cstn", 21}, {"ct", 4}, {"daci", 9}, {"dcrp", 13}, {"dsp", 15}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"or", 16}, {"pi", 3}, {"rels", 17}, {"ri", 2}, {"rn", 0}, {"soe", 14}, {"svd", 18}, {"ty", 1}, {"vlde", 19}},
-		required:     []uint8{13, 15},
+		required:     []uint16{13, 15},
 	},
 	{
 		Type: 10024, Name: "semanticDescriptorAnnc", Root: "m2m:smdA", Kind: KindAnnounced, Since: "R2",
@@ -2039,7 +2039,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[114], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[143], &attributeTable[144], &attributeTable[145], &attributeTable[146], &attributeTable[96], &attributeTable[719], &attributeTable[720], &attributeTable[148], &attributeTable[721], &attributeTable[722], &attributeTable[723], &attributeTable[26]},
 		Children:     []ResourceType{23, 51},
 		names:        []nameIndex{{"acpi", 7}, {"ast", 17}, {"ct", 4}, {"daci", 10}, {"dcrp", 11}, {"dsp", 12}, {"et", 8}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"or", 13}, {"pi", 3}, {"rels", 14}, {"ri", 2}, {"rn", 0}, {"svd", 15}, {"ty", 1}, {"vlde", 16}},
-		required:     []uint8{8, 9},
+		required:     []uint16{8, 9},
 	},
 	{
 		Type: 0, Name: "semanticFanOutPoint", Root: "m2m:sfop", Kind: KindVirtual, Since: "R2",
@@ -2053,7 +2053,7 @@ var typeTable = [...]TypeInfo{
 		Children:     []ResourceType{23, 24, 42, 51},
 		virtual:      []string{"msp"},
 		names:        []nameIndex{{"aa", 11}, {"acpi", 7}, {"at", 10}, {"cr", 12}, {"ct", 4}, {"daci", 9}, {"et", 8}, {"jpin", 14}, {"lbl", 6}, {"lt", 5}, {"mjid", 13}, {"msm", 16}, {"mst", 15}, {"pi", 3}, {"prg", 18}, {"rgt", 17}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{13, 14, 15, 17},
+		required:     []uint16{13, 14, 15, 17},
 	},
 	{
 		Type: 10041, Name: "semanticMashupInstanceAnnc", Root: "m2m:smiA", Kind: KindAnnounced, Since: "R3",
@@ -2062,7 +2062,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[114], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[143], &attributeTable[144], &attributeTable[145], &attributeTable[146], &attributeTable[96], &attributeTable[730], &attributeTable[731], &attributeTable[732], &attributeTable[733], &attributeTable[734], &attributeTable[735]},
 		Children:     []ResourceType{23, 24, 42, 51, 10024, 10042},
 		names:        []nameIndex{{"acpi", 7}, {"ct", 4}, {"daci", 10}, {"et", 8}, {"jpin", 12}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"mjid", 11}, {"msm", 14}, {"mst", 13}, {"pi", 3}, {"prg", 16}, {"rgt", 15}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{8, 9},
+		required:     []uint16{8, 9},
 	},
 	{
 		Type: 40, Name: "semanticMashupJobProfile", Root: "m2m:smjp", Kind: KindNormal, Since: "R3",
@@ -2071,7 +2071,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[128], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[131], &attributeTable[132], &attributeTable[194], &attributeTable[69], &attributeTable[134], &attributeTable[135], &attributeTable[137], &attributeTable[736], &attributeTable[737], &attributeTable[738], &attributeTable[739], &attributeTable[740]},
 		Children:     []ResourceType{23, 24, 41, 51},
 		names:        []nameIndex{{"aa", 11}, {"acpi", 7}, {"at", 10}, {"cr", 12}, {"ct", 4}, {"daci", 9}, {"et", 8}, {"fucd", 17}, {"iptd", 15}, {"lbl", 6}, {"lt", 5}, {"mbft", 13}, {"miid", 14}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}, {"uptd", 16}},
-		required:     []uint8{13, 16, 17},
+		required:     []uint16{13, 16, 17},
 	},
 	{
 		Type: 10040, Name: "semanticMashupJobProfileAnnc", Root: "m2m:smjpA", Kind: KindAnnounced, Since: "R3",
@@ -2080,7 +2080,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[114], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[143], &attributeTable[144], &attributeTable[145], &attributeTable[146], &attributeTable[96], &attributeTable[741], &attributeTable[742], &attributeTable[743], &attributeTable[744], &attributeTable[745]},
 		Children:     []ResourceType{23, 24, 41, 51, 10024, 10041},
 		names:        []nameIndex{{"acpi", 7}, {"ct", 4}, {"daci", 10}, {"et", 8}, {"fucd", 15}, {"iptd", 13}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"mbft", 11}, {"miid", 12}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}, {"uptd", 14}},
-		required:     []uint8{8, 9},
+		required:     []uint16{8, 9},
 	},
 	{
 		Type: 42, Name: "semanticMashupResult", Root: "m2m:smr", Kind: KindNormal, Since: "R3",
@@ -2097,7 +2097,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[114], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[143], &attributeTable[144], &attributeTable[145], &attributeTable[146], &attributeTable[96], &attributeTable[731], &attributeTable[755], &attributeTable[756]},
 		Children:     []ResourceType{23, 24, 51, 10024},
 		names:        []nameIndex{{"acpi", 7}, {"ct", 4}, {"daci", 10}, {"et", 8}, {"jpin", 11}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"mrf", 12}, {"mrt", 13}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{8, 9},
+		required:     []uint16{8, 9},
 	},
 	{
 		Type: 0, Name: "semanticValidation", Root: "m2m:smv", Kind: KindVirtual, Since: "R3",
@@ -2118,7 +2118,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[0], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[17], &attributeTable[366], &attributeTable[367], &attributeTable[96], &attributeTable[761], &attributeTable[762], &attributeTable[763], &attributeTable[764], &attributeTable[765]},
 		Children:     []ResourceType{23, 51},
 		names:        []nameIndex{{"acpi", 7}, {"csi", 11}, {"ct", 4}, {"daci", 9}, {"di", 12}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"ni", 10}, {"nrq", 14}, {"pi", 3}, {"ri", 2}, {"rlk", 13}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{10},
+		required:     []uint16{10},
 	},
 	{
 		Type: 13, Name: "SIM", Root: "dcfg:sim", Kind: KindMgmtObj, Since: "R4+",
@@ -2129,7 +2129,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[28], &attributeTable[29], &attributeTable[30], &attributeTable[31], &attributeTable[32], &attributeTable[33], &attributeTable[34], &attributeTable[35], &attributeTable[36], &attributeTable[37], &attributeTable[38], &attributeTable[39], &attributeTable[41], &attributeTable[15], &attributeTable[766], &attributeTable[296], &attributeTable[297], &attributeTable[298], &attributeTable[299], &attributeTable[175], &attributeTable[767], &attributeTable[768], &attributeTable[769], &attributeTable[770], &attributeTable[771]},
 		Children:       []ResourceType{13, 23, 24, 51},
 		names:          []nameIndex{{"aa", 11}, {"acpi", 7}, {"ast", 13}, {"at", 10}, {"cmlk", 19}, {"cstn", 12}, {"ct", 4}, {"daci", 9}, {"dc", 17}, {"et", 8}, {"icid", 21}, {"imsi", 20}, {"lbl", 6}, {"lt", 5}, {"mgd", 14}, {"mgs", 18}, {"obis", 15}, {"obps", 16}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"sist", 22}, {"sity", 23}, {"spn", 24}, {"ty", 1}},
-		required:       []uint8{14, 21},
+		required:       []uint16{14, 21},
 	},
 	{
 		Type: 10013, Name: "SIMAnnc", Root: "dcfg:simA", Kind: KindMgmtObjAnnounced, Since: "R4+",
@@ -2140,7 +2140,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[772], &attributeTable[29], &attributeTable[30], &attributeTable[53], &attributeTable[32], &attributeTable[33], &attributeTable[54], &attributeTable[25], &attributeTable[773], &attributeTable[56], &attributeTable[27], &attributeTable[26], &attributeTable[304], &attributeTable[305], &attributeTable[306], &attributeTable[307], &attributeTable[308], &attributeTable[188], &attributeTable[774], &attributeTable[775], &attributeTable[776], &attributeTable[777], &attributeTable[778]},
 		Children:       []ResourceType{13, 23, 24, 51, 10024},
 		names:          []nameIndex{{"acpi", 7}, {"ast", 11}, {"cmlk", 17}, {"ct", 4}, {"daci", 10}, {"dc", 15}, {"et", 8}, {"icid", 19}, {"imsi", 18}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"mgd", 12}, {"mgs", 16}, {"obis", 13}, {"obps", 14}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"sist", 20}, {"sity", 21}, {"spn", 22}, {"ty", 1}},
-		required:       []uint8{8, 9, 12},
+		required:       []uint16{8, 9, 12},
 	},
 	{
 		Type: 13, Name: "software", Root: "m2m:swr", Kind: KindMgmtObj, Since: "R1",
@@ -2150,7 +2150,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[0], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[6], &attributeTable[68], &attributeTable[7], &attributeTable[69], &attributeTable[8], &attributeTable[9], &attributeTable[779], &attributeTable[71], &attributeTable[72], &attributeTable[73], &attributeTable[465], &attributeTable[780], &attributeTable[467], &attributeTable[781], &attributeTable[782], &attributeTable[783], &attributeTable[784], &attributeTable[785], &attributeTable[786], &attributeTable[75], &attributeTable[15], &attributeTable[41], &attributeTable[175]},
 		Children:       []ResourceType{13, 23, 24, 51},
 		names:          []nameIndex{{"aa", 11}, {"acpi", 7}, {"act", 22}, {"acts", 24}, {"ast", 26}, {"at", 10}, {"cmlk", 28}, {"cstn", 27}, {"ct", 4}, {"daci", 9}, {"dc", 15}, {"dea", 23}, {"et", 8}, {"in", 19}, {"ins", 21}, {"lbl", 6}, {"lt", 5}, {"mgd", 12}, {"mgs", 25}, {"obis", 13}, {"obps", 14}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"swn", 17}, {"ty", 1}, {"un", 20}, {"url", 18}, {"vr", 16}},
-		required:       []uint8{12, 16, 17, 18},
+		required:       []uint16{12, 16, 17, 18},
 	},
 	{
 		Type: 10013, Name: "softwareAnnc", Root: "m2m:swrA", Kind: KindMgmtObjAnnounced, Since: "R1",
@@ -2160,7 +2160,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[16], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[17], &attributeTable[95], &attributeTable[18], &attributeTable[19], &attributeTable[96], &attributeTable[176], &attributeTable[177], &attributeTable[178], &attributeTable[179], &attributeTable[470], &attributeTable[787], &attributeTable[472], &attributeTable[788], &attributeTable[789], &attributeTable[790], &attributeTable[791], &attributeTable[792], &attributeTable[793], &attributeTable[187], &attributeTable[26], &attributeTable[188]},
 		Children:       []ResourceType{13, 23, 24, 51, 10024},
 		names:          []nameIndex{{"acpi", 7}, {"act", 21}, {"acts", 23}, {"ast", 25}, {"cmlk", 26}, {"ct", 4}, {"daci", 10}, {"dc", 14}, {"dea", 22}, {"et", 8}, {"in", 18}, {"ins", 20}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"mgd", 11}, {"mgs", 24}, {"obis", 12}, {"obps", 13}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"swn", 16}, {"ty", 1}, {"un", 19}, {"url", 17}, {"vr", 15}},
-		required:       []uint8{8, 9, 11},
+		required:       []uint16{8, 9, 11},
 	},
 	{
 		Type: 64, Name: "state", Root: "m2m:stte", Kind: KindNormal, Since: "R4+",
@@ -2179,7 +2179,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[52], &attributeTable[29], &attributeTable[30], &attributeTable[53], &attributeTable[32], &attributeTable[33], &attributeTable[54], &attributeTable[25], &attributeTable[55], &attributeTable[56], &attributeTable[27], &attributeTable[26], &attributeTable[797], &attributeTable[798], &attributeTable[799]},
 		Children:     []ResourceType{23, 10065},
 		names:        []nameIndex{{"acpi", 7}, {"ast", 11}, {"ct", 4}, {"daci", 10}, {"et", 8}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"sact", 12}, {"stac", 13}, {"sttrs", 14}, {"ty", 1}},
-		required:     []uint8{9},
+		required:     []uint16{9},
 	},
 	{
 		Type: 21, Name: "statsCollect", Root: "m2m:stcl", Kind: KindNormal, Since: "R1",
@@ -2188,7 +2188,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[0], &attributeTable[1], &attributeTable[2], &attributeTable[3], &attributeTable[4], &attributeTable[5], &attributeTable[17], &attributeTable[366], &attributeTable[367], &attributeTable[96], &attributeTable[267], &attributeTable[800], &attributeTable[801], &attributeTable[802], &attributeTable[803], &attributeTable[804], &attributeTable[805], &attributeTable[806]},
 		Children:     []ResourceType{23, 51},
 		names:        []nameIndex{{"acpi", 7}, {"cdi", 13}, {"cei", 12}, {"cp", 16}, {"cr", 10}, {"ct", 4}, {"daci", 9}, {"et", 8}, {"evi", 17}, {"lbl", 6}, {"lt", 5}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"sci", 11}, {"sm", 15}, {"srs", 14}, {"ty", 1}},
-		required:     []uint8{12, 14, 15},
+		required:     []uint16{12, 14, 15},
 	},
 	{
 		Type: 22, Name: "statsConfig", Root: "m2m:stcg", Kind: KindNormal, Since: "R1",
@@ -2205,7 +2205,7 @@ var typeTable = [...]TypeInfo{
 		Children:     []ResourceType{18, 25, 51},
 		virtual:      []string{"ntsr"},
 		names:        []nameIndex{{"acpi", 7}, {"acrs", 25}, {"bn", 16}, {"cr", 10}, {"cstn", 26}, {"ct", 4}, {"daci", 9}, {"eeno", 27}, {"enc", 11}, {"et", 8}, {"exc", 12}, {"gpi", 14}, {"lbl", 6}, {"ln", 21}, {"lt", 5}, {"ma", 28}, {"nct", 22}, {"nec", 23}, {"nfu", 15}, {"nse", 29}, {"nsi", 30}, {"nsp", 20}, {"nu", 13}, {"pi", 3}, {"pn", 19}, {"psn", 18}, {"ri", 2}, {"rl", 17}, {"rn", 0}, {"su", 24}, {"ty", 1}},
-		required:     []uint8{13},
+		required:     []uint16{13},
 	},
 	{
 		Type: 28, Name: "svcFwWrapper", Root: "m2m:ajfw", Kind: KindFlexContainer, Since: "R2",
@@ -2214,7 +2214,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[128], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[129], &attributeTable[130], &attributeTable[131], &attributeTable[132], &attributeTable[133], &attributeTable[69], &attributeTable[134], &attributeTable[135], &attributeTable[136], &attributeTable[137], &attributeTable[138], &attributeTable[139], &attributeTable[141], &attributeTable[142]},
 		Children:     []ResourceType{3, 23, 24, 28, 29, 51, 58, 65},
 		names:        []nameIndex{{"aa", 11}, {"acpi", 7}, {"at", 10}, {"cnd", 14}, {"cr", 13}, {"cs", 16}, {"ct", 4}, {"daci", 9}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"nl", 17}, {"or", 15}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"st", 12}, {"ty", 1}},
-		required:     []uint8{14},
+		required:     []uint16{14},
 	},
 	{
 		Type: 10028, Name: "svcFwWrapperAnnc", Root: "m2m:ajfwA", Kind: KindFlexContainerAnnounced, Since: "R2",
@@ -2223,7 +2223,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[114], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[143], &attributeTable[144], &attributeTable[145], &attributeTable[146], &attributeTable[96], &attributeTable[147], &attributeTable[148], &attributeTable[150]},
 		Children:     []ResourceType{3, 23, 24, 28, 29, 51, 58, 65, 10003, 10024, 10028, 10029, 10065},
 		names:        []nameIndex{{"acpi", 7}, {"cnd", 11}, {"ct", 4}, {"daci", 10}, {"et", 8}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"nl", 13}, {"or", 12}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{8, 9, 11},
+		required:     []uint16{8, 9, 11},
 	},
 	{
 		Type: 28, Name: "svcObjWrapper", Root: "m2m:ajsw", Kind: KindFlexContainer, Since: "R2",
@@ -2232,7 +2232,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[128], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[129], &attributeTable[130], &attributeTable[131], &attributeTable[132], &attributeTable[133], &attributeTable[69], &attributeTable[134], &attributeTable[135], &attributeTable[136], &attributeTable[137], &attributeTable[138], &attributeTable[139], &attributeTable[141], &attributeTable[142]},
 		Children:     []ResourceType{3, 23, 24, 28, 29, 51, 58, 65},
 		names:        []nameIndex{{"aa", 11}, {"acpi", 7}, {"at", 10}, {"cnd", 14}, {"cr", 13}, {"cs", 16}, {"ct", 4}, {"daci", 9}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"nl", 17}, {"or", 15}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"st", 12}, {"ty", 1}},
-		required:     []uint8{14},
+		required:     []uint16{14},
 	},
 	{
 		Type: 10028, Name: "svcObjWrapperAnnc", Root: "m2m:ajswA", Kind: KindFlexContainerAnnounced, Since: "R2",
@@ -2241,7 +2241,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[114], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[143], &attributeTable[144], &attributeTable[145], &attributeTable[146], &attributeTable[96], &attributeTable[147], &attributeTable[148], &attributeTable[150]},
 		Children:     []ResourceType{3, 23, 24, 28, 29, 51, 58, 65, 10003, 10024, 10028, 10029, 10065},
 		names:        []nameIndex{{"acpi", 7}, {"cnd", 11}, {"ct", 4}, {"daci", 10}, {"et", 8}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"nl", 13}, {"or", 12}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{8, 9, 11},
+		required:     []uint16{8, 9, 11},
 	},
 	{
 		Type: 29, Name: "timeSeries", Root: "m2m:ts", Kind: KindNormal, Since: "R2",
@@ -2259,7 +2259,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[114], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[143], &attributeTable[144], &attributeTable[145], &attributeTable[146], &attributeTable[96], &attributeTable[837], &attributeTable[838], &attributeTable[839], &attributeTable[840], &attributeTable[841], &attributeTable[842], &attributeTable[843], &attributeTable[148], &attributeTable[844], &attributeTable[26], &attributeTable[112]},
 		Children:     []ResourceType{23, 24, 30, 51, 10024, 10030, 10065},
 		names:        []nameIndex{{"acpi", 7}, {"ast", 20}, {"cnf", 19}, {"ct", 4}, {"daci", 10}, {"et", 8}, {"lbl", 6}, {"lnk", 9}, {"loc", 21}, {"lt", 5}, {"mbs", 12}, {"mdn", 16}, {"mdt", 17}, {"mia", 13}, {"mni", 11}, {"or", 18}, {"pei", 14}, {"peid", 15}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{8, 9},
+		required:     []uint16{8, 9},
 	},
 	{
 		Type: 30, Name: "timeSeriesInstance", Root: "m2m:tsi", Kind: KindNormal, Since: "R2",
@@ -2268,7 +2268,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[128], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[845], &attributeTable[846], &attributeTable[847], &attributeTable[848], &attributeTable[849], &attributeTable[850], &attributeTable[851], &attributeTable[141], &attributeTable[15], &attributeTable[681], &attributeTable[94]},
 		Children:     []ResourceType{24, 51},
 		names:        []nameIndex{{"aa", 9}, {"ast", 14}, {"at", 8}, {"con", 11}, {"cr", 15}, {"cs", 13}, {"ct", 4}, {"dgt", 10}, {"et", 7}, {"lbl", 6}, {"loc", 16}, {"lt", 5}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"snr", 12}, {"ty", 1}},
-		required:     []uint8{10, 11},
+		required:     []uint16{10, 11},
 	},
 	{
 		Type: 10030, Name: "timeSeriesInstanceAnnc", Root: "m2m:tsiA", Kind: KindAnnounced, Since: "R2",
@@ -2277,7 +2277,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[114], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[143], &attributeTable[145], &attributeTable[146], &attributeTable[852], &attributeTable[853], &attributeTable[854], &attributeTable[26], &attributeTable[484], &attributeTable[112]},
 		Children:     []ResourceType{51},
 		names:        []nameIndex{{"ast", 12}, {"con", 10}, {"cs", 13}, {"ct", 4}, {"dgt", 9}, {"et", 7}, {"lbl", 6}, {"lnk", 8}, {"loc", 14}, {"lt", 5}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"snr", 11}, {"ty", 1}},
-		required:     []uint8{7, 8},
+		required:     []uint16{7, 8},
 	},
 	{
 		Type: 60, Name: "timeSyncBeacon", Root: "m2m:tsb", Kind: KindNormal, Since: "R4+",
@@ -2287,7 +2287,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[28], &attributeTable[29], &attributeTable[30], &attributeTable[31], &attributeTable[32], &attributeTable[33], &attributeTable[34], &attributeTable[35], &attributeTable[36], &attributeTable[37], &attributeTable[38], &attributeTable[39], &attributeTable[41], &attributeTable[15], &attributeTable[855], &attributeTable[856], &attributeTable[857], &attributeTable[858], &attributeTable[859]},
 		Children:     []ResourceType{23},
 		names:        []nameIndex{{"aa", 11}, {"acpi", 7}, {"ast", 13}, {"at", 10}, {"bcnc", 15}, {"bcni", 16}, {"bcnr", 14}, {"bcnt", 17}, {"bcnu", 18}, {"cstn", 12}, {"ct", 4}, {"daci", 9}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{15, 18},
+		required:     []uint16{18},
 	},
 	{
 		Type: 10060, Name: "timeSyncBeaconAnnc", Root: "m2m:tsbA", Kind: KindAnnounced, Since: "R4+",
@@ -2297,7 +2297,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[52], &attributeTable[29], &attributeTable[30], &attributeTable[53], &attributeTable[32], &attributeTable[33], &attributeTable[54], &attributeTable[25], &attributeTable[55], &attributeTable[56], &attributeTable[27], &attributeTable[860], &attributeTable[861], &attributeTable[862], &attributeTable[863], &attributeTable[864]},
 		Children:     []ResourceType{23},
 		names:        []nameIndex{{"acpi", 7}, {"bcnc", 12}, {"bcni", 13}, {"bcnr", 11}, {"bcnt", 14}, {"bcnu", 15}, {"ct", 4}, {"daci", 10}, {"et", 8}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:     []uint8{9},
+		required:     []uint16{9},
 	},
 	{
 		Type: 32, Name: "token", Root: "m2m:tk", Kind: KindNormal, Since: "R2",
@@ -2305,7 +2305,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[128], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[143], &attributeTable[200], &attributeTable[201], &attributeTable[96], &attributeTable[865], &attributeTable[866], &attributeTable[867], &attributeTable[868], &attributeTable[869], &attributeTable[870], &attributeTable[871], &attributeTable[872], &attributeTable[873], &attributeTable[874], &attributeTable[875]},
 		Children:     []ResourceType{23, 51},
 		names:        []nameIndex{{"acpi", 7}, {"ct", 4}, {"daci", 9}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"tkau", 18}, {"tkex", 20}, {"tkhd", 14}, {"tkid", 10}, {"tkis", 13}, {"tkna", 16}, {"tknb", 15}, {"tknm", 17}, {"tkob", 11}, {"tkps", 19}, {"ty", 1}, {"vr", 12}},
-		required:     []uint8{10, 11},
+		required:     []uint16{10, 11},
 	},
 	{
 		Type: 51, Name: "transaction", Root: "m2m:trac", Kind: KindNormal, Since: "R3",
@@ -2313,7 +2313,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[128], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[876], &attributeTable[877], &attributeTable[878], &attributeTable[96], &attributeTable[313], &attributeTable[879], &attributeTable[880], &attributeTable[881], &attributeTable[882], &attributeTable[883], &attributeTable[884], &attributeTable[885], &attributeTable[886], &attributeTable[887]},
 		Children:     []ResourceType{23},
 		names:        []nameIndex{{"acpi", 7}, {"cr", 10}, {"ct", 4}, {"daci", 9}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"m2m:rqp", 18}, {"m2m:rsp", 19}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"tct", 16}, {"tctl", 12}, {"text", 15}, {"tid", 11}, {"tltm", 14}, {"tltp", 17}, {"trst", 13}, {"ty", 1}},
-		required:     []uint8{11, 18},
+		required:     []uint16{11, 18},
 	},
 	{
 		Type: 50, Name: "transactionMgmt", Root: "m2m:tram", Kind: KindNormal, Since: "R3",
@@ -2321,7 +2321,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[128], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[143], &attributeTable[200], &attributeTable[878], &attributeTable[96], &attributeTable[313], &attributeTable[882], &attributeTable[883], &attributeTable[884], &attributeTable[888], &attributeTable[889], &attributeTable[885], &attributeTable[890], &attributeTable[881], &attributeTable[891], &attributeTable[892], &attributeTable[893], &attributeTable[894]},
 		Children:     []ResourceType{23},
 		names:        []nameIndex{{"acpi", 7}, {"cr", 10}, {"ct", 4}, {"daci", 9}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"rqps", 21}, {"rsps", 22}, {"tct", 13}, {"tctl", 17}, {"tept", 14}, {"text", 12}, {"tltm", 11}, {"tltp", 16}, {"tmd", 15}, {"tmh", 20}, {"tmr", 19}, {"trst", 18}, {"ty", 1}},
-		required:     []uint8{21},
+		required:     []uint16{21},
 	},
 	{
 		Type: 47, Name: "triggerRequest", Root: "m2m:tgr", Kind: KindNormal, Since: "R3",
@@ -2330,7 +2330,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:   []*Attribute{&attributeTable[128], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[143], &attributeTable[200], &attributeTable[201], &attributeTable[96], &attributeTable[895], &attributeTable[896], &attributeTable[897], &attributeTable[898], &attributeTable[899], &attributeTable[900], &attributeTable[901], &attributeTable[902], &attributeTable[903], &attributeTable[904], &attributeTable[41]},
 		Children:     []ResourceType{23, 51},
 		names:        []nameIndex{{"acpi", 7}, {"cstn", 20}, {"ct", 4}, {"daci", 9}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"mei", 10}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"tia", 16}, {"tiae", 15}, {"tio", 17}, {"tirt", 18}, {"tpe", 12}, {"trf", 19}, {"tri", 11}, {"tst", 13}, {"tvt", 14}, {"ty", 1}},
-		required:     []uint8{10, 11, 14},
+		required:     []uint16{10, 11, 14},
 	},
 	{
 		Type: 13, Name: "trustAnchorCred", Root: "", Kind: KindMgmtObj, Since: "R3",
@@ -2339,7 +2339,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[128], &attributeTable[115], &attributeTable[116], &attributeTable[117], &attributeTable[118], &attributeTable[119], &attributeTable[131], &attributeTable[132], &attributeTable[194], &attributeTable[69], &attributeTable[134], &attributeTable[135], &attributeTable[905], &attributeTable[196], &attributeTable[197], &attributeTable[198], &attributeTable[75], &attributeTable[199]},
 		Children:       []ResourceType{13, 23, 24, 51},
 		names:          []nameIndex{{"aa", 11}, {"acpi", 7}, {"at", 10}, {"cmlk", 17}, {"ct", 4}, {"daci", 9}, {"dc", 15}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"mgd", 12}, {"mgs", 16}, {"obis", 13}, {"obps", 14}, {"pi", 3}, {"ri", 2}, {"rn", 0}, {"ty", 1}},
-		required:       []uint8{12},
+		required:       []uint16{12},
 	},
 	{
 		Type: 13, Name: "wifiClient", Root: "dcfg:wific", Kind: KindMgmtObj, Since: "R4+",
@@ -2350,7 +2350,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[28], &attributeTable[29], &attributeTable[30], &attributeTable[31], &attributeTable[32], &attributeTable[33], &attributeTable[34], &attributeTable[35], &attributeTable[36], &attributeTable[37], &attributeTable[38], &attributeTable[39], &attributeTable[41], &attributeTable[15], &attributeTable[906], &attributeTable[296], &attributeTable[297], &attributeTable[298], &attributeTable[299], &attributeTable[175], &attributeTable[907], &attributeTable[908], &attributeTable[909], &attributeTable[910], &attributeTable[911], &attributeTable[912], &attributeTable[913], &attributeTable[914], &attributeTable[915], &attributeTable[916], &attributeTable[917]},
 		Children:       []ResourceType{13, 23, 24, 51},
 		names:          []nameIndex{{"aa", 11}, {"acpi", 7}, {"ast", 13}, {"at", 10}, {"chanl", 23}, {"cmlk", 19}, {"cons", 24}, {"cstn", 12}, {"ct", 4}, {"daci", 9}, {"dc", 17}, {"et", 8}, {"lbl", 6}, {"lt", 5}, {"maca", 22}, {"mgd", 14}, {"mgs", 18}, {"obis", 15}, {"obps", 16}, {"pi", 3}, {"rdst", 30}, {"ri", 2}, {"rn", 0}, {"scan", 25}, {"scanr", 26}, {"ssid", 20}, {"trdst", 29}, {"ty", 1}, {"ud", 27}, {"uds", 28}, {"wcrds", 21}},
-		required:       []uint8{14, 20, 25},
+		required:       []uint16{14, 20, 25},
 	},
 	{
 		Type: 10013, Name: "wifiClientAnnc", Root: "dcfg:wificA", Kind: KindMgmtObjAnnounced, Since: "R4+",
@@ -2361,7 +2361,7 @@ var typeTable = [...]TypeInfo{
 		Attributes:     []*Attribute{&attributeTable[52], &attributeTable[29], &attributeTable[30], &attributeTable[53], &attributeTable[32], &attributeTable[33], &attributeTable[54], &attributeTable[25], &attributeTable[55], &attributeTable[56], &attributeTable[27], &attributeTable[26], &attributeTable[304], &attributeTable[305], &attributeTable[306], &attributeTable[307], &attributeTable[308], &attributeTable[188], &attributeTable[918], &attributeTable[919], &attributeTable[920], &attributeTable[921], &attributeTable[922], &attributeTable[923], &attributeTable[924], &attributeTable[925], &attributeTable[926], &attributeTable[927], &attributeTable[928]},
 		Children:       []ResourceType{13, 23, 24, 51, 10024},
 		names:          []nameIndex{{"acpi", 7}, {"ast", 11}, {"chanl", 21}, {"cmlk", 17}, {"cons", 22}, {"ct", 4}, {"daci", 10}, {"dc", 15}, {"et", 8}, {"lbl", 6}, {"lnk", 9}, {"lt", 5}, {"maca", 20}, {"mgd", 12}, {"mgs", 16}, {"obis", 13}, {"obps", 14}, {"pi", 3}, {"rdst", 28}, {"ri", 2}, {"rn", 0}, {"scan", 23}, {"scanr", 24}, {"ssid", 18}, {"trdst", 27}, {"ty", 1}, {"ud", 25}, {"uds", 26}, {"wcrds", 19}},
-		required:       []uint8{9, 12},
+		required:       []uint16{9, 12},
 	},
 }
 

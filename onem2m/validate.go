@@ -45,7 +45,7 @@ const roomForAssigned = 10
 
 func (t *TypeInfo) validate(o Object, op Operation) (Object, *Error) {
 	out := make(Object, 0, len(o)+roomForAssigned)
-	positions := make([]uint8, 0, 64)
+	positions := make([]int, 0, 64)
 	for i := range o {
 		at := t.index(o[i].Name)
 		if at < 0 {
@@ -56,13 +56,13 @@ func (t *TypeInfo) validate(o Object, op Operation) (Object, *Error) {
 			return nil, err
 		}
 		place := len(positions)
-		for place > 0 && positions[place-1] > uint8(at) { //nolint:gosec // a type has a few dozen attributes
+		for place > 0 && positions[place-1] > at {
 			place--
 		}
-		if place > 0 && positions[place-1] == uint8(at) { //nolint:gosec // as above
+		if place > 0 && positions[place-1] == at {
 			return nil, Errorf(BadRequest, a.Short, "the attribute is given twice")
 		}
-		positions = slices.Insert(positions, place, uint8(at)) //nolint:gosec // as above
+		positions = slices.Insert(positions, place, at)
 		out = slices.Insert(out, place, Member{Name: a.Short, Value: o[i].Value})
 	}
 	return out, nil
@@ -145,6 +145,7 @@ func (d *DataType) check(v jsontext.Value, subject string) *Error {
 		if _, ok := IntOf(v); ok {
 			return nil
 		}
+	default:
 	}
 	b, ok := text(v)
 	if !ok {
@@ -246,6 +247,8 @@ func (d *DataType) checkScalar(v jsontext.Value, subject string) *Error {
 		if len(v) == 0 || v[0] == '{' || v[0] == '[' || v[0] == 'n' {
 			return Errorf(BadRequest, subject, "the value must be a string, number or boolean")
 		}
+	default:
+		return Errorf(InternalServerError, subject, "the type is no scalar")
 	}
 	return nil
 }

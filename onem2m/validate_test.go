@@ -128,6 +128,7 @@ func TestValidateCreate_RefusesAndNamesTheAttribute(t *testing.T) {
 		{"C-001", "a path marker as a name", onem2m.TypeContainer, `{"rn":"-"}`, "rn"},
 		{"C-097", "policies of an instance", onem2m.TypeContentInstance, `{"con":"x","acpi":["a"]}`, "acpi"},
 		{"C-031", "an instance without content", onem2m.TypeContentInstance, `{}`, "con"},
+		{"C-246", "content of a time series that is an object", onem2m.TypeTimeSeriesInstance, `{"dgt":"20260301T101500","con":{"a":1}}`, "con"},
 		{"C-245", "content information without encoding", onem2m.TypeContentInstance, `{"con":"x","cnf":"text/plain"}`, "cnf"},
 		{"C-245", "content information with an unknown encoding", onem2m.TypeContentInstance, `{"con":"x","cnf":"text/plain:3"}`, "cnf"},
 		{"C-245", "content information without subtype", onem2m.TypeContentInstance, `{"con":"x","cnf":"text:0"}`, "cnf"},

@@ -37,7 +37,7 @@ func IntOf(v jsontext.Value) (int64, bool) {
 	case n <= 1<<63-1 && len(digits) == len(v):
 		return int64(n), true
 	case n <= 1<<63 && len(digits) != len(v):
-		return -int64(n), true //nolint:gosec // -1<<63 is its own negative
+		return -int64(n), true
 	}
 	return 0, false
 }

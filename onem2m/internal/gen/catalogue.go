@@ -101,15 +101,17 @@ type member struct {
 }
 
 type enumeration struct {
-	Values []struct {
-		Value int64  `json:"value"`
-		Name  string `json:"name"`
-		Void  bool   `json:"void"`
-		Later bool   `json:"later"`
-	} `json:"values"`
-	Default int64  `json:"default"`
-	Bitmask bool   `json:"bitmask"`
-	Source  string `json:"source"`
+	Values  []enumValue `json:"values"`
+	Default int64       `json:"default"`
+	Bitmask bool        `json:"bitmask"`
+	Source  string      `json:"source"`
+}
+
+type enumValue struct {
+	Value int64  `json:"value"`
+	Name  string `json:"name"`
+	Void  bool   `json:"void"`
+	Later bool   `json:"later"`
 }
 
 type statusCode struct {
@@ -165,7 +167,7 @@ func read(folder string) (*catalogue, error) {
 		{"status.json", &codes},
 		{"parameters.json", &c.parameters},
 	} {
-		text, err := os.ReadFile(filepath.Join(folder, file.name)) //nolint:gosec // a path of the developer's own
+		text, err := os.ReadFile(filepath.Join(folder, file.name))
 		if err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -266,14 +267,7 @@ func writeEnumerations(b *bytes.Buffer, c *catalogue) {
 		}
 		b.WriteString("Values: []EnumValue{")
 		values := slices.Clone(e.Values)
-		slices.SortFunc(values, func(x, y struct {
-			Value int64  `json:"value"`
-			Name  string `json:"name"`
-			Void  bool   `json:"void"`
-			Later bool   `json:"later"`
-		}) int {
-			return int(x.Value - y.Value)
-		})
+		slices.SortFunc(values, func(x, y enumValue) int { return cmp.Compare(x.Value, y.Value) })
 		for _, v := range values {
 			if v.Void {
 				continue

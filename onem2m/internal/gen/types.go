@@ -133,7 +133,7 @@ func writeIndex(b *bytes.Buffer, r *resource, attributes []attribute) {
 	var required []int
 	for i, a := range attributes {
 		order[i] = i
-		if required0(r, a) {
+		if mandatoryOnCreate(r, a) {
 			required = append(required, i)
 		}
 	}
@@ -144,15 +144,15 @@ func writeIndex(b *bytes.Buffer, r *resource, attributes []attribute) {
 	}
 	b.WriteString("},\n")
 	if len(required) > 0 {
-		fmt.Fprintf(b, "required: []uint8{%s},\n", join(required))
+		fmt.Fprintf(b, "required: []uint16{%s},\n", join(required))
 	}
 }
 
-// required0 reports whether every CREATE must hold the attribute. Not so:
+// mandatoryOnCreate reports whether every CREATE must hold the attribute. Not so:
 // supportedReleaseVersions, which Release 1 doesn't have (the CSE demands it by
 // the release of the request); attributes that an announced resource has only
 // if its original has them; what a later release adds to an older type.
-func required0(r *resource, a attribute) bool {
+func mandatoryOnCreate(r *resource, a attribute) bool {
 	return a.Create == "M" && a.Short != "srv" && !a.IfPresent && (!a.later || r.later())
 }
 

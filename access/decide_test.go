@@ -50,7 +50,7 @@ func TestDecide_A70_EachPrivilegeIsABitOfAcop(t *testing.T) {
 	}
 }
 
-func TestDecide_A29_AuthenticationFlag(t *testing.T) {
+func TestDecide_A29_S089_AuthenticationFlag(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name, members string

@@ -90,9 +90,12 @@ func (r *Record) Representation() []byte {
 	if len(b) > 1 {
 		b = append(b, ',')
 	}
-	b = append(b, `"st":`...)
-	b = strconv.AppendInt(b, r.Counters.State, 10)
-	b = append(b, `,"cni":`...)
+	if r.Type != onem2m.TypeTimeSeries { // which has no stateTag
+		b = append(b, `"st":`...)
+		b = strconv.AppendInt(b, r.Counters.State, 10)
+		b = append(b, ',')
+	}
+	b = append(b, `"cni":`...)
 	b = strconv.AppendInt(b, r.Counters.Count, 10)
 	b = append(b, `,"cbs":`...)
 	b = strconv.AppendInt(b, r.Counters.Bytes, 10)
@@ -109,10 +112,6 @@ func (r *Record) Weight() int {
 // parent and are little more than data: the instances. Engines keep fewer
 // indexes for them.
 func Bulk(ty onem2m.ResourceType) bool {
-	switch ty {
-	case onem2m.TypeContentInstance, onem2m.TypeTimeSeriesInstance, onem2m.TypeFlexContainerInstance:
-		return true
-	default:
-		return false
-	}
+	return ty == onem2m.TypeContentInstance || ty == onem2m.TypeTimeSeriesInstance ||
+		ty == onem2m.TypeFlexContainerInstance
 }

@@ -36,8 +36,9 @@ type Store interface {
 
 	// Update runs fn in the writer. Waiting Updates are committed together; an
 	// error from fn (returned as it is) undoes only what that fn did, a panic
-	// becomes an error. fn must not wait for anything but the Tx. ctx counts
-	// until fn starts; from then on Update tells the outcome.
+	// becomes an error. fn must not wait for anything but the Tx, call the store,
+	// or end its goroutine (as testing.T.FailNow does). ctx counts until fn
+	// starts; from then on Update tells the outcome.
 	Update(ctx context.Context, fn func(Tx) error) error
 
 	// Close waits for running work, syncs and releases everything.
@@ -83,6 +84,9 @@ type Reader interface {
 
 	// Deliveries returns up to limit outbox entries with ID > after, by ID.
 	Deliveries(after int64, limit int) ([]*Delivery, error)
+	// Held returns up to limit outbox entries of one subscription that are held
+	// back, with ID > after, by ID.
+	Held(subscription string, after int64, limit int) ([]*Delivery, error)
 	// Undelivered counts the outbox entries that belong to one event of one subscription.
 	Undelivered(subscription string, event int64) (int, error)
 
@@ -144,7 +148,7 @@ type Tx interface {
 	Postpone(id int64, attempts int, notBefore onem2m.Timestamp) error
 	Settle(id int64) error
 
-	// SetSetting keeps a value under a name.
+	// SetSetting keeps a value under a name; nil removes it.
 	SetSetting(name string, value []byte) error
 
 	// Bind binds an AE-ID to a credential for good; Unbind removes the binding
@@ -171,4 +175,7 @@ type Delivery struct {
 	Created      onem2m.Timestamp
 	Attempts     int
 	NotBefore    onem2m.Timestamp
+	Held         int   // stage at which a policy of the subscription holds it back; 0: it may go
+	Category     int64 // Event Category of the request; 0: none
+	Events       int   // events that it tells of; Enqueue makes 1 of 0
 }

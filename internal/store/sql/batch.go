@@ -57,7 +57,7 @@ func (b *batch) run(j *job) {
 		return
 	}
 	if t.saved {
-		b.fail(b.c.exec(stRelease))
+		_ = b.fail(b.c.exec(stRelease)) // the batch remembers
 	}
 }
 

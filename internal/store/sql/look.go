@@ -206,6 +206,16 @@ func (t *transaction) Deliveries(after int64, limit int) ([]*store.Delivery, err
 	return found, t.sound(err)
 }
 
+// Held implements store.Reader.
+func (t *transaction) Held(subscription string, after int64, limit int) ([]*store.Delivery, error) {
+	c, err := t.conn()
+	if err != nil {
+		return nil, err
+	}
+	found, err := c.held(subscription, after, limit)
+	return found, t.sound(err)
+}
+
 // Undelivered implements store.Reader.
 func (t *transaction) Undelivered(subscription string, event int64) (int, error) {
 	c, err := t.conn()

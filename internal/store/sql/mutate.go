@@ -26,12 +26,9 @@ func (t *transaction) Insert(r *store.Record) error {
 	if r.RN != r.RI {
 		insert, rn = stInsertNamed, r.RN
 	}
-	n, err := t.exec(insert, r.ID, r.Parent, r.RI, rn, int64(r.Type), r.Root, int64(r.Created), int64(r.Modified),
+	_, err := t.exec(insert, r.ID, r.Parent, r.RI, rn, int64(r.Type), r.Root, int64(r.Created), int64(r.Modified),
 		int64(r.Expires), some(r.Due), string(r.Origin), r.Size, flag(r.Counted),
 		r.Counters.State, r.Counters.Count, r.Counters.Bytes, octets(r.Attributes), bulk(r.Type))
-	if err == nil && n == 0 {
-		err = fmt.Errorf("%w: name %q is taken", store.ErrConflict, r.RN)
-	}
 	if err != nil {
 		return err
 	}
@@ -116,8 +113,10 @@ func detachedRI(id int64) string { return "detached/" + strconv.FormatInt(id, 10
 // Enqueue implements store.Tx.
 func (t *transaction) Enqueue(d *store.Delivery) error {
 	d.ID = t.number(&t.b.s.deliveries)
+	d.Events = max(d.Events, 1)
 	_, err := t.exec(stEnqueue, d.ID, d.Target, d.Subscription, d.Event, d.RequestID, d.Priority, flag(d.Final),
-		octets(d.Payload), int64(d.Created), int64(d.Attempts), int64(d.NotBefore))
+		octets(d.Payload), int64(d.Created), int64(d.Attempts), int64(d.NotBefore),
+		int64(d.Held), d.Category, int64(d.Events))
 	return err
 }
 
@@ -140,6 +139,10 @@ func (t *transaction) execOne(s statement, values ...driver.Value) error {
 
 // SetSetting implements store.Tx.
 func (t *transaction) SetSetting(name string, value []byte) error {
+	if value == nil {
+		_, err := t.exec(stDropSetting, name)
+		return err
+	}
 	_, err := t.exec(stSetSetting, name, octets(value))
 	return err
 }

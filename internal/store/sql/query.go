@@ -125,7 +125,7 @@ func (c *conn) children(parent int64, page store.Page) ([]*store.Record, error) 
 	case len(rest) == 0:
 		return instances, nil
 	}
-	all := append(rest, instances...)
+	all := slices.Concat(rest, instances)
 	slices.SortFunc(all, func(a, b *store.Record) int { return cmp.Compare(a.ID, b.ID) })
 	return all[:min(limit, len(all))], nil
 }
@@ -186,6 +186,16 @@ func (c *conn) deliveries(after int64, limit int) ([]*store.Delivery, error) {
 		found = append(found, d)
 		return err
 	}, after, int64(limit))
+	return found, err
+}
+
+func (c *conn) held(subscription string, after int64, limit int) ([]*store.Delivery, error) {
+	var found []*store.Delivery
+	err := c.query(stHeld, func(row []driver.Value) error {
+		d, err := delivery(row)
+		found = append(found, d)
+		return err
+	}, subscription, after, int64(limit))
 	return found, err
 }
 

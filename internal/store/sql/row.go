@@ -79,6 +79,7 @@ func delivery(row []driver.Value) (*store.Delivery, error) {
 		ID: cell[int64](c), Target: cell[string](c), Subscription: cell[string](c), Event: cell[int64](c),
 		RequestID: cell[string](c), Priority: cell[int64](c), Final: cell[int64](c) != 0, Payload: c.bytes(),
 		Created: onem2m.Timestamp(cell[int64](c)), Attempts: int(cell[int64](c)), NotBefore: onem2m.Timestamp(cell[int64](c)),
+		Held: int(cell[int64](c)), Category: cell[int64](c), Events: int(cell[int64](c)),
 	}
 	return d, c.err
 }

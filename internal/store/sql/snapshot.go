@@ -15,7 +15,7 @@ const anyClock = ^uint64(0)
 // can't help, and from then on only believes cached versions that belong to the
 // connection's snapshot.
 type snapshot struct {
-	ctx   context.Context //nolint:containedctx // a snapshot lives as long as one Read
+	ctx   context.Context // a snapshot lives as long as one Read
 	s     *Store
 	c     *conn
 	mark  uint64 // clock when the connection's snapshot was taken
@@ -196,6 +196,14 @@ func (r *snapshot) Deliveries(after int64, limit int) ([]*store.Delivery, error)
 	return c.deliveries(after, limit)
 }
 
+func (r *snapshot) Held(subscription string, after int64, limit int) ([]*store.Delivery, error) {
+	c, err := r.open()
+	if err != nil {
+		return nil, err
+	}
+	return c.held(subscription, after, limit)
+}
+
 func (r *snapshot) Undelivered(subscription string, event int64) (int, error) {
 	c, err := r.open()
 	if err != nil {
@@ -257,7 +265,7 @@ func (s *Store) Read(ctx context.Context, fn func(store.Reader) error) error {
 	r := &snapshot{ctx: ctx, s: s, trust: anyClock}
 	defer func() {
 		// What fn read is good, whatever ending the snapshot says.
-		if err := r.close(); err != nil {
+		if err := r.close(); err != nil { //nolint:contextcheck // statements are not interrupted, see conn
 			s.log.ErrorContext(ctx, "store: ending a snapshot", "error", err)
 		}
 	}()

@@ -79,10 +79,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		cache: newCache(o.CacheBytes), readers: make(chan *conn, o.Readers), queue: newQueue(),
 		closing: make(chan struct{}), written: make(chan struct{}),
 	}
-	if err := s.start(); err != nil {
+	if err := s.start(); err != nil { //nolint:contextcheck // statements are not interrupted, see conn
 		return nil, errors.Join(err, s.release())
 	}
-	go s.write()
+	go s.write() //nolint:contextcheck // statements are not interrupted, see conn
 	return s, nil
 }
 

@@ -1,6 +1,8 @@
 package sql_test
 
 import (
+	"fmt"
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -32,4 +34,11 @@ func TestStore_KeepsTheContractWithATinyCache(t *testing.T) {
 	})
 }
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(crashDir); dir != "" {
+		// This process is the child of the crash test: it ends by being killed.
+		fmt.Fprintln(os.Stderr, crashChild(dir))
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m)
+}

@@ -50,7 +50,7 @@ func schemaWords(text string) string {
 func dial(file string, write bool) (*conn, error) {
 	if write {
 		// Made here so that it is never readable for others, not even for a moment.
-		f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the operator names the directory
+		f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
 		if err != nil {
 			return nil, fmt.Errorf("store: database file: %w", err)
 		}

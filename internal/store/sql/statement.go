@@ -32,6 +32,7 @@ const (
 	stDetach
 
 	stDeliveries
+	stHeld
 	stUndelivered
 	stEnqueue
 	stPostpone
@@ -39,6 +40,7 @@ const (
 
 	stSetting
 	stSetSetting
+	stDropSetting
 
 	stCredential
 	stBoundTo
@@ -59,11 +61,21 @@ const detachedParent = -1
 
 const columns = "id, parent, ri, rn, ty, root, ct, lt, et, due, origin, size, counted, st, cni, cbs, attributes"
 
+const deliveryColumns = "id, target, subscription, event, request, priority, final, payload, created, attempts, not_before, held, category, events"
+
+const selectDelivery = "SELECT " + deliveryColumns + " FROM delivery WHERE "
+
 const selectRecord = "SELECT " + columns + " FROM resource "
 
-const insertRecord = "INSERT INTO resource (" + columns + ", bulk)" +
-	" SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18" +
-	" WHERE NOT EXISTS (SELECT 1 FROM resource WHERE "
+// An insert finds out by itself whether the name is taken, where the index of
+// names can't know: a NULL resourceID then violates the table. It is no INSERT …
+// SELECT with a condition, which SQLite would protect by a journal of its own,
+// at a cost that grows with the transaction.
+const (
+	insertRecord = "INSERT INTO resource (" + columns + ", bulk)" +
+		" VALUES ($1, $2, CASE WHEN EXISTS (SELECT 1 FROM resource WHERE "
+	insertRest = ") THEN NULL ELSE $3 END, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"
+)
 
 // statementText returns the text of a statement. Parameters are numbered, as
 // both engines take them. "bulk = 0" stands as a literal where it selects a
@@ -88,13 +100,14 @@ func statementText(s statement) string {
 	case stUndo:
 		return "ROLLBACK TO SAVEPOINT job"
 	case stDeliveries:
-		return "SELECT id, target, subscription, event, request, priority, final, payload, created, attempts, not_before" +
-			" FROM delivery WHERE id > $1 ORDER BY id LIMIT $2"
+		return selectDelivery + "id > $1 ORDER BY id LIMIT $2"
+	case stHeld:
+		return selectDelivery + "held > 0 AND subscription = $1 AND id > $2 ORDER BY id LIMIT $3"
 	case stUndelivered:
 		return "SELECT COUNT(*) FROM delivery WHERE subscription = $1 AND event = $2"
 	case stEnqueue:
-		return "INSERT INTO delivery (id, target, subscription, event, request, priority, final, payload, created, attempts, not_before)" +
-			" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+		return "INSERT INTO delivery (" + deliveryColumns + ")" +
+			" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
 	case stPostpone:
 		return "UPDATE delivery SET attempts = $2, not_before = $3 WHERE id = $1"
 	case stSettle:
@@ -103,6 +116,8 @@ func statementText(s statement) string {
 		return "SELECT value FROM setting WHERE name = $1"
 	case stSetSetting:
 		return "INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+	case stDropSetting:
+		return "DELETE FROM setting WHERE name = $1"
 	case stCredential:
 		return "SELECT credential FROM binding WHERE ae = $1"
 	case stBoundTo:
@@ -152,10 +167,9 @@ func resourceText(s statement) string {
 	case stLatestExpiry:
 		return "SELECT MAX(et) FROM resource WHERE parent = $1 AND et > 0"
 	case stInsertNamed:
-		// The index of names doesn't know a sibling whose name is its resourceID.
-		return insertRecord + "ri = $4 AND parent = $2 AND rn IS NULL)"
+		return insertRecord + "ri = $4 AND parent = $2 AND rn IS NULL" + insertRest
 	case stInsertUnnamed:
-		return insertRecord + "parent = $2 AND rn = $3)"
+		return insertRecord + "parent = $2 AND rn = $3" + insertRest
 	case stReplace:
 		return "UPDATE resource SET root = $2, ct = $3, lt = $4, et = $5, due = $6, origin = $7, size = $8," +
 			" counted = $9, st = $10, cni = $11, cbs = $12, attributes = $13 WHERE id = $1"

@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"slices"
 
 	"bulwark/internal/store"
 	"bulwark/onem2m"
@@ -94,15 +95,15 @@ func (t *transaction) touch(parent int64, ty onem2m.ResourceType) {
 // rollback undoes what the job did.
 func (t *transaction) rollback() {
 	b := t.b
-	for i := len(t.undo) - 1; i >= 0; i-- {
-		if u := t.undo[i]; u.known {
+	for _, u := range slices.Backward(t.undo) {
+		if u.known {
 			b.changes[u.id] = u.change
 		} else {
 			delete(b.changes, u.id)
 		}
 	}
-	for i := len(t.unbound) - 1; i >= 0; i-- {
-		if u := t.unbound[i]; u.known {
+	for _, u := range slices.Backward(t.unbound) {
+		if u.known {
 			b.bound[u.id] = u.credential
 		} else {
 			delete(b.bound, u.id)

@@ -17,7 +17,7 @@ const maxBatch = 128
 
 // job is one Update that waits for the writer.
 type job struct {
-	ctx   context.Context //nolint:containedctx // that of the caller, who waits
+	ctx   context.Context // that of the caller, who waits
 	fn    func(store.Tx) error
 	state atomic.Int32 // one of the following
 	err   error        // set before done is closed

@@ -111,7 +111,7 @@ func disagree(what string, got, want error) error {
 			return errAgreed
 		}
 	}
-	return fmt.Errorf("%s: %v, want %v", what, got, want)
+	return fmt.Errorf("%s: got %w, want %w", what, got, want)
 }
 
 // The small pools that make collisions likely.
@@ -148,8 +148,8 @@ func (k *machine) write(rt *rapid.T, tx store.Tx, m *model) (got, want error) {
 		r := drawRecord(rt, tx.NextID(), m)
 		return tx.Insert(r), m.insert(r)
 	case "replace":
-		old, err := m.byID(someID(rt, m.records))
-		if err != nil {
+		old := m.records[someID(rt, m.records)]
+		if old == nil || old.Parent == gone {
 			return nil, nil
 		}
 		r := old.WithCounters(someCounters(rt))

@@ -22,6 +22,7 @@ func outbox(b *bench) {
 		{
 			Target: "https://a.example/n", Subscription: "s1", Event: 7, RequestID: "r1", Priority: 3, Final: true,
 			Payload: []byte(`{"m2m:sgn":{}}`), Created: 1000, Attempts: 0, NotBefore: 0,
+			Held: 2, Category: 4, Events: 5,
 		},
 		{Target: "https://b.example/n", Subscription: "s1", Event: 7, RequestID: "r2"},
 		{Target: "https://b.example/n", Subscription: "s1", Event: 8, RequestID: "r3"},
@@ -59,6 +60,18 @@ func outbox(b *bench) {
 	entries[0].Attempts, entries[0].NotBefore = 2, 5000
 	want(7, 1, entries[0], entries[2])
 	b.read(func(r store.Reader) error {
+		got, err1 := r.Held("s1", 0, 10)
+		if d := same(entries[:1], got); d != "" {
+			b.Errorf("held (-want +got):\n%s", d)
+		}
+		none, err2 := r.Held("s1", entries[0].ID, 10)
+		other, err3 := r.Held("s2", 0, 10)
+		if len(none)+len(other) != 0 {
+			b.Errorf("held: %v %v", none, other)
+		}
+		return errors.Join(err1, err2, err3)
+	})
+	b.read(func(r store.Reader) error {
 		got, err := r.Deliveries(entries[0].ID, 1)
 		if d := same([]*store.Delivery{entries[2]}, got); d != "" {
 			b.Errorf("after the first (-want +got):\n%s", d)
@@ -81,6 +94,13 @@ func settings(b *bench) {
 			b.reopen()
 		}
 	}
+	b.update(func(tx store.Tx) error { return tx.SetSetting("cse-id", nil) })
+	b.read(func(r store.Reader) error {
+		if got, err := r.Setting("cse-id"); !errors.Is(err, store.ErrNotFound) {
+			b.Errorf("removed, and still there: %q, %v", got, err)
+		}
+		return nil
+	})
 }
 
 func bindings(b *bench) {

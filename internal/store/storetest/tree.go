@@ -118,9 +118,16 @@ func edges(b *bench) {
 	})
 	want("before d expires", "b", "d", 499)
 	want("when d has expired", "b", "b", 500)
+	want("for somebody whose clock is behind", "b", "d", 499)
 	b.reopen()
 	want("after a restart", "b", "d", 499)
 	want("after a restart, d expired", "b", "b", 500)
+
+	early := int64(0)
+	b.update(func(tx store.Tx) error { early = tx.NextID(); return nil })
+	b.add(cnt.ID, ty, "late")
+	b.update(func(tx store.Tx) error { return tx.Insert(sample(early, cnt.ID, ty, "early")) })
+	want("with a number from before", "b", "late", 500)
 }
 
 func subscriptions(b *bench) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -93,10 +94,8 @@ func (a *anchor) readCRL() error {
 		if err != nil {
 			return err
 		}
-		for _, old := range a.lists {
-			if l.olderThan(old) {
-				return errors.New("a list in it is older than the one in use")
-			}
+		if slices.ContainsFunc(a.lists, l.olderThan) {
+			return errors.New("a list in it is older than the one in use")
 		}
 		lists = append(lists, l)
 	}
@@ -147,26 +146,18 @@ func (a *anchor) vouches(s Subject, chain []*x509.Certificate, strict bool, now 
 // constrained demands the name constraints of S-046 and S-047. Whether the
 // names keep to them is the path validation's affair.
 func (a *anchor) constrained(s Subject, cas []*x509.Certificate, strict bool, log *slog.Logger) error {
-	switch s.Flavour {
-	case FlavourAE:
-		for _, ca := range cas {
-			if len(ca.PermittedURIDomains) > 0 {
-				return nil
-			}
-		}
+	onURIs := func(ca *x509.Certificate) bool { return len(ca.PermittedURIDomains) > 0 }
+	onDomains := func(ca *x509.Certificate) bool { return len(ca.PermittedDNSDomains) > 0 }
+	switch {
+	case s.Flavour == FlavourAE && !slices.ContainsFunc(cas, onURIs):
 		return errors.New("its CA has no name constraint on URIs")
-	case FlavourCSE, FlavourFQDN:
-		for _, ca := range cas {
-			if len(ca.PermittedDNSDomains) > 0 {
-				return nil
-			}
-		}
-		if strict {
-			return errors.New("its CA has no name constraint on domain names")
-		}
-		if a.warned.CompareAndSwap(false, true) {
-			log.Warn("the CA has no name constraint on domain names", "anchor", a.CA)
-		}
+	case s.Flavour&(FlavourCSE|FlavourFQDN) == 0 || slices.ContainsFunc(cas, onDomains):
+		return nil
+	case strict:
+		return errors.New("its CA has no name constraint on domain names")
+	}
+	if a.warned.CompareAndSwap(false, true) {
+		log.Warn("the CA has no name constraint on domain names", "anchor", a.CA)
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ type Association struct {
 	CredentialID string      // "<type>-<value>", associations table 4.2; "" without association
 	IDs          []onem2m.ID // identities that the credential itself names
 	Upstream     bool        // the peer is the CSE that this one is registered with; its traffic comes down
-	Trusted      bool        // listener with trust-plain: every well-formed From counts as authenticated (decisions A-25)
+	Trusted      bool        // listener with trust-plain: every well-formed From counts as authenticated
 	Required     bool        // the listener demands an association (sa = "required")
 
 	Binding  string     // "http", "https", …

@@ -182,10 +182,10 @@ func (s Subject) oneFlavour(allowed Flavours) (Subject, bool) {
 	default:
 		s.Flavour = f
 	}
-	switch s.Flavour {
-	case FlavourDevice:
+	if s.Flavour == FlavourDevice {
 		s.Credential = CredentialID(CredentialDevice, s.Name)
-	case FlavourFQDN:
+	}
+	if s.Flavour == FlavourFQDN {
 		s.ID, s.Credential = "", ""
 	}
 	return s, true

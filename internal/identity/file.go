@@ -43,7 +43,7 @@ func readFile(path string) ([]byte, fileStamp, error) {
 	if stamp.info.Size() > maxFile {
 		return nil, stamp, fmt.Errorf("%s: larger than %d octets", path, maxFile)
 	}
-	data, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	data, err := os.ReadFile(path)
 	return data, stamp, err
 }
 

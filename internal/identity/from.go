@@ -112,7 +112,7 @@ func isCSE(home onem2m.Home, id onem2m.ID, reg Registry) bool {
 }
 
 // trusted decides on a listener with trust-plain: every well-formed From is
-// taken as authenticated (decisions 3).
+// taken as authenticated (decision 3).
 func (c *check) trusted() (Originator, error) {
 	switch {
 	case c.id == "":
@@ -141,7 +141,7 @@ func (c *check) unassociated() (Originator, error) {
 		return Originator{}, stranger()
 	}
 	if _, bound := c.reg.CredentialOf(c.id); bound {
-		return Originator{}, stranger() // decisions 3: believed only over its credential
+		return Originator{}, stranger() // decision 3: believed only over its credential
 	}
 	return Originator{ID: c.id}, nil
 }
@@ -165,14 +165,14 @@ func (c *check) fromAE() (Originator, error) {
 		return Originator{ID: c.id, Authenticated: named && (!c.isAdmin() || c.certified())}, nil
 	}
 	if c.isAdmin() {
-		// Only a certificate that names the administrator counts (decisions 23).
+		// Only a certificate that names the administrator counts (decision 23).
 		if !c.certified() {
 			return Originator{}, stranger()
 		}
 		return Originator{ID: c.id, Authenticated: true}, nil
 	}
 	if !named || !c.reg.AERegistered(c.id) {
-		return Originator{}, stranger() // decisions 25
+		return Originator{}, stranger() // decision 25
 	}
 	if bound, ok := c.reg.CredentialOf(c.id); ok && bound != c.a.CredentialID {
 		return Originator{}, stranger() // S-118

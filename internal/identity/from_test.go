@@ -5,10 +5,10 @@ import (
 	"slices"
 	"testing"
 
-	"bulwark/onem2m"
-
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"bulwark/onem2m"
 )
 
 // home is the CSE of all tests.
@@ -133,26 +133,26 @@ func TestCheck(t *testing.T) {
 		{"A-12", "an AE that names itself is authenticated", ofAlpha, request("Calpha1"), ok(alpha), 0},
 		{"A-11", "an AE that names another AE", ofAlpha, request("Cbravo1"), Originator{}, 4106},
 		{"A-11", "an AE that names an AE that doesn't exist", ofAlpha, request("Cnobody"), Originator{}, 4106},
-		{"A-13", "an AE that names itself SP-relatively", ofAlpha, request("/id-in/Calpha1"), Originator{}, 4000},
-		{"A-13", "an AE that names itself absolutely", ofAlpha, request("//m2m.example/id-in/Calpha1"), Originator{}, 4000},
-		{"A-13", "an AE that names another SP-relatively", ofAlpha, request("/id-in/Cbravo1"), Originator{}, 4000},
-		{"A-13", "an AE that names another absolutely", ofAlpha, request("//m2m.example/id-in/Cbravo1"), Originator{}, 4000},
+		{"A-13 S-083", "an AE that names itself SP-relatively", ofAlpha, request("/id-in/Calpha1"), Originator{}, 4000},
+		{"A-13 S-083", "an AE that names itself absolutely", ofAlpha, request("//m2m.example/id-in/Calpha1"), Originator{}, 4000},
+		{"A-13 S-083", "an AE that names another SP-relatively", ofAlpha, request("/id-in/Cbravo1"), Originator{}, 4000},
+		{"A-13 S-083", "an AE that names another absolutely", ofAlpha, request("//m2m.example/id-in/Cbravo1"), Originator{}, 4000},
 		{"S-081", "an AE that names a CSE", ofAlpha, request("/id-mn"), Originator{}, 4106},
 		{"A-22", "an AE that names this CSE", ofAlpha, request("/id-in"), Originator{}, 4000},
 		{"A-11", "an AE that names the administrator", ofAlpha, request("CAdmin"), Originator{}, 4106},
-		{"A-14", "an AE without From", ofAlpha, request(""), Originator{}, 4000},
+		{"A-14 S-084", "an AE without From", ofAlpha, request(""), Originator{}, 4000},
 		{"S-092", "an AE that asks for an AE-ID", ofAlpha, register("C"), Originator{}, 0},
-		{"A-14", "an AE that asks for an AE-ID by no From", ofAlpha, register(""), Originator{}, 0},
-		{"A-14", "C alone in a RETRIEVE", ofAlpha, request("C"), Originator{}, 4000},
-		{"A-14", "S alone in a RETRIEVE", ofAlpha, request("S"), Originator{}, 4000},
+		{"A-14 S-084", "an AE that asks for an AE-ID by no From", ofAlpha, register(""), Originator{}, 0},
+		{"A-14 S-084", "C alone in a RETRIEVE", ofAlpha, request("C"), Originator{}, 4000},
+		{"A-14 S-084", "S alone in a RETRIEVE", ofAlpha, request("S"), Originator{}, 4000},
 
 		// The certificate of /id-mn.
-		{"A-26", "a CSE that names itself is authenticated", ofMN, request("/id-mn"), ok(middle), 0},
-		{"A-26", "a CSE that names itself absolutely", ofMN, request("//M2M.example/id-mn"), ok(middle), 0},
-		{"A-27", "a CSE that forwards for its AE", ofMN, request("/id-mn/Cxyz1"), via("//m2m.example/id-mn/Cxyz1"), 0},
-		{"A-15", "a CSE with a stem", ofMN, request("Calpha1"), Originator{}, 4106},
-		{"A-15", "a CSE with the CSE-ID of another registree", ofMN, request("/id-mn2"), Originator{}, 4106},
-		{"A-15", "a CSE with an AE of another registree", ofMN, request("/id-mn2/Cxyz1"), Originator{}, 4106},
+		{"A-26 S-088", "a CSE that names itself is authenticated", ofMN, request("/id-mn"), ok(middle), 0},
+		{"A-26 S-088", "a CSE that names itself absolutely", ofMN, request("//M2M.example/id-mn"), ok(middle), 0},
+		{"A-27 S-088", "a CSE that forwards for its AE", ofMN, request("/id-mn/Cxyz1"), via("//m2m.example/id-mn/Cxyz1"), 0},
+		{"A-15 S-085", "a CSE with a stem", ofMN, request("Calpha1"), Originator{}, 4106},
+		{"A-15 S-085", "a CSE with the CSE-ID of another registree", ofMN, request("/id-mn2"), Originator{}, 4106},
+		{"A-15 S-085", "a CSE with an AE of another registree", ofMN, request("/id-mn2/Cxyz1"), Originator{}, 4106},
 		{"S-093", "a CSE that forwards for an AE of a descendant", ofMN, request("/id-asn/Cx"), via("//m2m.example/id-asn/Cx"), 0},
 		{"S-093", "a CSE that forwards for a descendant", ofMN, request("/id-asn"), via("//m2m.example/id-asn"), 0},
 		{"S-093", "a CSE that forwards for an AE of another's descendant", ofMN, request("/id-asn2/Cx"), Originator{}, 4106},
@@ -161,8 +161,8 @@ func TestCheck(t *testing.T) {
 		{"S-093", "a CSE that names an S-type AE registered here", ofMN, request("/Shere"), Originator{}, 4106},
 		{"S-093", "a CSE that forwards for an S-type AE registered elsewhere", ofMN, request("/Sfar"), via("//m2m.example/Sfar"), 0},
 		{"S-091", "a CSE with the stem of an S-type AE", ofMN, request("Sfar"), Originator{}, 4000},
-		{"A-22", "a CSE that names this CSE", ofMN, request("/id-in"), Originator{}, 4106},
-		{"A-27", "a CSE that forwards across providers", ofMN, request("//other.example/cse/Cx1"), via("//other.example/cse/Cx1"), 0},
+		{"A-22 C-087", "a CSE that names this CSE", ofMN, request("/id-in"), Originator{}, 4106},
+		{"A-27 S-088", "a CSE that forwards across providers", ofMN, request("//other.example/cse/Cx1"), via("//other.example/cse/Cx1"), 0},
 		{"A-196", "a CSE with an AE-ID of no form", ofMN, request("/id-mn/Sdev7"), Originator{}, 4000},
 		{"A-196", "a CSE with an incomplete AE-ID", ofMN, request("/id-mn/C"), Originator{}, 4000},
 		{"A-11", "a CSE that names the administrator", ofMN, request("/id-in/CAdmin"), Originator{}, 4106},
@@ -172,6 +172,8 @@ func TestCheck(t *testing.T) {
 		{"S-093", "the registrar forwards for an AE of its own", up, request("/id-up/Cx"), via("//m2m.example/id-up/Cx"), 0},
 		{"S-093", "the registrar forwards for an AE beyond it", up, request("/id-y/Cx"), via("//m2m.example/id-y/Cx"), 0},
 		{"S-093", "the registrar forwards for an AE below a registree", up, request("/id-asn/Cx"), Originator{}, 4106},
+		{"S-093", "the registrar names an AE of this CSE", up, request("/id-in/Cplain1"), Originator{}, 4106},
+		{"A-15 S-085", "a CSE with an AE of a registree of another provider", ofMN, request("//far.example/id-far/Cx"), Originator{}, 4106},
 		{"S-093", "the registrar forwards for a registree", up, request("/id-mn"), Originator{}, 4106},
 
 		// No association.
@@ -182,9 +184,9 @@ func TestCheck(t *testing.T) {
 		{"A-16", "the administrator without association", none, request("CAdmin"), Originator{}, 4106},
 		{"A-17", "a CSE without association", none, request("/id-mn"), Originator{}, 4107},
 		{"A-17", "a CSE without association registers as an AE", none, register("/id-mn"), Originator{}, 4107},
-		{"A-22", "this CSE without association", none, request("/id-in"), Originator{}, 4107},
+		{"A-22 C-087", "this CSE without association", none, request("/id-in"), Originator{}, 4107},
 		{"A-13", "an SP-relative AE-ID without association", none, request("/id-in/Cplain1"), Originator{}, 4000},
-		{"A-14", "no From without association", none, request(""), Originator{}, 4000},
+		{"A-14 S-084", "no From without association", none, request(""), Originator{}, 4000},
 		{"S-086", "an AE where an association is required", required, request("Cplain1"), Originator{}, 4107},
 		{"S-087", "an unknown AE where an association is required", required, request("Cunknown"), Originator{}, 4107},
 		{"S-086", "a registration where an association is required", required, register("C"), Originator{}, 4107},
@@ -199,13 +201,13 @@ func TestCheck(t *testing.T) {
 		{"A-196", "a percent encoding", none, request("Cboss01%20"), Originator{}, 4000},
 		{"A-196", "a stem of neither class, before the association is looked at", ofAlpha, request("boss01"), Originator{}, 4000},
 
-		// The administrator (decisions 23, 25).
-		{"A-25", "the administrator by its certificate needs no <AE>", ofAdmin, request("CAdmin"), ok(admin), 0},
+		// The administrator (decision 23, 25).
+		{"A-25 S-088", "the administrator by its certificate needs no <AE>", ofAdmin, request("CAdmin"), ok(admin), 0},
 		{"A-11", "the administrator's certificate under another name", ofAdmin, request("Cbravo1"), Originator{}, 4106},
 		{"A-11", "the administrator by another framework", pskAdmin, request("CAdmin"), Originator{}, 4106},
 		{"S-081", "a registration as administrator is decided later", ofAlpha, register("CAdmin"), seen(admin), 0},
 
-		// Registration inside an association (decisions 25, S-080).
+		// Registration inside an association (decision 25, S-080).
 		{"A-12", "a certified AE without <AE> may not RETRIEVE", ofNewAE, request("Cnew"), Originator{}, 4106},
 		{"A-12", "a certified AE without <AE> may register", ofNewAE, register("Cnew"), ok("//m2m.example/id-in/Cnew"), 0},
 		{"S-092", "a certified AE may not register as another", ofNewAE, register("Celse"), Originator{}, 4106},
@@ -219,17 +221,17 @@ func TestCheck(t *testing.T) {
 		{"S-080", "a new key may do nothing else", ofPSKNew, request("Cmore"), Originator{}, 4106},
 		{"S-118", "an AE that is bound to another credential", stolen, request("Calpha1"), Originator{}, 4106},
 
-		// trust-plain (decisions 3).
-		{"A-18", "trusted: a registered AE", trusted, request("Calpha1"), ok(alpha), 0},
-		{"A-18", "trusted: an AE that isn't registered", trusted, request("Cunknown"), ok("//m2m.example/id-in/Cunknown"), 0},
-		{"A-18", "trusted: the administrator", trusted, request("CAdmin"), ok(admin), 0},
-		{"A-18", "trusted: an S-type AE, SP-relative", trusted, request("/Smeter42"), ok(meter), 0},
-		{"A-18", "trusted: a CSE", trusted, request("/id-mn9"), ok("//m2m.example/id-mn9"), 0},
-		{"A-18", "trusted: an AE of another CSE", trusted, request("/id-mn/Cx"), Originator{ID: "//m2m.example/id-mn/Cx", Authenticated: true, Forwarded: true}, 0},
+		// trust-plain (decision 3).
+		{"A-18 S-090", "trusted: a registered AE", trusted, request("Calpha1"), ok(alpha), 0},
+		{"A-18 S-090", "trusted: an AE that isn't registered", trusted, request("Cunknown"), ok("//m2m.example/id-in/Cunknown"), 0},
+		{"A-18 S-090", "trusted: the administrator", trusted, request("CAdmin"), ok(admin), 0},
+		{"A-18 S-090", "trusted: an S-type AE, SP-relative", trusted, request("/Smeter42"), ok(meter), 0},
+		{"A-18 S-090", "trusted: a CSE", trusted, request("/id-mn9"), ok("//m2m.example/id-mn9"), 0},
+		{"A-18 S-090", "trusted: an AE of another CSE", trusted, request("/id-mn/Cx"), Originator{ID: "//m2m.example/id-mn/Cx", Authenticated: true, Forwarded: true}, 0},
 		{"A-13", "trusted: an AE with this CSE-ID in front", trusted, request("/id-in/Calpha1"), Originator{}, 4000},
-		{"A-22", "trusted: this CSE", trusted, request("/id-in"), Originator{}, 4107},
+		{"A-22 C-087", "trusted: this CSE", trusted, request("/id-in"), Originator{}, 4107},
 		{"A-196", "trusted: no identifier", trusted, request("*"), Originator{}, 4000},
-		{"A-14", "trusted: registration without From", trusted, register(""), Originator{}, 0},
+		{"A-14 S-084", "trusted: registration without From", trusted, register(""), Originator{}, 0},
 	} {
 		t.Run(tc.id+" "+tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -241,6 +243,19 @@ func TestCheck(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestCheck_A16_AnAEWithTheAdministratorsStemIsNotTheAdministrator(t *testing.T) {
+	t.Parallel()
+	// As it may be once the operator has given the right to another stem.
+	reg := populated()
+	reg.aes = append(reg.aes, admin, "//m2m.example/Sadmin")
+	if _, err := Check(home(), admin, nil, request("CAdmin"), reg); codeOf(err) != 4106 {
+		t.Errorf("without association: %v", err)
+	}
+	if _, err := Check(home(), "//m2m.example/Sadmin", certified(KindCSE, middle), request("/Sadmin"), populated()); codeOf(err) != 4106 {
+		t.Errorf("forwarded by a CSE: %v", err)
 	}
 }
 

@@ -17,7 +17,7 @@ type Assignment struct {
 // DecideRegistration decides whether a CREATE of <AE> may go on and which
 // AE-ID-Stem it leads to, as far as the association, the bindings and the
 // operator's list of originators say; service subscription data is the caller's
-// (core C-195 to C-201, decisions 2 and 23). allow, if not nil, is asked about
+// (core C-195 to C-201, decision 2 and 23). allow, if not nil, is asked about
 // the stem, or about "C" or "S" alone when the CSE is to make one.
 //
 // It fails with 4000 for a From of a wrong form, 4107 where an association is
@@ -61,7 +61,7 @@ func DecideRegistration(home onem2m.Home, admin onem2m.ID, a *Association, req *
 	if allow != nil && !allow(asked) {
 		return Assignment{}, onem2m.Errorf(onem2m.AppRuleValidationFailed, "fr", "this AE-ID is not admitted here")
 	}
-	if err := free(home, admin, c.id, out.Credential, reg); err != nil {
+	if err := Free(home, admin, c.id, out.Credential, reg); err != nil {
 		return Assignment{}, err
 	}
 	return out, nil
@@ -108,10 +108,11 @@ func residentAt(home onem2m.Home, id onem2m.ID) bool {
 	return id.Stem() != "" && id.SP() == home.SP
 }
 
-// free reports whether a stem may be given to a credential: no active <AE> has
-// it, no CSE is called so, and it isn't bound to another credential, also not
-// as a tombstone (S-080, S-118, S-123). A stem that the CSE makes is free.
-func free(home onem2m.Home, admin, id onem2m.ID, credential string, reg Registry) error {
+// Free returns nil if an AE-ID may be given to a credential: no active <AE> has
+// it, no CSE is called so (4117), and it isn't bound to another credential, also
+// not as a tombstone (4106; S-080, S-118, S-123). "", for one that the CSE is
+// going to make, is free.
+func Free(home onem2m.Home, admin, id onem2m.ID, credential string, reg Registry) error {
 	if id == "" {
 		return nil
 	}

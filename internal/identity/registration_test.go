@@ -4,10 +4,10 @@ import (
 	"strings"
 	"testing"
 
-	"bulwark/onem2m"
-
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"bulwark/onem2m"
 )
 
 func TestDecideRegistration(t *testing.T) {
@@ -33,8 +33,8 @@ func TestDecideRegistration(t *testing.T) {
 		{"C-198", "C alone gets a new stem", none, "C", Assignment{Class: 'C'}, 0},
 		{"C-205", "S alone gets a new S-type stem", none, "S", Assignment{Class: 'S'}, 0},
 		{"C-198", "a free stem is given", none, "Cfree", Assignment{Stem: "Cfree", Class: 'C'}, 0},
-		{"C-198", "an active stem", none, "Cplain1", Assignment{}, 4117},
-		{"C-198", "an active stem that is bound to a credential", none, "Calpha1", Assignment{}, 4117},
+		{"C-198 S-109", "an active stem", none, "Cplain1", Assignment{}, 4117},
+		{"C-198 S-109", "an active stem that is bound to a credential", none, "Calpha1", Assignment{}, 4117},
 		{"S-118", "a stem that was bound to a credential", none, "Cgone", Assignment{}, 4106},
 		{"S-118", "a stem that was bound to a credential, on a trusted listener", trusted, "Cgone", Assignment{}, 4106},
 		{"S-123", "an AE-ID that is a CSE-ID", none, "Sother", Assignment{}, 4117},

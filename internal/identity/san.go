@@ -193,7 +193,7 @@ func appendArcs(dst []byte, arcs []uint64) []byte {
 			shift += 7
 		}
 		for ; shift > 0; shift -= 7 {
-			dst = append(dst, byte(arc>>shift)|0x80)
+			dst = append(dst, byte(arc>>shift&0x7f)|0x80)
 		}
 		dst = append(dst, byte(arc&0x7f))
 	}

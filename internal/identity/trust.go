@@ -172,6 +172,32 @@ func (t *Trust) association(v verdict) (*Association, error) {
 	return a, nil
 }
 
+// CheckOwn fails if the own certificate doesn't name this CSE to its peers, or
+// not yet or no longer does (S-056). A certificate of another CA than those
+// trusted here passes: what matters is whom the peers trust.
+func (t *Trust) CheckOwn(own *KeyPair) error {
+	leaf := own.Leaf()
+	s, err := subjectOf(leaf, t.names)
+	switch now := t.now(); {
+	case err != nil:
+		return fmt.Errorf("own certificate: %w", err)
+	case s.ID != t.home.ID() && s.Flavour&FlavourCSE != 0:
+		return fmt.Errorf("own certificate: it names %s, not %s", s.ID, t.home.ID())
+	case s.Flavour&FlavourCSE == 0 && !t.names.fixed[t.home.ID()] && hasRuleName(t.home):
+		return fmt.Errorf("own certificate: no name in it stands for %s", t.home.ID())
+	case now.Before(leaf.NotBefore) || now.After(leaf.NotAfter):
+		return fmt.Errorf("own certificate: it is valid from %s to %s", leaf.NotBefore.Format(time.RFC3339), leaf.NotAfter.Format(time.RFC3339))
+	}
+	return nil
+}
+
+// hasRuleName reports whether a CSE has a domain name by the rule; if not, its
+// certificate may have any.
+func hasRuleName(home onem2m.Home) bool {
+	_, ok := DomainName(home.ID())
+	return ok
+}
+
 // Revalidate says whether the certificate of a session is still good at now:
 // not expired, not revoked, its anchor still trusted (S-060). It is cheap
 // enough for every request; on an error the connection has to be closed.

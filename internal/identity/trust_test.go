@@ -14,10 +14,10 @@ import (
 	"testing"
 	"time"
 
-	"bulwark/onem2m"
-
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+
+	"bulwark/onem2m"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -141,6 +141,7 @@ func badCertificates(t *testing.T, s *site) map[string]tls.Certificate {
 	self := newAuthority(t, nil, all(good, func(c *x509.Certificate) { c.IsCA, c.KeyUsage = false, x509.KeyUsageDigitalSignature }))
 	foreign := newAuthority(t, nil, forAEs)
 	free := newAuthority(t, s.ae, nil) // below the AEs' CA: allowed as long as it is constrained by it
+	authorityAE := newAuthority(t, s.ae, all(good, func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageDigitalSignature }))
 	tooDeep := newAuthority(t, newAuthority(t, free, nil), nil)
 	return map[string]tls.Certificate{
 		"S-045 expired":                                s.ae.issue(t, all(good, at(-2*time.Hour, -time.Minute))),
@@ -173,7 +174,8 @@ func badCertificates(t *testing.T, s *site) map[string]tls.Certificate {
 		"S-041 with a name below that of an AE":        s.cse.issue(t, dns("Calpha1.evil.example")),
 		"S-041 with a name two levels below the SP":    s.cse.issue(t, dns("id-mn.sub.m2m.example")),
 		"S-042 of a host that is no CSE":               s.cse.issue(t, dns("localhost")),
-		"S-045 of a CA":                                {Certificate: [][]byte{s.ae.cert.Raw}, PrivateKey: s.ae.key},
+		"S-045 of a CA":                                {Certificate: [][]byte{authorityAE.cert.Raw}, PrivateKey: authorityAE.key},
+		"S-041 with a wildcard beside a good name":     s.cse.issue(t, dns("id-mn.m2m.example", "*.m2m.example")),
 	}
 }
 
@@ -322,6 +324,7 @@ func TestTrust_S051_RevocationLists(t *testing.T) {
 			}
 		}
 	}
+	forged := newAuthority(t, nil, func(c *x509.Certificate) { c.Subject = ca.cert.Subject })
 	step("nothing is revoked", nil, nil)
 	replace(t, list, ca.crl(t, 3, day, bad.Leaf))
 	step("one is revoked", ErrRevoked, nil)
@@ -333,6 +336,10 @@ func TestTrust_S051_RevocationLists(t *testing.T) {
 	step("a list of another CA is none of this one", ErrNoRevocations, ErrNoRevocations)
 	replace(t, list, ca.crl(t, 4, now.Add(8*time.Second)))
 	step("a current list", nil, nil)
+	replace(t, list, forged.crl(t, 5, day))
+	step("a list that only has the name of this CA", ErrNoRevocations, ErrNoRevocations)
+	replace(t, list, ca.crl(t, 6, now.Add(8*time.Second)))
+	step("a current list again", nil, nil)
 	step("the list has expired", ErrNoRevocations, ErrNoRevocations)
 	if _, err := NewTrust(TrustConfig{Home: home(), Anchors: []Anchor{{CA: file(t, ca), Flavours: FlavourAE, CRL: list + ".none"}}}); err == nil {
 		t.Error("a server starts without the revocation list that it is to have")
@@ -358,6 +365,16 @@ func TestTrust_S060_ASessionEndsWithItsCertificateAndItsAnchor(t *testing.T) {
 	}
 	if err := s.trust.Revalidate(state, cert.Leaf.NotAfter.Add(time.Second)); err == nil {
 		t.Error("the session outlives its certificate")
+	}
+	short := ca.issue(t, all(uri("m2m://m2m.example/Smeter42"), func(c *x509.Certificate) {
+		c.NotBefore, c.NotAfter = now.Add(-time.Hour), now.Add(time.Minute)
+	}))
+	brief := &tls.ConnectionState{PeerCertificates: []*x509.Certificate{short.Leaf}}
+	if err := s.trust.Revalidate(brief, now); err != nil {
+		t.Error(err)
+	}
+	if err := s.trust.Revalidate(brief, now.Add(2*time.Minute)); err == nil {
+		t.Error("a verdict outlives its certificate")
 	}
 	other := newAuthority(t, nil, forAEs)
 	data, _, err := readFile(file(t, other))
@@ -394,6 +411,7 @@ func TestClientConfig_S014_TheServerMustBeTheTarget(t *testing.T) {
 		{"another AE", reachable, bravo, false},
 		{"the AE with a certificate for clients", usage, alpha, false},
 		{"nobody is meant", s.own, "", false},
+		{"nobody is meant and a device answers", s.device.issue(t, device("0.2.481.1.100.3030.10011", 4, false)), "", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

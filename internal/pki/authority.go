@@ -14,10 +14,10 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/go-json-experiment/json"
+
 	"bulwark/internal/identity"
 	"bulwark/onem2m"
-
-	"github.com/go-json-experiment/json"
 )
 
 // Lifetimes of what the CA makes. The CAs live longer than any device is
@@ -108,7 +108,7 @@ func Open(dir string) (*Authority, error) { return openAt(dir, time.Now) }
 
 func openAt(dir string, now func() time.Time) (*Authority, error) {
 	path := filepath.Join(dir, "ca", "settings.json")
-	data, err := os.ReadFile(path) //nolint:gosec // the operator names the directory
+	data, err := os.ReadFile(path)
 	if os.IsNotExist(err) {
 		return nil, fmt.Errorf("there is no CA in %s; make one with: bulwark pki init --dir %s: %w", dir, dir, err)
 	}

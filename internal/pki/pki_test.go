@@ -13,11 +13,11 @@ import (
 	"testing"
 	"time"
 
-	"bulwark/internal/identity"
-	"bulwark/onem2m"
-
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+
+	"bulwark/internal/identity"
+	"bulwark/onem2m"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -24,7 +24,7 @@ type ClientOptions struct {
 	MaxResponse    int64         // octets of an answer; 0 means DefaultMaxResponse
 
 	// TLSFor returns the configuration for an entity that has to be at the other
-	// end (S-014), or for "" that for plain URLs (decisions.md 27). A nil
+	// end (S-014), or for "" that for plain URLs (decision 27). A nil
 	// function or configuration refuses https.
 	TLSFor func(who onem2m.ID) *tls.Config
 
@@ -93,10 +93,32 @@ func (c *Client) Close() {
 // Send carries req to target and returns the answer. With who it goes to
 // target, a point of access, followed by the path of To, and over TLS who has
 // to be there (B-43, B-44). Without, it is a POST to exactly that URL, where
-// any success of HTTP counts (B-42). Redirections are not followed. An error
-// is an *onem2m.Error: 5103 if nobody could be asked, 4008 without an answer
-// in time.
+// any success of HTTP counts (B-42). An entity that answers a notification with
+// a success of HTTP alone, without a response status code, gives Code 0.
+// Redirections are not followed. An error is an *onem2m.Error: 5103 if nobody
+// could be asked, 4008 without an answer in time.
 func (c *Client) Send(ctx context.Context, target string, who onem2m.ID, req *onem2m.Request) (*onem2m.Response, error) {
+	switch {
+	case who == "":
+		return c.exchange(ctx, target, "", req, encodePlain, decodePlain)
+	case req.Operation == onem2m.Notify:
+		return c.exchange(ctx, target, who, req, encodeAt, decodeAgreed)
+	}
+	return c.Ask(ctx, target, who, req)
+}
+
+// Ask carries req to the point of access base as Send does, also without a
+// known identity at the other end: over TLS the configuration for plain URLs
+// decides then.
+func (c *Client) Ask(ctx context.Context, base string, who onem2m.ID, req *onem2m.Request) (*onem2m.Response, error) {
+	return c.exchange(ctx, base, who, req, encodeAt, DecodeResponse)
+}
+
+// exchange sends one request and reads the answer.
+func (c *Client) exchange(ctx context.Context, target string, who onem2m.ID, req *onem2m.Request,
+	encode func(context.Context, *url.URL, *onem2m.Request) (*http.Request, error),
+	decode func(*http.Response, int64) (*onem2m.Response, error),
+) (*onem2m.Response, error) {
 	u, err := parseTarget(target)
 	if err != nil {
 		return nil, err
@@ -110,12 +132,7 @@ func (c *Client) Send(ctx context.Context, target string, who onem2m.ID, req *on
 		ctx, cancel = context.WithTimeout(ctx, c.o.Timeout)
 		defer cancel()
 	}
-	var hr *http.Request
-	if who == "" {
-		hr, err = encodePlain(ctx, u, req)
-	} else {
-		hr, err = EncodeRequest(ctx, target, req)
-	}
+	hr, err := encode(ctx, u, req)
 	if err != nil {
 		return nil, err
 	}
@@ -124,19 +141,9 @@ func (c *Client) Send(ctx context.Context, target string, who onem2m.ID, req *on
 		return nil, c.unreachable(ctx, u, err)
 	}
 	defer answer.Body.Close() //nolint:errcheck // the answer has been read or is given up
-	resp, err := DecodeResponse(answer, c.o.MaxResponse)
-	if err != nil && who == "" && success(answer.StatusCode) {
-		resp, err = &onem2m.Response{Code: onem2m.OK}, nil // what such a receiver says in its answer is its own affair
-	}
+	resp, err := decode(answer, c.o.MaxResponse)
 	if err != nil {
 		return nil, c.unreachable(ctx, u, err)
-	}
-	if who == "" {
-		if success(answer.StatusCode) {
-			resp.Code = onem2m.OK
-		} else if resp.Code.Success() || resp.Code.Acknowledgement() {
-			resp.Code = codeOf(answer.StatusCode, hr.Method)
-		}
 	}
 	if resp.RequestID == "" {
 		resp.RequestID = req.RequestID
@@ -164,8 +171,7 @@ func parseTarget(target string) (*url.URL, error) {
 // unreachable makes the error of a failed exchange. The cause is for the log.
 func (c *Client) unreachable(ctx context.Context, u *url.URL, err error) error {
 	c.log.Debug("request not delivered", "host", u.Host, "error", err)
-	var known *onem2m.Error
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*onem2m.Error](err); ok {
 		return known
 	}
 	var timeout interface{ Timeout() bool }

@@ -22,6 +22,7 @@ type link struct {
 
 	association *identity.Association
 	state       *tls.ConnectionState // nil on a plain listener
+	ends        time.Time            // when the connection is too old; zero for never
 	checked     atomic.Int64         // when the credential was judged last, Unix nanoseconds
 }
 
@@ -59,11 +60,19 @@ func (l *link) check(now time.Time, pause time.Duration, recheck func(*tls.Conne
 	if e := l.association.Expires; !e.IsZero() && !now.Before(e) {
 		return errors.New("the credential has expired")
 	}
+	if !l.ends.IsZero() && !now.Before(l.ends) {
+		return errors.New("the association has reached its greatest age")
+	}
 	if recheck == nil || now.UnixNano()-l.checked.Load() < int64(pause) {
 		return nil
 	}
 	l.checked.Store(now.UnixNano())
 	return recheck(l.state, now)
+}
+
+// ending reports whether the connection is too old within the time given.
+func (l *link) ending(now time.Time, within time.Duration) bool {
+	return !l.ends.IsZero() && l.ends.Sub(now) <= within
 }
 
 // plainStream is an HTTP/1.1 connection as net/http sees it: without empty

@@ -76,7 +76,7 @@ func TestConnection_B10_AssociationOfAPlainListener(t *testing.T) {
 	}
 }
 
-func TestConnection_A88_SourceBehindProxies(t *testing.T) {
+func TestConnection_A89_A198_SourceBehindProxies(t *testing.T) {
 	t.Parallel()
 	proxies := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8")}
 	tests := []struct {
@@ -194,7 +194,7 @@ func TestConnection_ShutdownDrains(t *testing.T) {
 		case <-release:
 		case <-ctx.Done():
 		}
-		return &onem2m.Response{Code: onem2m.OK, RequestID: req.RequestID, VendorInformation: ptr(fmt.Sprint(ctx.Err()))}
+		return &onem2m.Response{Code: onem2m.OK, RequestID: req.RequestID, VendorInformation: new(fmt.Sprint(ctx.Err()))}
 	}}
 	s := httpb.NewServer(httpb.Options{Address: "127.0.0.1:0"}, h)
 	if err := s.Listen(t.Context()); err != nil {
@@ -263,7 +263,8 @@ func TestConnection_Observe(t *testing.T) {
 	address := start(t, httpb.Options{Observe: func(e httpb.Exchange) { seen <- e }}, &recorder{})
 	send(t, address, message("GET", "/a", ""))
 	send(t, address, message("PATCH", "/a", ""))
-	if e := <-seen; e.Operation != onem2m.Retrieve || e.Status != 200 || e.Code != onem2m.OK || e.Duration <= 0 {
+	if e := <-seen; e.Operation != onem2m.Retrieve || e.Status != 200 || e.Code != onem2m.OK || e.Duration <= 0 ||
+		e.RequestID != "r1" || e.From != "Cabc" || e.To != "a" || e.Type != 0 {
 		t.Errorf("%+v", e)
 	}
 	if e := <-seen; e.Operation != 0 || e.Status != 405 || e.Code != onem2m.OperationNotAllowed {

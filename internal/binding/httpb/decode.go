@@ -46,6 +46,10 @@ func DecodeResponse(r *http.Response, limit int64) (*onem2m.Response, error) {
 	}
 	resp.ContentStatus = smallNumber(r.Header.Get(keyStatus))
 	resp.ContentOffset = smallNumber(r.Header.Get(keyOffset))
+	resp.AssignedTokenIDs = parseAssigned(r.Header.Get(keyAssigned))
+	if asked, err := strconv.ParseBool(r.Header.Get(keySignAsked)); err == nil {
+		resp.AuthorSignRequest = &asked
+	}
 	if len(body) == 0 {
 		return resp, nil
 	}
@@ -56,11 +60,42 @@ func DecodeResponse(r *http.Response, limit int64) (*onem2m.Response, error) {
 		}
 		return nil, errors.New("the answer is in a format that can't be read")
 	}
-	resp.Content, err = wire.DecodeContent(body, wire.Limits{Depth: DefaultDepth})
-	if err != nil && stated {
+	content, err := wire.DecodeContent(body, wire.Limits{Size: len(body), Depth: DefaultDepth})
+	switch {
+	case err != nil && stated:
 		return nil, describe("answer", err)
+	case err == nil && (content.Name == tokenRequest || content.Name == tokenRequestSimple):
+		resp.TokenRequestInfo = content.Value
+	case err == nil:
+		resp.Content = content
 	}
 	return resp, nil
+}
+
+// decodePlain reads the answer of a plain URL: what such a receiver says in a
+// success is its own affair, and no failure becomes one by a header (B-42).
+func decodePlain(r *http.Response, limit int64) (*onem2m.Response, error) {
+	if success(r.StatusCode) {
+		// Reading on lets the connection be used again; how it ends doesn't matter.
+		_, _ = io.CopyN(io.Discard, r.Body, limit)
+		return &onem2m.Response{Code: onem2m.OK}, nil
+	}
+	resp, err := DecodeResponse(r, limit)
+	if err == nil && resp.Code < onem2m.BadRequest {
+		resp.Code = codeOf(r.StatusCode, http.MethodPost)
+	}
+	return resp, err
+}
+
+// decodeAgreed reads the answer of an entity to a notification. Whoever knows
+// nothing of oneM2M answers 200 to anything; that is no response status code
+// (B-43).
+func decodeAgreed(r *http.Response, limit int64) (*onem2m.Response, error) {
+	resp, err := DecodeResponse(r, limit)
+	if _, stated := responseCode(r); err == nil && !stated && success(r.StatusCode) {
+		resp.Code = 0
+	}
+	return resp, err
 }
 
 // responseCode returns the code in the header, if it is one.
@@ -106,7 +141,7 @@ func codeOf(status int, method string) onem2m.StatusCode {
 	case status == http.StatusUnsupportedMediaType:
 		return onem2m.UnsupportedMediaType
 	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests, status == http.StatusGatewayTimeout:
-		return onem2m.RequestTimeout // worth another try (decisions.md 30)
+		return onem2m.RequestTimeout // worth another try (decision 30)
 	case status >= 400 && status < 500:
 		return onem2m.BadRequest
 	case status >= 500:

@@ -15,17 +15,26 @@ import (
 // base (TS-0009 clause 6). The path of To is appended to that of base (B-44).
 // It fails with 4000 or 5001 rather than leave a parameter out (B-08).
 func EncodeRequest(ctx context.Context, base string, req *onem2m.Request) (*http.Request, error) {
-	u, err := url.Parse(base)
-	if err != nil || u.RawQuery != "" || u.Host == "" {
-		return nil, onem2m.Errorf(onem2m.TargetNotReachable, "", "the point of access is malformed")
+	u, err := parseTarget(base)
+	if err != nil {
+		return nil, err
+	}
+	return encodeAt(ctx, u, req)
+}
+
+// encodeAt is EncodeRequest for a URL, which it changes.
+func encodeAt(ctx context.Context, u *url.URL, req *onem2m.Request) (*http.Request, error) {
+	if u.RawQuery != "" || u.ForceQuery {
+		return nil, onem2m.Errorf(onem2m.TargetNotReachable, "", "a point of access has no query")
 	}
 	to, attribute, _ := strings.Cut(req.To, "#")
 	path := strings.TrimSuffix(u.EscapedPath(), "/") + encodePath(to)
+	var err error
 	if u.Path, err = url.PathUnescape(path); err != nil {
 		return nil, onem2m.Errorf(onem2m.BadRequest, "to", "the address can't be a path")
 	}
 	u.RawPath, u.RawQuery = path, encodeQuery(req, attribute)
-	hr, err := newRequest(ctx, u, req, vendorType(req))
+	hr, err := newRequest(ctx, u, req)
 	if err != nil {
 		return nil, err
 	}
@@ -37,14 +46,16 @@ func encodePlain(ctx context.Context, u *url.URL, req *onem2m.Request) (*http.Re
 	if req.Operation != onem2m.Notify {
 		return nil, onem2m.Errorf(onem2m.BadRequest, "op", "only a notification goes to a plain URL")
 	}
-	hr, err := newRequest(ctx, u, req, "application/json")
+	hr, err := newRequest(ctx, u, req)
 	if err != nil {
 		return nil, err
 	}
 	return hr, encodeHeaders(hr.Header, req)
 }
 
-func newRequest(ctx context.Context, u *url.URL, req *onem2m.Request, contentType string) (*http.Request, error) {
+// newRequest makes the request with its body. The generic media type is legal
+// for every content, and receivers in the field know no other (B-11).
+func newRequest(ctx context.Context, u *url.URL, req *onem2m.Request) (*http.Request, error) {
 	method := methodOf(req.Operation)
 	if method == "" {
 		return nil, onem2m.Errorf(onem2m.BadRequest, "op", "no such operation")
@@ -57,11 +68,12 @@ func newRequest(ctx context.Context, u *url.URL, req *onem2m.Request, contentTyp
 	if err != nil {
 		return nil, describe("request", err)
 	}
+	media := "application/json"
 	if req.Type != nil {
-		contentType += ";ty=" + strconv.FormatInt(*req.Type, 10)
+		media += ";ty=" + strconv.FormatInt(*req.Type, 10)
 	}
 	if req.Content != nil || req.Type != nil {
-		hr.Header["Content-Type"] = []string{contentType}
+		hr.Header["Content-Type"] = []string{media}
 	}
 	hr.Header["Accept"] = []string{"application/json"}
 	return hr, nil
@@ -79,17 +91,6 @@ func methodOf(op onem2m.Operation) string {
 		return http.MethodDelete
 	}
 	return ""
-}
-
-// vendorType names a notification for what it is and the rest generically.
-func vendorType(req *onem2m.Request) string {
-	switch {
-	case req.Operation != onem2m.Notify || req.Content == nil:
-		return "application/json"
-	case req.Content.Name == "m2m:rsp":
-		return "application/vnd.onem2m-prsp+json"
-	}
-	return "application/vnd.onem2m-ntfy+json"
 }
 
 // encodePath is the reverse of decodePath.

@@ -33,6 +33,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = l.Close() // not one more answer on this credential
 		panic(http.ErrAbortHandler)
 	}
+	if l.ending(start, min(s.o.RecheckEvery, s.o.MaxAge/10)) {
+		w.Header().Set("Connection", "close")
+	}
 	if r.TLS != nil {
 		if h := s.o.Extra[r.URL.Path]; h != nil {
 			h.ServeHTTP(w, r)
@@ -47,28 +50,38 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	in, refused := s.decode(w, r, l)
 	var resp *onem2m.Response
 	if refused != nil {
-		resp = s.refusedResponse(in.req, refused, start)
+		resp = s.refusedResponse(r.Context(), in.req, refused, start)
 	} else {
 		resp = s.handle(r, l, in.req, start)
 	}
 	status := s.write(w, in, resp, refused)
 	if s.o.Observe != nil {
-		s.o.Observe(Exchange{Operation: in.req.Operation, Status: status, Code: resp.Code, Duration: s.now().Sub(start)})
+		s.o.Observe(exchangeOf(in.req, status, resp.Code, s.now().Sub(start)))
 	}
 }
 
-// decode reads the request. While a body is expected the connection has a read
-// deadline; it stays in force if the body isn't read to its end.
+// exchangeOf tells an observer of an answered request.
+func exchangeOf(req *onem2m.Request, status int, code onem2m.StatusCode, took time.Duration) Exchange {
+	x := Exchange{
+		RequestID: req.RequestID, From: req.From, To: req.To,
+		Operation: req.Operation, Status: status, Code: code, Duration: took,
+	}
+	if req.Type != nil && req.Operation == onem2m.Create {
+		x.Type = *req.Type
+	}
+	return x
+}
+
+// decode reads the request. A body has to arrive before a deadline, which
+// net/http lifts when it has.
 func (s *Server) decode(w http.ResponseWriter, r *http.Request, l *link) (incoming, *refusal) {
 	if r.Body != nil && r.Body != http.NoBody {
-		s.readDeadline(w, r, l, s.now().Add(s.o.Limits.ReadTimeout))
+		s.readDeadline(w, r, l, time.Now().Add(s.o.Limits.ReadTimeout)) // of the socket, which knows no other clock
 	}
 	buffer := takeBuffer()
 	in, refused := decodeRequest(r, &s.o.Limits, func() ([]byte, *refusal) {
 		var refused *refusal
-		if *buffer, refused = readBody(r, s.o.Limits.Body, *buffer); refused == nil {
-			s.readDeadline(w, r, l, time.Time{})
-		}
+		*buffer, refused = readBody(r, s.o.Limits.Body, *buffer)
 		return *buffer, refused
 	})
 	giveBuffer(buffer)
@@ -113,7 +126,7 @@ func (s *Server) handle(r *http.Request, l *link, req *onem2m.Request, now time.
 			resp = nil
 		}
 		if resp == nil {
-			resp = s.refusedResponse(req, refuse(onem2m.Errorf(onem2m.InternalServerError, "", "internal error")), now)
+			resp = s.refusedResponse(ctx, req, refuse(onem2m.Errorf(onem2m.InternalServerError, "", "internal error")), now)
 		}
 	}()
 	return s.handler.Handle(ctx, s.associationFor(l, r), req)
@@ -135,9 +148,9 @@ func (s *Server) associationFor(l *link, r *http.Request) *identity.Association 
 }
 
 // refusedResponse is the response of the binding itself.
-func (s *Server) refusedResponse(req *onem2m.Request, refused *refusal, now time.Time) *onem2m.Response {
+func (s *Server) refusedResponse(ctx context.Context, req *onem2m.Request, refused *refusal, now time.Time) *onem2m.Response {
 	if refused.err.Cause != nil {
-		s.log.LogAttrs(context.Background(), slog.LevelDebug, "request refused", slog.Any("error", refused.err))
+		s.log.LogAttrs(ctx, slog.LevelDebug, "request refused", slog.Any("error", refused.err))
 	}
 	resp := &onem2m.Response{
 		Code: refused.err.Code, RequestID: req.RequestID,

@@ -144,7 +144,7 @@ func (l *listener) handshake(ctx context.Context, k *link) {
 	defer cancel()
 	c := tls.Server(k, l.tls)
 	if err := c.HandshakeContext(ctx); err != nil {
-		l.refuse(k, err)
+		l.refuse(ctx, k, err)
 		return
 	}
 	state := c.ConnectionState()
@@ -153,10 +153,12 @@ func (l *listener) handshake(ctx context.Context, k *link) {
 		var err error
 		if a, err = l.server.o.Identify(&state); err != nil {
 			l.server.log.Info("peer not identified", "source", k.RemoteAddr().String(), "error", err)
+			l.failed(k, err)
 			_ = c.Close()
 			return
 		}
 	}
+	k.ends = l.server.now().Add(l.server.o.MaxAge)
 	l.identified(k, &state, a)
 	if err := c.SetDeadline(time.Time{}); err != nil {
 		_ = c.Close()
@@ -171,14 +173,22 @@ func (l *listener) handshake(ctx context.Context, k *link) {
 
 // refuse ends a connection whose handshake failed. A client that speaks plain
 // HTTP to this port is told so.
-func (l *listener) refuse(k *link, err error) {
-	l.server.log.LogAttrs(context.Background(), slog.LevelInfo, "handshake failed",
+func (l *listener) refuse(ctx context.Context, k *link, err error) {
+	l.server.log.LogAttrs(ctx, slog.LevelInfo, "handshake failed",
 		slog.String("source", k.RemoteAddr().String()), slog.Any("error", err))
+	l.failed(k, err)
 	var record tls.RecordHeaderError
 	if errors.As(err, &record) && record.Conn != nil && record.RecordHeader[0] >= 'A' && record.RecordHeader[0] <= 'Z' {
 		_, _ = io.WriteString(k, "HTTP/1.0 400 Bad Request\r\n\r\nthis port speaks https only\n") // the peer may be gone
 	}
 	_ = k.Close()
+}
+
+// failed tells who wants to know that a handshake led to nothing.
+func (l *listener) failed(k *link, err error) {
+	if l.server.o.HandshakeFailed != nil {
+		l.server.o.HandshakeFailed(addressOf(k.RemoteAddr()), err)
+	}
 }
 
 // label returns a copy of a with what only the listener knows.

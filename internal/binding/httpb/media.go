@@ -80,8 +80,11 @@ func contentType(value string) (media string, ty *int64, err *onem2m.Error) {
 // with the highest q that can be written, the first of several (B-33). want is
 // what the request itself is in. It reports false when nothing is acceptable.
 func accept(values []string, want family) (family, bool) {
-	if len(values) == 0 {
+	switch {
+	case len(values) == 0:
 		return want, true
+	case len(values) == 1 && values[0] == "application/json": // nearly always
+		return generic, true
 	}
 	best, bestQ, stated := unstated, 0, false
 	var refused [vendor + 1]bool // ruled out with q=0

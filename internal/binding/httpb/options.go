@@ -35,7 +35,17 @@ type Options struct {
 	Recheck      func(state *tls.ConnectionState, now time.Time) error
 	RecheckEvery time.Duration // 0 means DefaultRecheckEvery
 
-	Trusted  bool // plain listener with trust-plain (decisions.md 3)
+	// MaxAge is the longest life of a TLS connection (S-139): an older one is
+	// closed. Shortly before, answers tell the client to connect anew.
+	// 0 means identity.MaxAssociationAge.
+	MaxAge time.Duration
+
+	// HandshakeFailed is called with each handshake that led to no association:
+	// where it came from and why. The peer can choose much of the text of the
+	// error. Nil for none.
+	HandshakeFailed func(source netip.Addr, err error)
+
+	Trusted  bool // plain listener with trust-plain (decision 3)
 	Required bool // the listener demands an association
 
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
@@ -50,9 +60,13 @@ type Options struct {
 	Extra map[string]http.Handler
 }
 
-// Exchange is one answered request, for metrics.
+// Exchange is one answered request, for metrics and the log. Its texts are the
+// client's, of any length and content.
 type Exchange struct {
+	RequestID, From, To string
+
 	Operation onem2m.Operation // 0 when the request has no mapping
+	Type      int64            // of the resource to be created; 0 for none
 	Status    int
 	Code      onem2m.StatusCode // 0 when the answer carries none
 	Duration  time.Duration

@@ -13,7 +13,7 @@ import (
 	"bulwark/onem2m"
 )
 
-// Policy decides which addresses the CSE may connect to (decisions.md 26). It
+// Policy decides which addresses the CSE may connect to (decision 26). It
 // is asked about the resolved address, at the moment of connecting, so that a
 // name can't point somewhere else in between.
 type Policy struct {
@@ -50,9 +50,11 @@ var carriers = []struct {
 	prefix netip.Prefix
 	at     int
 }{
-	{netip.MustParsePrefix("64:ff9b::/96"), 12}, // NAT64
-	{netip.MustParsePrefix("2002::/16"), 2},     // 6to4
-	{netip.MustParsePrefix("::/96"), 12},        // IPv4-compatible
+	{netip.MustParsePrefix("64:ff9b::/96"), 12},    // NAT64
+	{netip.MustParsePrefix("2002::/16"), 2},        // 6to4
+	{netip.MustParsePrefix("::/96"), 12},           // IPv4-compatible
+	{netip.MustParsePrefix("::ffff:0:0:0/96"), 12}, // IPv4-translated
+	{netip.MustParsePrefix("64:ff9b:1::/96"), 12},  // NAT64 of the own network, its usual form
 }
 
 // permits returns why a connection to address, found for host, isn't allowed, or nil.

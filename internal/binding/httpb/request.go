@@ -173,6 +173,8 @@ const (
 	keyCode      = "X-M2m-Rsc"
 	keyStatus    = "X-M2m-Cts"
 	keyOffset    = "X-M2m-Cto"
+	keyAssigned  = "X-M2m-Ati"
+	keySignAsked = "X-M2m-Asri"
 )
 
 // decodeHeaders fills in the parameters that travel in headers (TS-0009 clause 6.4).

@@ -21,7 +21,7 @@ func base(op onem2m.Operation, to string, change func(*onem2m.Request)) *onem2m.
 }
 
 func container(r *onem2m.Request) {
-	r.Type = ptr(int64(3))
+	r.Type = new(int64(3))
 	r.Content = &onem2m.Content{Name: "m2m:cnt", Value: jsontext.Value(`{"rn":"soil"}`)}
 }
 
@@ -47,13 +47,13 @@ func TestRequest_B01_B15_BecomesThePrimitive(t *testing.T) {
 		{"B-17", "SP-relative address", message("GET", "/~/cse1/-/ae1", ""), base(onem2m.Retrieve, "/cse1/-/ae1", nil)},
 		{"B-17", "absolute address", message("GET", "/_/sp.example/cse1/-/ae1", ""), base(onem2m.Retrieve, "//sp.example/cse1/-/ae1", nil)},
 		{"B-17", "an escaped tilde is a tilde", message("GET", "/%7e/cse1/ae%31", ""), base(onem2m.Retrieve, "/cse1/ae1", nil)},
-		{"B-18", "absolute-form target", message("GET", "http://proxy.example:80/~/cse1/ae1?rcn=1", ""), base(onem2m.Retrieve, "/cse1/ae1", func(r *onem2m.Request) { r.ResultContent = ptr(int64(1)) })},
+		{"B-18", "absolute-form target", message("GET", "http://proxy.example:80/~/cse1/ae1?rcn=1", ""), base(onem2m.Retrieve, "/cse1/ae1", func(r *onem2m.Request) { r.ResultContent = new(int64(1)) })},
 		{"B-19", "a body on GET is ignored", message("GET", "/a", "rubbish"), base(onem2m.Retrieve, "a", nil)},
 		{"B-22", "RTU with entries", message("GET", "/a?rt=2", "", "X-M2M-RTU: http://a.example/x&http://b.example"), base(onem2m.Retrieve, "a", func(r *onem2m.Request) {
-			r.ResponseType, r.HasNotifyURIs, r.NotificationURIs = ptr(int64(2)), true, []string{"http://a.example/x", "http://b.example"}
+			r.ResponseType, r.HasNotifyURIs, r.NotificationURIs = new(int64(2)), true, []string{"http://a.example/x", "http://b.example"}
 		})},
 		{"B-22", "RTU present but empty", message("GET", "/a?rt=2", "", "X-M2M-RTU:"), base(onem2m.Retrieve, "a", func(r *onem2m.Request) {
-			r.ResponseType, r.HasNotifyURIs = ptr(int64(2)), true
+			r.ResponseType, r.HasNotifyURIs = new(int64(2)), true
 		})},
 		{"B-10", "From present but empty", "GET /a HTTP/1.1\r\nHost: x\r\nX-M2M-RI: r1\r\nX-M2M-RVI: 3\r\nX-M2M-Origin:\r\n\r\n", base(onem2m.Retrieve, "a", func(r *onem2m.Request) { r.From = "" })},
 		{"B-21", "From absent is for the CSE to judge", "GET /a HTTP/1.1\r\nHost: x\r\nX-M2M-RI: r1\r\nX-M2M-RVI: 3\r\n\r\n", base(onem2m.Retrieve, "a", func(r *onem2m.Request) { r.From, r.HasFrom = "", false })},
@@ -61,20 +61,20 @@ func TestRequest_B01_B15_BecomesThePrimitive(t *testing.T) {
 		{"B-01", "every header", message("GET", "/a", "", "X-M2M-OT: 20260301T101500", "X-M2M-RET: 20991231T235959", "X-M2M-RST: 20991231T235959,5", "X-M2M-OET: 1000",
 			"X-M2M-EC: 2", "X-M2M-GID: g1", "X-M2M-VSI: vendor text", "X-M2M-AS: s1 + s2", "X-M2M-GTM: a/b+c", "Authorization: aaa.bbb.ccc + ddd.eee.fff"), base(onem2m.Retrieve, "a", func(r *onem2m.Request) {
 			r.OriginatingTimestamp, r.RequestExpiration, r.ResultExpiration, r.ExecutionTime = "20260301T101500", "20991231T235959", "20991231T235959,5", "1000"
-			r.EventCategory, r.GroupRequestID, r.VendorInformation = ptr(int64(2)), "g1", ptr("vendor text")
+			r.EventCategory, r.GroupRequestID, r.VendorInformation = new(int64(2)), "g1", new("vendor text")
 			r.AuthorSigns, r.GroupTargets, r.Tokens = []string{"s1", "s2"}, []string{"a/b", "c"}, []string{"aaa.bbb.ccc", "ddd.eee.fff"}
 		})},
-		{"B-10", "Authorization with a scheme is for the transport", message("GET", "/a", "", "Authorization: Bearer aaa.bbb.ccc"), base(onem2m.Retrieve, "a", nil)},
-		{"B-10", "any scheme", message("GET", "/a", "", "Authorization: DPoP abc"), base(onem2m.Retrieve, "a", nil)},
+		{"B-10 S-146", "Authorization with a scheme is for the transport", message("GET", "/a", "", "Authorization: Bearer aaa.bbb.ccc"), base(onem2m.Retrieve, "a", nil)},
+		{"B-10 S-146", "any scheme", message("GET", "/a", "", "Authorization: DPoP abc"), base(onem2m.Retrieve, "a", nil)},
 		{"B-24", "query parameters", message("GET", "/a?rt=3&rcn=4&drt=2&rp=1000&da=1&tqi=true&atrl=lbl+lt", ""), base(onem2m.Retrieve, "a", func(r *onem2m.Request) {
-			r.ResponseType, r.ResultContent, r.DesiredIDType, r.ResultPersistence = ptr(int64(3)), ptr(int64(4)), ptr(int64(2)), "1000"
-			r.DeliveryAggregate, r.TokenRequest, r.Attributes = ptr(true), ptr(true), []string{"lbl", "lt"}
+			r.ResponseType, r.ResultContent, r.DesiredIDType, r.ResultPersistence = new(int64(3)), new(int64(4)), new(int64(2)), "1000"
+			r.DeliveryAggregate, r.TokenRequest, r.Attributes = new(true), new(true), []string{"lbl", "lt"}
 		})},
 		{"B-26", "lists by plus and by repetition", message("GET", "/a?fu=1&ty=3+4&ty=2&lbl=a%2Bb+c%20d&lbl=gr%C3%BCn", ""), base(onem2m.Retrieve, "a", func(r *onem2m.Request) {
-			r.Filter = &onem2m.FilterCriteria{FilterUsage: ptr(int64(1)), Types: []onem2m.ResourceType{3, 4, 2}, Labels: []string{"a+b", "c d", "grün"}}
+			r.Filter = &onem2m.FilterCriteria{FilterUsage: new(int64(1)), Types: []onem2m.ResourceType{3, 4, 2}, Labels: []string{"a+b", "c d", "grün"}}
 		})},
 		{"B-26", "colon, quotes, equals signs and backslash in a value", message("GET", "/a?fu=1&lbl=x'%20OR%20'1'='1&lbl=tag:blue&lbl=tag%3Ablue&lbl=back%5Cslash&lbl=50%25", ""), base(onem2m.Retrieve, "a", func(r *onem2m.Request) {
-			r.Filter = &onem2m.FilterCriteria{FilterUsage: ptr(int64(1)), Labels: []string{"x' OR '1'='1", "tag:blue", "tag:blue", `back\slash`, "50%"}}
+			r.Filter = &onem2m.FilterCriteria{FilterUsage: new(int64(1)), Labels: []string{"x' OR '1'='1", "tag:blue", "tag:blue", `back\slash`, "50%"}}
 		})},
 		{"B-27", "attribute conditions", message("GET", "/a?cni=5&c.mni=5&p.rn=y", ""), base(onem2m.Retrieve, "a", func(r *onem2m.Request) {
 			r.Filter = &onem2m.FilterCriteria{
@@ -83,8 +83,22 @@ func TestRequest_B01_B15_BecomesThePrimitive(t *testing.T) {
 				ParentAttributes: []onem2m.AttributeCondition{{Name: "rn", Value: "y"}},
 			}
 		})},
-		{"B-26", "empty fields between ampersands", message("GET", "/a?&rcn=1&&", ""), base(onem2m.Retrieve, "a", func(r *onem2m.Request) { r.ResultContent = ptr(int64(1)) })},
-		{"B-01", "ty on a RETRIEVE is for the CSE to judge", message("GET", "/a", "", "Content-Type: application/json;ty=2"), base(onem2m.Retrieve, "a", func(r *onem2m.Request) { r.Type = ptr(int64(2)) })},
+		{"B-28", "the parameter wins over the attribute of the same name", message("GET", "/a?rt=3&ty=3", ""), base(onem2m.Retrieve, "a", func(r *onem2m.Request) {
+			r.ResponseType = new(int64(3))
+			r.Filter = &onem2m.FilterCriteria{Types: []onem2m.ResourceType{3}}
+		})},
+		{"B-29", "short names that the table of HTTP leaves out", message("GET", "/a?clbl=x&palb=y&chty=4&pty=2&arp=b/c", ""), base(onem2m.Retrieve, "a", func(r *onem2m.Request) {
+			r.Filter = &onem2m.FilterCriteria{
+				ChildLabels: []string{"x"}, ParentLabels: []string{"y"}, ChildTypes: []onem2m.ResourceType{4}, ParentTypes: []onem2m.ResourceType{2}, RelativePath: "b/c",
+			}
+		})},
+		{"B-30", "queries inside a query", message("GET", "/a?fu=1&lbq=a%20EQ%20b%2Bc&cfs=1&cfq=%24.a%20GT%20%221%26x=2%22", ""), base(onem2m.Retrieve, "a", func(r *onem2m.Request) {
+			r.Filter = &onem2m.FilterCriteria{
+				FilterUsage: new(int64(1)), LabelsQuery: []string{"a EQ b+c"}, ContentFilterSyntax: new(int64(1)), ContentFilterQuery: `$.a GT "1&x=2"`,
+			}
+		})},
+		{"B-26", "empty fields between ampersands", message("GET", "/a?&rcn=1&&", ""), base(onem2m.Retrieve, "a", func(r *onem2m.Request) { r.ResultContent = new(int64(1)) })},
+		{"B-01", "ty on a RETRIEVE is for the CSE to judge", message("GET", "/a", "", "Content-Type: application/json;ty=2"), base(onem2m.Retrieve, "a", func(r *onem2m.Request) { r.Type = new(int64(2)) })},
 		{"B-01", "no body is no content", message("PUT", "/a", "", "Content-Type: application/json"), base(onem2m.Update, "a", nil)},
 		{"B-40", "a chunked body", "PUT /a HTTP/1.1\r\nHost: x\r\nX-M2M-Origin: Cabc\r\nX-M2M-RI: r1\r\nX-M2M-RVI: 3\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n{\"m2m:cnt\r\n5\r\n\":{}}\r\n0\r\n\r\n", base(onem2m.Update, "a", func(r *onem2m.Request) {
 			r.Content = &onem2m.Content{Name: "m2m:cnt", Value: jsontext.Value(`{}`)}
@@ -162,7 +176,9 @@ func TestRequest_B17_B32_RefusesWhatIsMalformed(t *testing.T) {
 		{"B-26", "an escape that isn't UTF-8", message("GET", "/a?fu=1&lbl=%ff%fe", ""), 400, "4000"},
 		{"B-26", "an escaped NUL in a value", message("GET", "/a?fu=1&lbl=a%00b", ""), 400, "4000"},
 		{"B-26", "an empty label", message("GET", "/a?fu=1&lbl=", ""), 400, "4000"},
-		{"B-31", "an unknown field", message("GET", "/a?fu=1&whatever=1", ""), 400, "4000"},
+		{"B-31 C-170", "an unknown field", message("GET", "/a?fu=1&whatever=1", ""), 400, "4000"},
+		{"B-32", "a filter on CREATE", message("POST", "/a?lim=5", `{"m2m:cnt":{}}`, json+";ty=3"), 400, "4000"},
+		{"B-32", "a filter on NOTIFY", message("POST", "/a?lbl=x", `{"m2m:sgn":{}}`, json), 400, "4000"},
 		{"B-31", "a field without name", message("GET", "/a?=1", ""), 400, "4000"},
 		{"B-09", "a query of 100,000 characters", message("GET", "/a?fu=1&lbl="+strings.Repeat("x", 100_000), ""), 400, "4000"},
 		{"B-01", "an event category that is no number", message("GET", "/a", "", "X-M2M-EC: soon"), 400, "4000"},

@@ -11,7 +11,7 @@ import (
 )
 
 // headerWriter sets response headers under the names that TS-0009 prints,
-// since field clients compare them case-sensitively (decisions.md 16). The
+// since field clients compare them case-sensitively (decision 16). The
 // values share one backing array.
 type headerWriter struct {
 	header http.Header
@@ -48,6 +48,10 @@ func validValue(value string) bool {
 const headerCount = 10
 
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// ownLength is the size up to which net/http is sure to find out the length of
+// a body by itself, without the cost of a header in its map.
+const ownLength = 1 << 10
 
 // maxPooled keeps one large message from being held for ever.
 const maxPooled = 64 << 10
@@ -92,20 +96,23 @@ func (s *Server) write(w http.ResponseWriter, in incoming, resp *onem2m.Response
 		h.set("Allow", allowed) // RFC 9110 clause 15.5.6 wants it with this status
 	}
 	encodeResponseHeaders(&h, resp)
-	if resp.Content == nil {
+	content := bodyOf(resp)
+	if content == nil {
 		h.set("Content-Length", "0")
 		w.WriteHeader(status)
 		return status
 	}
 	if in.req.Operation == onem2m.Create && resp.Code == onem2m.Created {
-		h.setText("Content-Location", addressIn(resp.Content))
+		h.setText("Content-Location", addressIn(content))
 	}
 	buffer := takeBuffer()
 	defer giveBuffer(buffer)
-	body := resp.Content.Append((*buffer)[:0])
+	body := content.Append((*buffer)[:0])
 	*buffer = body
-	h.set("Content-Type", mediaType(in.family, resp.Content.Name))
-	h.set("Content-Length", strconv.Itoa(len(body)))
+	h.set("Content-Type", mediaType(in.family, content.Name))
+	if len(body) > ownLength {
+		h.set("Content-Length", strconv.Itoa(len(body)))
+	}
 	w.WriteHeader(status)
 	if _, err := w.Write(body); err != nil {
 		s.log.Debug("answer not written", "error", err)
@@ -125,6 +132,12 @@ func encodeResponseHeaders(h *headerWriter, resp *onem2m.Response) {
 	}
 	if resp.EventCategory != nil {
 		h.set("X-M2M-EC", strconv.FormatInt(*resp.EventCategory, 10))
+	}
+	if resp.AssignedTokenIDs != nil {
+		h.setText("X-M2M-ATI", assignedText(resp.AssignedTokenIDs))
+	}
+	if resp.AuthorSignRequest != nil {
+		h.set("X-M2M-ASRI", strconv.FormatBool(*resp.AuthorSignRequest))
 	}
 	if resp.ContentStatus != 0 {
 		h.set("X-M2M-CTS", strconv.Itoa(resp.ContentStatus))

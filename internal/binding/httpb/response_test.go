@@ -21,7 +21,7 @@ func content(name, value string) *onem2m.Content {
 	return &onem2m.Content{Name: name, Value: jsontext.Value(value)}
 }
 
-// statusTable is bindings table 2.4, written down a second time.
+// statusTable is the table of TS-0009 clause 6.3.2, written down a second time.
 var statusTable = map[int][]onem2m.StatusCode{
 	200: {2000, 2002, 2004},
 	201: {2001},
@@ -41,7 +41,7 @@ var statusTable = map[int][]onem2m.StatusCode{
 	504: {4008, 6030, 6031},
 }
 
-func TestResponse_B37_B38_EveryCodeHasItsStatus(t *testing.T) {
+func TestResponse_B37_B38_A187_S150_S151_EveryCodeHasItsStatus(t *testing.T) {
 	t.Parallel()
 	var code onem2m.StatusCode
 	address := start(t, httpb.Options{}, &recorder{reply: func(context.Context, *onem2m.Request) *onem2m.Response {
@@ -61,7 +61,7 @@ func TestResponse_B33_B34_CarriesTheParameters(t *testing.T) {
 	t.Parallel()
 	a := send(t, start(t, httpb.Options{}, replying(onem2m.Response{
 		Code: onem2m.OK, RequestID: "r1", From: "/id-in", To: "Cabc", Release: "3", OriginatingTimestamp: "20260301T101500,000000",
-		ResultExpiration: "20260302T101500", EventCategory: ptr(int64(2)), VendorInformation: ptr("v"),
+		ResultExpiration: "20260302T101500", EventCategory: new(int64(2)), VendorInformation: new("v"),
 		ContentStatus: 1, ContentOffset: 3, Content: content("m2m:cnt", `{"a":"ü"}`),
 	})), message("GET", "/a", ""))
 	for _, line := range []string{
@@ -143,7 +143,7 @@ func TestResponse_B33_FormatFollowsAccept(t *testing.T) {
 	}
 }
 
-func TestResponse_ContentLocationOfWhatWasCreated(t *testing.T) {
+func TestResponse_C101_C143_ContentLocationOfWhatWasCreated(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name    string
@@ -183,7 +183,7 @@ func TestResponse_C008_RequestIdentifierIsEchoedByteForByte(t *testing.T) {
 func TestResponse_ValuesCannotEndTheHeader(t *testing.T) {
 	t.Parallel()
 	a := send(t, start(t, httpb.Options{}, replying(onem2m.Response{
-		Code: onem2m.OK, RequestID: "r1\r\nX-Evil: 1", VendorInformation: ptr("v\nX-Evil: 2"), From: "/id\x00",
+		Code: onem2m.OK, RequestID: "r1\r\nX-Evil: 1", VendorInformation: new("v\nX-Evil: 2"), From: "/id\x00",
 	})), message("GET", "/a", ""))
 	if a.status != 200 || a.header.Get("X-Evil") != "" || a.header.Get("X-M2M-VSI") != "" || a.header.Get("X-M2M-Origin") != "" {
 		t.Errorf("lines %q", a.lines)

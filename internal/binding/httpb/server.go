@@ -36,6 +36,7 @@ type Server struct {
 func NewServer(o Options, h Handler) *Server {
 	o.Limits = o.Limits.withDefaults()
 	o.RecheckEvery = cmp.Or(o.RecheckEvery, DefaultRecheckEvery)
+	o.MaxAge = cmp.Or(o.MaxAge, identity.MaxAssociationAge)
 	s := &Server{o: o, handler: h, log: o.Log, now: o.Now, drained: make(chan struct{})}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

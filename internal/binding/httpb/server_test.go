@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -109,14 +110,7 @@ type answer struct {
 
 func (a answer) rsc() string { return a.header.Get("X-M2M-RSC") }
 
-func (a answer) has(line string) bool {
-	for _, l := range a.lines {
-		if l == line {
-			return true
-		}
-	}
-	return false
-}
+func (a answer) has(line string) bool { return slices.Contains(a.lines, line) }
 
 // readAnswer reads one response and keeps its raw header.
 func readAnswer(r *bufio.Reader, method string) (answer, error) {
@@ -179,5 +173,3 @@ func message(method, target, body string, extra ...string) string {
 }
 
 func itoa(n int) string { return string(jsontext.Int(int64(n)).String()) }
-
-func ptr[T any](v T) *T { return &v }

@@ -89,7 +89,7 @@ func checkSegment(segment string, at int) *onem2m.Error {
 	}
 	for i := range len(segment) {
 		// "#" would smuggle an attribute name in, which HTTP puts into the query.
-		if c := segment[i]; c <= ' ' || c == 0x7f || c == '#' || c == '\\' {
+		if c := segment[i]; c <= ' ' || c >= 0x7f || c == '#' || c == '\\' {
 			return onem2m.Errorf(onem2m.BadRequest, "to", "a path segment has a character that an address can't have")
 		}
 	}
@@ -148,11 +148,12 @@ func unescape(s string) (string, bool) {
 			if i+2 >= len(s) {
 				return "", false
 			}
-			high, low := unhex(s[i+1]), unhex(s[i+2])
-			if high < 0 || low < 0 {
+			high, ok1 := unhex(s[i+1])
+			low, ok2 := unhex(s[i+2])
+			if !ok1 || !ok2 {
 				return "", false
 			}
-			c = byte(high<<4 | low)
+			c = high<<4 | low
 			i += 2
 		}
 		if c == 0 {
@@ -163,14 +164,15 @@ func unescape(s string) (string, bool) {
 	return string(b), utf8.Valid(b)
 }
 
-func unhex(c byte) int {
+// unhex returns the value of a hexadecimal digit.
+func unhex(c byte) (byte, bool) {
 	switch {
 	case '0' <= c && c <= '9':
-		return int(c - '0')
+		return c - '0', true
 	case 'a' <= c && c <= 'f':
-		return int(c-'a') + 10
+		return c - 'a' + 10, true
 	case 'A' <= c && c <= 'F':
-		return int(c-'A') + 10
+		return c - 'A' + 10, true
 	}
-	return -1
+	return 0, false
 }

@@ -10,6 +10,20 @@ import (
 	"bulwark/onem2m"
 )
 
+func TestCheckSubscription_C272_ABatchGetsADuration(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{
+		`{"num":3}`:              `{"num":3,"dur":"PT1M"}`,
+		`{}`:                     `{"dur":"PT1M"}`,
+		`{"num":3,"dur":"PT5S"}`: `{"num":3,"dur":"PT5S"}`,
+	} {
+		out, err := CheckSubscription(home, object(t, `{"nu":["Ca"],"bn":`+given+`}`), onem2m.TypeByNumber(onem2m.TypeContainer), false)
+		if err != nil || string(out.Get("bn")) != want {
+			t.Errorf("%s: %s, %v, want %s", given, out.Get("bn"), err, want)
+		}
+	}
+}
+
 // object reads a JSON object into an Object, null included.
 func object(t *testing.T, text string) onem2m.Object {
 	t.Helper()
@@ -65,14 +79,25 @@ func TestCheckSubscription(t *testing.T) {
 		{id: "C-270", name: "net has text in it", attributes: `{` + nu + `,"enc":{"net":["3"]}}`, code: onem2m.BadRequest, subject: "net"},
 		{id: "C-270", name: "an event type out of range", attributes: `{` + nu + `,"enc":{"net":[11]}}`, code: onem2m.BadRequest, subject: "net"},
 		{id: "C-291", name: "event types and operations", attributes: `{` + nu + `,"nct":1,"enc":{"net":[3],"om":[{"ops":2}]}}`, code: onem2m.BadRequest, subject: "enc"},
-		{id: "C-291", name: "operations alone are not done yet", attributes: `{` + nu + `,"enc":{"om":[{"ops":2}]}}`, code: onem2m.NotImplemented, subject: "om"},
+		{id: "C-291", name: "operations alone", attributes: `{` + nu + `,"enc":{"om":[{"ops":2}]}}`, want: `{"om":[{"ops":2}]} 1`},
+		{id: "C-291", name: "originators by either name", attributes: `{` + nu + `,"enc":{"om":[{"or":"Ca"},{"org":"Cb","ops":3}]}}`, want: `{"om":[{"or":"Ca"},{"org":"Cb","ops":3}]} 1`},
+		{id: "C-291", name: "an entry with nothing in it", attributes: `{` + nu + `,"enc":{"om":[{"ops":2},{}]}}`, code: onem2m.BadRequest, subject: "om"},
+		{id: "C-291", name: "modified attributes of an attempt", attributes: `{` + nu + `,"nct":2,"enc":{"om":[{"ops":2}]}}`, code: onem2m.BadRequest, subject: "nct"},
 		{id: "C-289", name: "event type 5 outside of containers", attributes: `{` + nu + `,"enc":{"net":[5]}}`, parent: onem2m.TypeAE, code: onem2m.BadRequest, subject: "net"},
-		{id: "C-289", name: "event type 5 is not done yet", attributes: `{` + nu + `,"enc":{"net":[5]}}`, code: onem2m.NotImplemented, subject: "net"},
+		{id: "C-289", name: "event type 5 of a container", attributes: `{` + nu + `,"enc":{"net":[5]}}`, want: `{"net":[5]} 1`},
+		{id: "C-289", name: "event type 6 has no triggers to tell of", attributes: `{` + nu + `,"enc":{"net":[6]}}`, parent: onem2m.TypeAE, code: onem2m.NotImplemented, subject: "net"},
 		{id: "C-289", name: "event type 6 outside of AEs", attributes: `{` + nu + `,"enc":{"net":[6]}}`, code: onem2m.BadRequest, subject: "net"},
 		{id: "C-314", name: "blocking update with another type", attributes: `{` + nu + `,"enc":{"net":[1,7]}}`, code: onem2m.BadRequest, subject: "net"},
-		{id: "C-314", name: "blocking update is not done yet", attributes: `{"nu":["Crecv01"],"enc":{"net":[7]}}`, code: onem2m.NotImplemented, subject: "net"},
+		{id: "C-314", name: "blocking update", attributes: `{"nu":["Crecv01"],"enc":{"net":[7],"atr":["lbl"]},"nct":2}`, want: `{"net":[7],"atr":["lbl"]} 2`},
+		{id: "C-314", name: "blocking update with a policy", attributes: `{"nu":["Crecv01"],"enc":{"net":[7]},"exc":2}`, code: onem2m.BadRequest, subject: "exc"},
+		{id: "C-314", name: "blocking update with another condition", attributes: `{"nu":["Crecv01"],"enc":{"net":[7],"sza":1}}`, code: onem2m.BadRequest, subject: "sza"},
+		{id: "C-314", name: "blocking update with two targets", attributes: `{"nu":["Crecv01","Crecv02"],"enc":{"net":[7]}}`, code: onem2m.BadRequest, subject: "nu"},
+		{id: "C-314", name: "blocking update with a URL", attributes: `{` + nu + `,"enc":{"net":[7]}}`, code: onem2m.BadRequest, subject: "nu"},
+		{id: "C-314", name: "blocking update that tells everything", attributes: `{"nu":["Crecv01"],"enc":{"net":[7]},"nct":1}`, code: onem2m.BadRequest, subject: "nct"},
+		{id: "C-385", name: "missing data of a time series", attributes: `{` + nu + `,"enc":{"net":[8],"md":{"num":2,"dur":"PT10S"}}}`, parent: onem2m.TypeTimeSeries, want: `{"net":[8],"md":{"num":2,"dur":"PT10S"}} 5`},
+		{id: "C-385", name: "missing data in no time", attributes: `{` + nu + `,"enc":{"net":[8],"md":{"num":2,"dur":"PT0S"}}}`, parent: onem2m.TypeTimeSeries, code: onem2m.BadRequest, subject: "md"},
 		{id: "C-280", name: "missing data without what is missing", attributes: `{` + nu + `,"enc":{"net":[8]}}`, code: onem2m.BadRequest, subject: "md"},
-		{id: "C-280", name: "missing data of a container", attributes: `{` + nu + `,"enc":{"md":{"num":1}}}`, code: onem2m.BadRequest, subject: "md"},
+		{id: "C-280", name: "missing data of a container", attributes: `{` + nu + `,"enc":{"md":{"num":1,"dur":"PT1S"}}}`, code: onem2m.BadRequest, subject: "md"},
 		{id: "C-286", name: "a child type that can't be", attributes: `{` + nu + `,"enc":{"net":[3],"chty":[4,2]}}`, code: onem2m.BadRequest, subject: "chty"},
 		{id: "C-286", name: "child types that can be", attributes: `{` + nu + `,"enc":{"net":[3],"chty":[3,4]}}`, want: `{"net":[3],"chty":[3,4]} 1`},
 		{id: "C-285", name: "an attribute that the type hasn't", attributes: `{` + nu + `,"enc":{"atr":["con"]}}`, code: onem2m.BadRequest, subject: "atr"},
@@ -81,14 +106,18 @@ func TestCheckSubscription(t *testing.T) {
 		{id: "C-308", name: "a counter of zero", attributes: `{` + nu + `,"exc":0}`, code: onem2m.BadRequest, subject: "exc"},
 		{id: "C-309", name: "a priority of zero", attributes: `{` + nu + `,"nsp":0}`, code: onem2m.BadRequest, subject: "nsp"},
 
-		{id: "C-301", name: "batchNotify", attributes: `{` + nu + `,"bn":{"num":3}}`, code: onem2m.NotImplemented, subject: "bn"},
-		{id: "C-303", name: "rateLimit", attributes: `{` + nu + `,"rl":{"mnn":3}}`, code: onem2m.NotImplemented, subject: "rl"},
-		{id: "C-307", name: "pendingNotification", attributes: `{` + nu + `,"pn":1}`, code: onem2m.NotImplemented, subject: "pn"},
-		{id: "C-300", name: "latestNotify", attributes: `{` + nu + `,"ln":true}`, code: onem2m.NotImplemented, subject: "ln"},
-		{id: "C-300", name: "no latestNotify", attributes: `{` + nu + `,"ln":false}`, want: `{"net":[1]} 1`},
-		{id: "C-278", name: "associatedCrossResourceSub", attributes: `{` + nu + `,"acrs":["x"]}`, code: onem2m.NotImplemented, subject: "acrs"},
-		{id: "C-283", name: "notification statistics", attributes: `{` + nu + `,"nse":true}`, code: onem2m.NotImplemented, subject: "nse"},
-		{id: "C-284", name: "event notification originator", attributes: `{` + nu + `,"eeno":true}`, code: onem2m.NotImplemented, subject: "eeno"},
+		{id: "C-301", name: "batchNotify", attributes: `{` + nu + `,"bn":{"num":3,"dur":"PT1S"}}`, want: `{"net":[1]} 1`},
+		{id: "C-301", name: "batchNotify for something that is no time", attributes: `{` + nu + `,"bn":{"dur":"10"}}`, code: onem2m.BadRequest, subject: "bn"},
+		{id: "C-303", name: "rateLimit", attributes: `{` + nu + `,"rl":{"mnn":3,"tww":"PT10S"}}`, want: `{"net":[1]} 1`},
+		{id: "C-303", name: "rateLimit with milliseconds (row 69)", attributes: `{` + nu + `,"rl":{"mnn":3,"tww":10000}}`, code: onem2m.BadRequest, subject: "rl"},
+		{id: "C-303", name: "rateLimit without time", attributes: `{` + nu + `,"rl":{"mnn":3,"tww":"PT0S"}}`, code: onem2m.BadRequest, subject: "tww"},
+		{id: "C-307", name: "pendingNotification", attributes: `{` + nu + `,"pn":1}`, want: `{"net":[1]} 1`},
+		{id: "C-307", name: "pendingNotification of no known kind", attributes: `{` + nu + `,"pn":3}`, code: onem2m.BadRequest, subject: "pn"},
+		{id: "C-300", name: "latestNotify", attributes: `{` + nu + `,"ln":true}`, want: `{"net":[1]} 1`},
+		{id: "C-278", name: "associatedCrossResourceSub", attributes: `{` + nu + `,"acrs":["x"]}`, want: `{"net":[1]} 1`},
+		{id: "C-278", name: "associatedCrossResourceSub that is no address", attributes: `{` + nu + `,"acrs":["a b"]}`, code: onem2m.BadRequest, subject: "acrs"},
+		{id: "C-283", name: "notification statistics", attributes: `{` + nu + `,"nse":true}`, want: `{"net":[1]} 1`},
+		{id: "C-284", name: "event notification originator", attributes: `{` + nu + `,"eeno":true}`, want: `{"net":[1]} 1`},
 
 		{id: "C-273", name: "a type that can't be subscribed to", attributes: `{` + nu + `}`, parent: onem2m.TypeContentInstance, code: onem2m.TargetNotSubscribable},
 	}
@@ -174,7 +203,7 @@ func FuzzCheckSubscription(f *testing.F) {
 		if !jsontext.Value(stored).IsValid() {
 			t.Fatalf("accepted, but not JSON: %s", stored)
 		}
-		if s := compile(stored); s.err != nil || len(s.targets) == 0 || len(s.events) == 0 {
+		if s := compile(stored); s.err != nil || len(s.targets) == 0 || len(s.events)+len(s.monitors) == 0 {
 			t.Errorf("accepted, but not usable: %s: %+v", stored, s)
 		}
 		if _, err := CheckSubscription(home, out, onem2m.TypeByNumber(onem2m.TypeContainer), true); err != nil {

@@ -25,7 +25,12 @@ type subscription struct {
 	category   *int64      // nec
 	counter    int64       // exc; 0 if unlimited
 	priority   int64       // nsp; 0 if none
+	monitors   []monitor   // enc.om
+	reading    int64       // by which release enc.om is read
+	gaps       *gaps       // enc.md; nil if there is none
 	err        error       // why the stored attributes make no sense
+
+	policies
 }
 
 // storedSubscription is the part of the representation that matters here.
@@ -39,11 +44,17 @@ type storedSubscription struct {
 	Category   *int64         `json:"nec"`
 	Counter    int64          `json:"exc"`
 	Priority   int64          `json:"nsp"`
+
+	storedPolicies
 }
 
 // compiled returns the compiled form of a subscription record.
 func compiled(r *store.Record) *subscription {
-	s, ok := r.Derive(store.FacetSubscription, func(r *store.Record) any { return compile(r.Attributes) }).(*subscription)
+	s, ok := r.Derive(store.FacetSubscription, func(r *store.Record) any {
+		s := compile(r.Attributes)
+		s.reading = r.Size // see ReadingBits
+		return s
+	}).(*subscription)
 	if !ok {
 		return &subscription{err: fmt.Errorf("the facet of subscriptions holds something else")}
 	}
@@ -74,18 +85,30 @@ func compile(attributes []byte) *subscription {
 	if s.content == 0 {
 		s.content = contentAll
 	}
-	s.conditions, s.err = in.Criteria.conditions()
+	for _, read := range []func() error{
+		func() (err error) { s.conditions, err = in.Criteria.conditions(); return err },
+		func() (err error) { s.monitors, err = in.Criteria.monitors(); return err },
+		func() (err error) { s.gaps, err = in.Criteria.gaps(); return err },
+		func() (err error) { s.policies, err = in.storedPolicies.compile(); return err },
+	} {
+		if s.err == nil {
+			s.err = read()
+		}
+	}
 	return s
 }
 
 // wants reports whether the event fires the subscription (TS-0004 clause
 // 7.5.1.2.2, C-285 to C-290).
-func (s *subscription) wants(ev *Event) bool {
+func (s *subscription) wants(home onem2m.Home, ev *Event) bool {
+	if ev.Type == Operation {
+		return s.observes(home, ev) && (s.conditions == nil || s.conditions.hold(ev.subject()))
+	}
 	if s.err != nil || !slices.Contains(s.events, ev.Type) {
 		return false
 	}
 	switch ev.Type {
-	case Updated:
+	case Updated, Blocking:
 		if len(s.attributes) > 0 && !slices.ContainsFunc(ev.Touched, func(name string) bool {
 			return slices.Contains(s.attributes, name)
 		}) {
@@ -95,7 +118,11 @@ func (s *subscription) wants(ev *Event) bool {
 		if len(s.children) > 0 && !slices.Contains(s.children, ev.Child.Type) {
 			return false
 		}
-	case Deleted:
+	case MissingData:
+		if s.gaps == nil {
+			return false
+		}
+	case Deleted, Retrieved:
 	default:
 		return false
 	}
@@ -110,6 +137,9 @@ func (ev *Event) subject() *store.Record {
 	}
 	return ev.Resource
 }
+
+// ends reports whether the resource goes with the event, and its subscriptions.
+func (ev *Event) ends() bool { return ev.Type == Deleted || ev.Final }
 
 // sound reports whether the event has what its type needs.
 func (ev *Event) sound() bool { return ev.Resource != nil && ev.subject() != nil }

@@ -464,3 +464,30 @@ func TestDelivery_C310_WhatIsTooOldIsGivenUpTogether(t *testing.T) {
 		}
 	})
 }
+
+func TestDelivery_ASuccessStartsTheBackOffAnew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		var n atomic.Int64
+		b.sender.answer = func(_ context.Context, c call) (*onem2m.Response, error) {
+			switch n.Add(1) {
+			case 5, 7:
+				return ok(c)
+			}
+			return nil, errRefusedConnection
+		}
+		defer b.run(b.engine)()
+		b.subscribe("sub1", `"nu":["`+urlA+`"],"nct":2`)
+		b.touch(1)
+		b.touch(2)
+		time.Sleep(5 * time.Minute)
+		calls := b.sender.seen()
+		if len(calls) != 7 {
+			t.Fatalf("%d calls, want 7", len(calls))
+		}
+		if gap := calls[6].at.Sub(calls[5].at); gap > 1250*time.Millisecond {
+			t.Errorf("the first failure after a success is followed by a rest of %v", gap)
+		}
+	})
+}

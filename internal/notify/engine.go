@@ -105,8 +105,12 @@ type Engine struct {
 	randomness sync.Mutex // guards random: a source need not be safe for concurrent use
 	random     io.Reader
 
-	line    line   // what waits for which target
-	ledger  ledger // what has ended and isn't stored yet
+	line   line   // what waits for which target
+	shelf  shelf  // what policies hold back
+	ledger ledger // what has ended and isn't stored yet
+
+	timetable timetable // schedules
+
 	running atomic.Bool
 }
 
@@ -134,6 +138,7 @@ func New(o Options) *Engine {
 	}
 	e.line.init(e.limits, e.now)
 	e.ledger.init()
+	e.shelf.init(e.now)
 	return e
 }
 

@@ -10,12 +10,17 @@ import (
 // EventType is a value of m2m:notificationEventType (TS-0001 table 9.6.8-3).
 type EventType int
 
-// The event types that ordinary operations cause.
+// The event types. Operation has no number on the wire: it is what
+// operationMonitor watches, an attempt at the subscribed-to resource.
 const (
+	Operation    EventType = 0 // any attempt, successful or not (enc.om)
 	Updated      EventType = 1 // UPDATE of the subscribed-to resource
 	Deleted      EventType = 2 // DELETE of the subscribed-to resource
 	ChildCreated EventType = 3 // CREATE of a direct child
 	ChildDeleted EventType = 4 // DELETE of a direct child
+	Retrieved    EventType = 5 // RETRIEVE of a container that has no instance to give
+	Blocking     EventType = 7 // UPDATE that waits for the target, see Consult
+	MissingData  EventType = 8 // points of a time series didn't come
 )
 
 // Event is something that happened to a resource inside a transaction.
@@ -26,6 +31,17 @@ type Event struct {
 	Touched    []string      // short names given in the request, for Updated (enc.atr, C-285)
 	Modified   []byte        // JSON object of the modified attributes, for Updated (nct 2)
 	Originator onem2m.ID     // who caused it; the CSE itself for expiry
+
+	Operation onem2m.Operation // what was attempted, for Operation
+	Discovery bool             // the attempt was a Discovery, for Operation
+
+	Final bool // the resource goes with the event, as it always does with Deleted
+
+	// Missing are the expected generation times of points that have just been
+	// found missing, in ascending order, for MissingData (C-385).
+	Missing []onem2m.Timestamp
+
+	count int // points missing since the window began, once that is known
 }
 
 // Sender carries one NOTIFY request to one point of access and waits for the

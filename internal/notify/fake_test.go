@@ -123,6 +123,16 @@ func (x *memoryTx) Deliveries(after int64, limit int) ([]*store.Delivery, error)
 	return out, nil
 }
 
+func (x *memoryTx) Held(subscription string, after int64, limit int) ([]*store.Delivery, error) {
+	var out []*store.Delivery
+	for _, id := range slices.Sorted(maps.Keys(x.deliveries)) {
+		if d := x.deliveries[id]; id > after && d.Held > 0 && d.Subscription == subscription && len(out) < limit {
+			out = append(out, d)
+		}
+	}
+	return out, nil
+}
+
 func (x *memoryTx) Undelivered(subscription string, event int64) (int, error) {
 	n := 0
 	for _, d := range x.deliveries {
@@ -142,6 +152,7 @@ func (x *memoryTx) OnCommit(fn func())            { x.after = append(x.after, fn
 func (x *memoryTx) Enqueue(d *store.Delivery) error {
 	x.delivery++
 	d.ID = x.delivery
+	d.Events = max(d.Events, 1)
 	x.deliveries[d.ID] = d
 	return nil
 }

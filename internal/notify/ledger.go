@@ -27,6 +27,10 @@ type entry struct {
 	event        int64
 	final        bool
 	delivered    bool
+	target       string
+	events       int // that it told of
+	sent         int // how often
+	answered     bool
 
 	attempts  int
 	notBefore onem2m.Timestamp
@@ -165,10 +169,19 @@ func (e *Engine) keep(ctx context.Context) {
 			return
 		}
 		for _, a := range dropped {
-			batch = append(batch, entry{id: a.item.id, subscription: a.item.subscription, event: a.item.event, final: a.item.final})
+			if a.item.id != 0 { // others were settled where they were dropped
+				batch = append(batch, entry{id: a.item.id, subscription: a.item.subscription, event: a.item.event, final: a.item.final, target: a.target, events: a.item.events})
+			}
+			why, err := a.why, error(nil)
+			if why == 0 {
+				why = Overflowed
+			}
+			if why == Overflowed {
+				err = errFull
+			}
 			e.report(Outcome{
-				Kind: Overflowed, Target: a.target, Subscription: a.item.subscription,
-				RequestID: a.item.requestID(), Attempts: a.item.attempts, Err: errFull,
+				Kind: why, Target: a.target, Subscription: a.item.subscription,
+				RequestID: a.item.requestID(), Attempts: a.item.attempts, Err: err,
 			})
 		}
 		if len(batch) == 0 {
@@ -273,6 +286,14 @@ func (e *Engine) apply(tx store.Tx, en entry, counting bool, spoilt, marks map[c
 		return err
 	}
 	s := compiled(sub)
+	if s.statistics {
+		if sub, err = withStatistics(sub, en); err != nil {
+			return err
+		}
+		if err := tx.Replace(sub); err != nil {
+			return err
+		}
+	}
 	if s.counter <= 0 {
 		marks[c] = false
 		return nil

@@ -16,6 +16,8 @@ const (
 	GaveUp                            // failed for longer than Limits.GiveUp
 	Overflowed                        // pushed out because the queue of its target was full
 	Discarded                         // its subscription is gone
+	Withheld                          // a schedule was closed and its subscription keeps nothing (C-307)
+	Superseded                        // a newer one took its place, as its subscription wants
 )
 
 // String returns the kind in lower case, for logs and metrics.
@@ -33,6 +35,10 @@ func (k OutcomeKind) String() string {
 		return "overflowed"
 	case Discarded:
 		return "discarded"
+	case Withheld:
+		return "withheld"
+	case Superseded:
+		return "superseded"
 	}
 	return "unknown"
 }

@@ -32,19 +32,32 @@ const (
 func (e *Engine) eventPayload(sub *store.Record, s *subscription, ev *Event, to scope) []byte {
 	subject := ev.subject()
 	b := make([]byte, 0, 256+len(subject.Attributes)+len(ev.Modified))
-	b = append(b, head+`{"nev":{"net":`...)
-	b = strconv.AppendInt(b, int64(ev.Type), 10)
-	b = append(b, `,"rep":{`...)
+	b = append(b, head+`{"nev":{`...)
+	if ev.Type == Operation { // it has no event type (C-292)
+		b = e.appendOperation(b, s, ev, to)
+	} else {
+		b = append(b, `"net":`...)
+		b = strconv.AppendInt(b, int64(ev.Type), 10)
+		b = append(b, ',')
+	}
+	b = append(b, `"rep":{`...)
 	switch {
+	case ev.Type == MissingData:
+		b = appendMember(b, "m2m:tsn", ev.Modified)
 	case s.content == contentID:
 		b = append(b, `"m2m:uri":`...)
 		b = appendText(b, e.reference(subject.RI, to))
-	case s.content == contentModified && ev.Type == Updated:
+	case s.content == contentModified && (ev.Type == Updated || ev.Type == Blocking):
 		b = appendMember(b, subject.Root, ev.Modified)
 	default:
 		b = appendMember(b, subject.Root, subject.Representation())
 	}
 	b = append(b, `}},`...)
+	if s.creator == "" && s.name { // C-284
+		b = append(b, `"cr":`...)
+		b = appendText(b, e.entity(ev.Originator, to))
+		b = append(b, ',')
+	}
 	return e.appendSource(b, sub, s, to)
 }
 
@@ -98,13 +111,16 @@ func appendText(b []byte, s string) []byte {
 	return b
 }
 
-// contentOf takes the frame off a stored payload.
+// contentOf takes the frame off a stored payload: a notification, an
+// aggregated one or a response.
 func contentOf(payload []byte) (*onem2m.Content, error) {
-	value, ok := bytes.CutPrefix(payload, []byte(head))
-	if !ok || len(value) < 3 || value[len(value)-1] != '}' {
-		return nil, fmt.Errorf("the outbox holds something other than a notification")
+	for _, name := range [...]string{root, answerRoot, batchRoot} {
+		value, ok := bytes.CutPrefix(payload, []byte(`{"`+name+`":`))
+		if ok && len(value) >= 3 && value[len(value)-1] == '}' {
+			return &onem2m.Content{Name: name, Value: jsontext.Value(value[:len(value)-1])}, nil
+		}
 	}
-	return &onem2m.Content{Name: root, Value: jsontext.Value(value[:len(value)-1])}, nil
+	return nil, fmt.Errorf("the outbox holds something other than a notification")
 }
 
 // isDeletion reports whether a payload is the last word of a subscription.

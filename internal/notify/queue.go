@@ -20,6 +20,8 @@ type item struct {
 	attempts     int
 	subscription string
 	final        bool            // its subscription is gone: nothing to ask, nothing to count
+	latest       bool            // a newer one of its subscription takes its place while it waits
+	events       int             // that it tells of
 	last         bool            // final, and the last word: nothing of the subscription may follow
 	delivery     *store.Delivery // kept while the memory budget lasts, else nil
 }
@@ -30,6 +32,7 @@ func itemOf(d *store.Delivery) item {
 		id: d.ID, event: d.Event, priority: d.Priority, created: d.Created,
 		notBefore: d.NotBefore, attempts: d.Attempts, subscription: d.Subscription,
 		final: d.Final, last: isDeletion(d.Payload), delivery: d,
+		latest: d.Category == categoryLatest, events: max(d.Events, 1),
 	}
 }
 
@@ -45,6 +48,7 @@ func (it item) requestID() string {
 type arrival struct {
 	target string
 	item   item
+	why    OutcomeKind // of one that is dropped; 0: its queue was full
 }
 
 // place is where a queue stands; it is in one place at a time.
@@ -141,6 +145,9 @@ func (l *line) load(page []*store.Delivery) (dropped []arrival, done bool) {
 	defer l.mu.Unlock()
 	for _, d := range page {
 		l.loadedTo = max(l.loadedTo, d.ID)
+		if d.Held != 0 {
+			continue // not yet for its target
+		}
 		dropped = l.append(dropped, arrival{target: d.Target, item: itemOf(d)})
 	}
 	if len(page) > 0 || l.newest > l.loadedTo {
@@ -162,6 +169,9 @@ func (l *line) append(dropped []arrival, a arrival) []arrival {
 	} else {
 		a.item.delivery = nil
 	}
+	if a.item.latest {
+		dropped = l.supersede(dropped, q, a.item.subscription)
+	}
 	q.items = append(q.items, a.item)
 	l.total++
 	if len(q.items) > l.limits.Queue {
@@ -174,6 +184,23 @@ func (l *line) append(dropped []arrival, a arrival) []arrival {
 		} else {
 			l.makeReady(q)
 		}
+	}
+	return dropped
+}
+
+// supersede removes what waits in q of a subscription of which only the latest
+// is wanted (C-300).
+func (l *line) supersede(dropped []arrival, q *queue, subscription string) []arrival {
+	i := 0
+	if q.place == placeBusy {
+		i = 1
+	}
+	for i < len(q.items) {
+		if it := &q.items[i]; !it.latest || it.subscription != subscription {
+			i++
+			continue
+		}
+		dropped = append(dropped, arrival{target: q.target, item: l.remove(q, i), why: Superseded})
 	}
 	return dropped
 }

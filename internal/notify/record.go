@@ -41,10 +41,15 @@ func (e *Engine) Record(tx store.Tx, ev Event) error {
 			e.log.Error("subscription ignored", "subscription", sub.RI, "error", s.err)
 			continue
 		}
-		if !s.wants(&ev) {
+		if !s.wants(e.home, &ev) {
 			continue
 		}
-		if queued, err = e.fan(tx, queued, sub, s, &ev, now); err != nil {
+		if ev.Type == MissingData {
+			queued, err = e.fanMissed(tx, queued, sub, s, &ev, now)
+		} else {
+			queued, err = e.fan(tx, queued, sub, s, &ev, now)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -55,6 +60,10 @@ func (e *Engine) Record(tx store.Tx, ev Event) error {
 // fan enqueues one delivery per target. The payload is built once per scope
 // and shared.
 func (e *Engine) fan(tx store.Tx, queued []arrival, sub *store.Record, s *subscription, ev *Event, now onem2m.Timestamp) ([]arrival, error) {
+	stage, dropped := e.stage(sub, s, ev, now)
+	if dropped {
+		return queued, nil
+	}
 	event, err := e.number()
 	if err != nil {
 		return queued, err
@@ -67,13 +76,39 @@ func (e *Engine) fan(tx store.Tx, queued []arrival, sub *store.Record, s *subscr
 		}
 		d := &store.Delivery{
 			Target: target, Subscription: sub.RI, Event: event, Priority: s.priority,
-			Final: ev.Type == Deleted, Payload: payloads[to], Created: now,
+			Final: ev.ends(), Payload: payloads[to], Created: now,
+			Held: stage, Category: s.eventCategory(),
 		}
-		if queued, err = e.enqueue(tx, queued, d); err != nil {
+		if stage != 0 {
+			err = e.hold(tx, d, s)
+		} else {
+			queued, err = e.enqueue(tx, queued, d)
+		}
+		if err != nil {
 			return queued, err
 		}
 	}
 	return queued, nil
+}
+
+// fanMissed counts missing points and tells of them where it is time to.
+func (e *Engine) fanMissed(tx store.Tx, queued []arrival, sub *store.Record, s *subscription, ev *Event, now onem2m.Timestamp) ([]arrival, error) {
+	tell, err := e.missed(tx, sub, s, ev, now)
+	for i := range tell {
+		if err == nil {
+			queued, err = e.fan(tx, queued, sub, s, &tell[i], now)
+		}
+	}
+	return queued, err
+}
+
+// hold stores a delivery that has to wait for a policy.
+func (e *Engine) hold(tx store.Tx, d *store.Delivery, s *subscription) error {
+	if err := tx.Enqueue(d); err != nil {
+		return fmt.Errorf("notify: enqueue for %s: %w", d.Subscription, err)
+	}
+	tx.OnCommit(func() { e.shelf.put(d, s) })
+	return nil
 }
 
 // Removed says that a subscription goes, by itself or with a resource above
@@ -85,19 +120,38 @@ func (e *Engine) fan(tx store.Tx, queued []arrival, sub *store.Record, s *subscr
 // dropped when its turn comes, so that removal costs the same whatever is queued.
 func (e *Engine) Removed(tx store.Tx, sub *store.Record) error {
 	s := compiled(sub)
-	if s.subscriber == "" {
-		return nil // also what can't be understood: it goes without a word
+	own, others := e.timetable.of(sub.RI)
+	if s.batch != nil || s.rate != nil || s.gaps != nil || len(own) > 0 || others || e.shelf.holding(sub.RI) {
+		if err := e.pass(tx, sub.RI, s, true); err != nil {
+			return err
+		}
+	}
+	targets := s.crossed
+	if s.subscriber != "" { // what can't be understood goes without a word
+		targets = append([]string{s.subscriber}, targets...)
+	}
+	return e.leave(tx, sub, s, targets)
+}
+
+// leave tells targets that a subscription is nothing to them any more (TS-0004
+// clause 7.5.1.2.4).
+func (e *Engine) leave(tx store.Tx, sub *store.Record, s *subscription, targets []string) error {
+	if len(targets) == 0 {
+		return nil
 	}
 	event, err := e.number()
 	if err != nil {
 		return err
 	}
-	queued, err := e.enqueue(tx, nil, &store.Delivery{
-		Target: s.subscriber, Subscription: sub.RI, Event: event, Priority: s.priority,
-		Final: true, Payload: e.deletionPayload(sub, s, e.scopeOf(s.subscriber)), Created: e.clock(),
-	})
-	if err != nil {
-		return err
+	var queued []arrival
+	for _, target := range targets {
+		queued, err = e.enqueue(tx, queued, &store.Delivery{
+			Target: target, Subscription: sub.RI, Event: event, Priority: s.priority,
+			Final: true, Payload: e.deletionPayload(sub, s, e.scopeOf(target)), Created: e.clock(),
+		})
+		if err != nil {
+			return err
+		}
 	}
 	e.afterCommit(tx, queued)
 	return nil
@@ -105,9 +159,11 @@ func (e *Engine) Removed(tx store.Tx, sub *store.Record) error {
 
 // enqueue puts one delivery into the outbox.
 func (e *Engine) enqueue(tx store.Tx, queued []arrival, d *store.Delivery) ([]arrival, error) {
-	var err error
-	if d.RequestID, err = e.requestID(); err != nil {
-		return queued, err
+	if d.RequestID == "" {
+		var err error
+		if d.RequestID, err = e.requestID(); err != nil {
+			return queued, err
+		}
 	}
 	if err := tx.Enqueue(d); err != nil {
 		return queued, fmt.Errorf("notify: enqueue for %s: %w", d.Subscription, err)

@@ -273,3 +273,39 @@ func TestLoad_C480_WhatIsCommittedMeanwhileIsNeitherLostNorDoubled(t *testing.T)
 		t.Errorf("queue (-want +got):\n%s", diff)
 	}
 }
+
+func TestQueue_C309_LastWordsAreTheLastToGo(t *testing.T) {
+	t.Parallel()
+	q := &queue{items: []item{{id: 1, last: true}, {id: 2, priority: 9}, {id: 3, priority: 8}, {id: 4, last: true}, {id: 5, priority: 8}}}
+	if i := q.victim(); q.items[i].id != 3 {
+		t.Errorf("lost %d, want 3: the oldest of the lowest priority that is no last word", q.items[i].id)
+	}
+	q = &queue{place: placeBusy, items: []item{{id: 1}, {id: 2, last: true}, {id: 3, last: true}}}
+	if i := q.victim(); q.items[i].id != 2 {
+		t.Errorf("lost %d, want 2: the oldest that isn't in flight", q.items[i].id)
+	}
+}
+
+func TestDelivery_C480_WhatIsSettledAlreadyIsNotSent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(o *Options) { o.Limits.PayloadMemory = 1 })
+		b.subscribe("sub1", `"nu":["`+urlA+`"],"nct":2`)
+		b.sender.answer = hang
+		stop := b.run(b.engine)
+		for n := 1; n <= 3; n++ {
+			b.touch(n)
+		}
+		synctest.Wait()
+		b.update(func(tx store.Tx) error { return tx.Settle(2) })
+		b.sender.mu.Lock()
+		b.sender.answer = nil
+		b.sender.mu.Unlock()
+		time.Sleep(time.Minute)
+		stop()
+		want := []string{modified("sub1", 1), modified("sub1", 1), modified("sub1", 3)} // the first timed out once
+		if diff := cmp.Diff(want, b.sender.contents(urlA)); diff != "" {
+			t.Errorf("delivered (-want +got):\n%s", diff)
+		}
+	})
+}

@@ -30,10 +30,11 @@ func (e *Engine) Run(ctx context.Context) error {
 	books, cancelBooks := context.WithCancel(detached)
 	defer cancelBooks()
 
-	var workers, keeper, watcher sync.WaitGroup
+	var workers, keeper, watcher, minder sync.WaitGroup
 	keeper.Go(func() { e.keep(books) })
 	watching, cancelWatch := context.WithCancel(ctx)
 	watcher.Go(func() { e.line.watch(watching) })
+	minder.Go(func() { e.mind(watching) })
 	for range e.limits.Workers {
 		workers.Go(func() { e.work(calls) })
 	}
@@ -42,6 +43,8 @@ func (e *Engine) Run(ctx context.Context) error {
 	if err == nil {
 		<-ctx.Done()
 	}
+	cancelWatch()
+	minder.Wait()
 	e.line.stop()
 	drain := time.AfterFunc(e.limits.Drain, cancelCalls)
 	finish := time.AfterFunc(e.limits.Drain+ledgerFinish, cancelBooks)
@@ -50,7 +53,6 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.ledger.close()
 	keeper.Wait()
 	finish.Stop()
-	cancelWatch()
 	watcher.Wait()
 	e.line.reset() // what is left waits in the outbox
 	return err
@@ -71,6 +73,11 @@ func (e *Engine) load(ctx context.Context) error {
 		}
 		if err != nil {
 			return fmt.Errorf("notify: read the outbox: %w", err)
+		}
+		for _, d := range page {
+			if d.Held != 0 {
+				e.shelf.look(d.Subscription)
+			}
 		}
 		dropped, done := e.line.load(page)
 		e.ledger.drop(dropped)

@@ -48,6 +48,10 @@ func (e *Engine) fly(ctx context.Context, f flight) {
 	out.RequestID = d.RequestID
 	out.Attempts++
 	req := onem2m.Request{RequestID: d.RequestID, Content: content, EventCategory: s.category}
+	if d.Category != 0 {
+		category := d.Category
+		req.EventCategory = &category
+	}
 	v, err := e.send(ctx, f.queue.target, req)
 	switch v {
 	case accepted:
@@ -102,6 +106,8 @@ func (e *Engine) finish(ctx context.Context, f flight, out Outcome, wait bool) {
 	stored := e.ledger.settle(ctx, entry{
 		id: f.item.id, subscription: f.item.subscription, event: f.item.event,
 		final: f.item.final, delivered: out.Kind == Delivered,
+		target: f.queue.target, events: f.item.events, sent: out.Attempts,
+		answered: out.Kind == Delivered || out.Kind == Refused,
 	})
 	if wait {
 		<-stored
@@ -121,7 +127,7 @@ func (e *Engine) retry(ctx context.Context, f flight, out Outcome) {
 	gone := false
 	for _, it := range expired {
 		gone = gone || it.id == f.item.id
-		e.ledger.settle(ctx, entry{id: it.id, subscription: it.subscription, event: it.event, final: it.final})
+		e.ledger.settle(ctx, entry{id: it.id, subscription: it.subscription, event: it.event, final: it.final, target: f.queue.target, events: it.events, sent: it.attempts})
 		e.report(Outcome{
 			Kind: GaveUp, Target: f.queue.target, Subscription: it.subscription, RequestID: it.requestID(),
 			Attempts: it.attempts, Err: out.Err,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"bulwark/internal/identity"
 	"bulwark/internal/store"
@@ -75,6 +76,12 @@ func (k *call) checkPresence(context.Context) error {
 
 // checkTimes: rqet, rset and oet well-formed and not over (rows 3 and 4).
 func (k *call) checkTimes(context.Context) error {
+	if k.errand != nil { // checked before; what counts now is whether it is over (C-053)
+		if k.expires <= k.now {
+			return timedOut()
+		}
+		return nil
+	}
 	from := k.now
 	if s := k.req.OriginatingTimestamp; s != "" {
 		t, err := onem2m.ParseTimestamp(s)
@@ -127,20 +134,25 @@ func (k *call) checkTimes(context.Context) error {
 }
 
 // checkFrom holds From against the association (rows 5 to 8): before anything
-// about the target is looked at.
+// about the target is looked at. A non-blocking request is held against it
+// again: an AE that was thrown out meanwhile does nothing any more.
 func (k *call) checkFrom(ctx context.Context) error {
-	err := k.c.Store.Read(ctx, func(r store.Reader) error {
-		who, err := identity.Check(k.c.Home, k.c.admin, k.assoc, k.req, k.c.registry(r, k.now))
-		k.from = who
-		return err
-	})
+	var err error
+	if !k.vouched || k.errand != nil {
+		err = k.c.Store.Read(ctx, func(r store.Reader) error {
+			k.registry = snapshot{c: k.c, r: r, now: k.now}
+			who, err := identity.Check(k.c.Home, k.c.admin, k.assoc, k.req, &k.registry)
+			k.registry = snapshot{}
+			if err == nil || k.errand == nil { // who is told of the result doesn't change
+				k.from = who
+			}
+			return err
+		})
+	}
 	k.decision = Audit{
 		Time: k.now.Time(), RequestID: k.req.RequestID, From: k.req.From, Originator: k.from.ID,
 		Credential: k.assoc.CredentialID, Binding: k.assoc.Binding, Authentic: k.from.Authenticated,
-		Operation: k.req.Operation, To: k.req.To,
-	}
-	if k.assoc.Source.IsValid() {
-		k.decision.Source = k.assoc.Source.String()
+		Source: k.assoc.Source, Operation: k.req.Operation, To: k.req.To,
 	}
 	if err != nil {
 		var e *onem2m.Error
@@ -154,7 +166,7 @@ func (k *call) checkFrom(ctx context.Context) error {
 
 // audit writes the decision of the request: permit if code is 0.
 func (k *call) audit(stage, rule string, code onem2m.StatusCode, reason string) {
-	if k.c.Auditor == nil {
+	if k.c.Auditor == nil || k.rehearsal && code == 0 {
 		return
 	}
 	d := k.decision
@@ -208,19 +220,24 @@ func (k *call) checkParameters(context.Context) error {
 	return k.checkResultContent()
 }
 
+// resultContents are the values of Result Content by operation, the default
+// first, one octet each (core section 11).
+var resultContents = [...]string{
+	onem2m.Create:   "\x01\x00\x02\x03\x09",
+	onem2m.Retrieve: "\x01\x04\x05\x06\x07\x08\x0a",
+	onem2m.Update:   "\x01\x00\x09",
+	onem2m.Delete:   "\x00\x01\x04\x05\x06\x08",
+	onem2m.Notify:   "",
+}
+
 // checkResultContent fills rcn and holds it against the matrix of core section 11.
 func (k *call) checkResultContent() error {
 	discovery := k.discovery()
-	allowed := map[onem2m.Operation][]int64{
-		onem2m.Create:   {1, 0, 2, 3, 9},
-		onem2m.Retrieve: {1, 4, 5, 6, 7, 8, 10},
-		onem2m.Update:   {1, 0, 9},
-		onem2m.Delete:   {0, 1, 4, 5, 6, 8},
-	}[k.req.Operation]
+	allowed := resultContents[k.req.Operation]
 	if discovery {
-		allowed = []int64{11, 6}
+		allowed = "\x0b\x06"
 	}
-	if len(allowed) == 0 {
+	if allowed == "" {
 		return nil
 	}
 	k.rcn = int(allowed[0])
@@ -229,7 +246,7 @@ func (k *call) checkResultContent() error {
 		if *n == 12 && k.req.Operation == onem2m.Retrieve && !discovery {
 			return onem2m.Errorf(onem2m.NotImplemented, "rcn", "permissions aren't supported")
 		}
-		if !slices.Contains(allowed, *n) {
+		if *n < 0 || *n > 12 || strings.IndexByte(allowed, byte(*n)) < 0 {
 			return onem2m.Errorf(onem2m.BadRequest, "rcn", "result content %d isn't defined for this operation", *n)
 		}
 		k.rcn = int(*n)
@@ -280,8 +297,6 @@ func (k *call) checkSupport(context.Context) error {
 		return no("ltids")
 	case len(req.AuthorSigns) > 0:
 		return no("aus")
-	case req.GroupRequestID != "":
-		return no("gid")
 	case req.DeliveryAggregate != nil && *req.DeliveryAggregate:
 		return no("da")
 	case req.SemanticQuery != nil && *req.SemanticQuery, k.rcn == 10:
@@ -289,20 +304,6 @@ func (k *call) checkSupport(context.Context) error {
 	}
 	if f := req.Filter; f != nil && f.FilterUsage != nil && *f.FilterUsage > 2 {
 		return no("fu")
-	}
-	return nil
-}
-
-// checkResponseType: this CSE has no <request> resources yet (row 14, C-175).
-func (k *call) checkResponseType(context.Context) error {
-	if k.req.ResponseType == nil {
-		return nil
-	}
-	switch *k.req.ResponseType {
-	case responseNonBlockingSync:
-		return onem2m.Errorf(onem2m.NonBlockingSynchRequestNotSupported, "rt", "non-blocking synchronous requests aren't supported")
-	case responseNonBlockingAsync:
-		return onem2m.Errorf(onem2m.NotImplemented, "rt", "non-blocking asynchronous requests aren't supported")
 	}
 	return nil
 }
@@ -325,6 +326,9 @@ func (k *call) checkProhibitions(context.Context) error {
 	}
 	if k.onBase() && (k.req.Operation == onem2m.Update || k.req.Operation == onem2m.Delete) {
 		return onem2m.Errorf(onem2m.OperationNotAllowed, "to", "a <CSEBase> is neither updated nor deleted") // C-123, C-223
+	}
+	if k.req.Operation == onem2m.Create && k.ty == onem2m.TypeRequest {
+		return onem2m.Errorf(onem2m.OperationNotAllowed, "ty", "a <request> is made by the CSE") // C-173
 	}
 	if k.req.Operation == onem2m.Create && k.ty == onem2m.TypeCSEBase {
 		return onem2m.Errorf(onem2m.OperationNotAllowed, "ty", "a <CSEBase> isn't created")

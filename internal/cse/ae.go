@@ -2,6 +2,7 @@ package cse
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"bulwark/internal/identity"
@@ -10,13 +11,24 @@ import (
 )
 
 func aeProcedures() *procedures {
-	return &procedures{register: registerAE, check: checkAE, create: createAE, visible: visibleAE}
+	return &procedures{
+		register: registerAE, check: checkAE, create: createAE, created: hostCreated, update: hostUpdated,
+		remove: hostRemoved, private: []string{"poa"}, visible: visibleAE,
+	}
 }
 
 // registerAE takes the place of the access decision in a CREATE of <AE>
 // (A-79, C-196): who may register as whom.
 func registerAE(k *call, r store.Reader, _ *store.Record) error {
-	_, err := k.assignment(r)
+	_, _, err := k.assignment(r)
+	if err != nil && onem2m.AsError(err).Code == onem2m.OriginatorHasAlreadyRegistered {
+		return nil // found after the content was looked at (TS-0004 clause 7.4.5.2.1): checkAE comes to it
+	}
+	return k.noteRefusal(err)
+}
+
+// noteRefusal leaves a trace of a registration that is refused.
+func (k *call) noteRefusal(err error) error {
 	if err != nil {
 		e := onem2m.AsError(err)
 		k.audit("registration", "", e.Code, e.Debug())
@@ -24,12 +36,37 @@ func registerAE(k *call, r store.Reader, _ *store.Record) error {
 	return err
 }
 
-func (k *call) assignment(r store.Reader) (identity.Assignment, error) {
-	var allow func(string) bool
-	if len(k.c.Allowed) > 0 {
-		allow = func(stem string) bool { return matchesAny(k.c.Allowed, stem) }
+// assignment decides on the identity of a new <AE>: by the association and the
+// bindings, and by the service subscription where there is one, else by the
+// operator's list (associations section 5.5). It also returns the rule that
+// admits the AE, or "".
+func (k *call) assignment(r store.Reader) (identity.Assignment, string, error) {
+	enforced, err := k.c.subscribed(r)
+	if err != nil {
+		return identity.Assignment{}, "", err
 	}
-	return identity.DecideRegistration(k.c.Home, k.c.admin, k.assoc, k.req, k.c.registry(r, k.now), allow)
+	var given admission
+	var refusal error
+	var allow func(string) bool
+	switch {
+	case enforced:
+		allow = func(asked string) bool {
+			given, refusal = k.admitted(r, asked)
+			return refusal == nil
+		}
+	case len(k.c.Allowed) > 0:
+		allow = func(asked string) bool { return matchesAny(k.c.Allowed, asked) }
+	}
+	out, err := identity.DecideRegistration(k.c.Home, k.c.admin, k.assoc, k.req, k.c.registry(r, k.now), allow)
+	switch {
+	case refusal != nil:
+		return identity.Assignment{}, "", refusal
+	case err != nil:
+		return identity.Assignment{}, "", err
+	case out.Stem == "":
+		out.Stem = given.stem
+	}
+	return out, given.rule, nil
 }
 
 // matchesAny compares a stem with the operator's patterns, in which * stands
@@ -66,18 +103,23 @@ func matchesAny(patterns []string, s string) bool {
 }
 
 // checkAE: App-ID, and point of access for its owner alone.
-func checkAE(k *call, _ store.Reader, s *subject) error {
+func checkAE(k *call, r store.Reader, s *subject) error {
 	if s.old == nil || k.draft.attrs.Has("api") {
 		api, _ := s.attrs.Text("api")
 		if err := k.checkAppID(api); err != nil {
 			return err
 		}
 	}
+	if s.old == nil {
+		if _, _, err := k.assignment(r); err != nil {
+			return k.noteRefusal(err) // C-198
+		}
+	}
 	if s.old == nil && k.req.Release != "" && k.req.Release != "1" && !s.attrs.Has("srv") {
 		return onem2m.Errorf(onem2m.BadRequest, "srv", "mandatory from Release 2 on") // C-200
 	}
-	if k.draft.attrs.Has("nl") && !k.draft.attrs.IsNull("nl") {
-		return onem2m.Errorf(onem2m.BadRequest, "nl", "no such node") // C-202
+	if err := k.checkNodeLink(r); err != nil {
+		return err
 	}
 	if s.old != nil && k.draft.raw.Has("poa") && !k.owns(s.old) {
 		k.audit("special", "", onem2m.OriginatorHasNoPrivilege, "the point of access belongs to the AE alone")
@@ -104,7 +146,7 @@ func (k *call) owns(ae *store.Record) bool { return k.from.ID == ae.Origin || k.
 // createAE gives the AE its identity and binds it to its credential for good
 // (S-080, C-201).
 func createAE(k *call, tx store.Tx, s *subject) error {
-	given, err := k.assignment(tx)
+	given, rule, err := k.assignment(tx)
 	if err != nil {
 		return err
 	}
@@ -122,18 +164,34 @@ func createAE(k *call, tx store.Tx, s *subject) error {
 		return err
 	}
 	if s.rn == s.ri {
-		s.rn = given.Stem
-	}
-	s.ri, s.origin = given.Stem, id
-	s.set("aei", onem2m.TextValue(given.Stem))
-	if given.Credential != "" {
-		if err := tx.Bind(store.Binding{ID: id, Credential: given.Credential, Since: k.now}); err != nil {
+		// Where the stem is taken as a name, the made-up one stays (C-102).
+		switch _, err := tx.Child(s.parent.ID, given.Stem); {
+		case errors.Is(err, store.ErrNotFound):
+			s.rn = given.Stem
+		case err != nil:
 			return err
 		}
 	}
+	s.ri, s.origin = given.Stem, id
+	s.set("aei", onem2m.TextValue(given.Stem))
+	if err := k.bind(tx, id, given.Credential); err != nil {
+		return err
+	}
 	k.decision.Originator = id
-	k.audit("registration", "", 0, "registered as "+given.Stem)
+	k.audit("registration", rule, 0, "registered as "+given.Stem)
 	return nil
+}
+
+// bind binds a new AE-ID to its credential. One that comes back has its binding
+// from before, and the registration has been held against that (C-199).
+func (k *call) bind(tx store.Tx, id onem2m.ID, credential string) error {
+	if credential == "" {
+		return nil
+	}
+	if _, err := tx.CredentialOf(id); !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return tx.Bind(store.Binding{ID: id, Credential: credential, Since: k.now})
 }
 
 // clearIdentity removes an expired <AE> of the same AE-ID that the sweep hasn't
@@ -158,4 +216,35 @@ func visibleAE(k *call, rec *store.Record, attrs onem2m.Object) onem2m.Object {
 		attrs.Delete("poa")
 	}
 	return attrs
+}
+
+// hides reports whether the originator may not see an attribute that everybody
+// else with access to the resource sees, or use it in a filter.
+func (k *call) hides(rec *store.Record, name string) bool {
+	p := k.c.types[rec.Type]
+	return p != nil && slices.Contains(p.private, name) && !k.owns(rec)
+}
+
+// publicRecord is rec as subscribers may be told of it: without what is
+// private. A subscription says too little about who reads its notifications.
+func (c *CSE) publicRecord(rec *store.Record) *store.Record {
+	p := c.types[rec.Type]
+	if p == nil || len(p.private) == 0 {
+		return rec
+	}
+	attrs, cut := attributes(rec).Clone(), false
+	for _, name := range p.private {
+		cut = attrs.Delete(name) || cut
+	}
+	if p.public != nil {
+		attrs, cut = p.public(attrs), true
+	}
+	if !cut {
+		return rec
+	}
+	return &store.Record{
+		ID: rec.ID, Parent: rec.Parent, RI: rec.RI, RN: rec.RN, Type: rec.Type, Root: rec.Root,
+		Created: rec.Created, Modified: rec.Modified, Expires: rec.Expires, Due: rec.Due, Origin: rec.Origin,
+		Size: rec.Size, Attributes: attrs.Append(nil), Counted: rec.Counted, Counters: rec.Counters,
+	}
 }

@@ -2,6 +2,7 @@ package cse
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -34,7 +35,9 @@ func (c *CSE) guard(rec *store.Record) *guard {
 		if custodian, ok := attrs.Text("cstn"); ok {
 			owner = c.custodian(custodian) // takes the creator's place (C-096)
 		}
-		if owner != "" {
+		if rec.Type == onem2m.TypeRequest {
+			g.owner = c.requestPolicy(rec)
+		} else if owner != "" {
 			g.owner = access.Source{Name: "default policy: the creator", Policy: access.Owner(owner)}
 		}
 		if rec.Type == onem2m.TypeAccessControlPolicy {
@@ -46,10 +49,7 @@ func (c *CSE) guard(rec *store.Record) *guard {
 		}
 		if list, ok := attrs.Texts("acpi"); ok {
 			g.linked = true
-			for _, text := range list {
-				address, err := onem2m.ParseAddress(text)
-				g.links = append(g.links, link{text: text, address: address, valid: err == nil})
-			}
+			g.links = linksTo(list)
 		}
 		return g
 	}).(*guard)
@@ -76,8 +76,14 @@ func (c *CSE) policies(r store.Reader, rec *store.Record, who onem2m.ID, self bo
 				dst = append(dst, access.Source{Name: "selfPrivileges of " + rec.RI, Policy: g.pvs})
 			}
 			return dst, nil
+		case rec.Type == onem2m.TypePollingChannel:
+			owner, err := c.pollOwner(r, rec)
+			if err == nil && owner != "" { // whatever the policies above it say
+				dst = append(dst, access.Source{Name: "the owner of the polling channel", Policy: access.Owner(owner)})
+			}
+			return dst, err
 		}
-		info := onem2m.TypeByNumber(rec.Type)
+		info := c.infoOf(rec)
 		if info != nil && info.Has("acpi") {
 			g := c.guard(rec)
 			if !g.linked {
@@ -151,10 +157,13 @@ func (c *CSE) baseSources(r store.Reader, who onem2m.ID, now onem2m.Timestamp) [
 	return nil
 }
 
-// query describes the request for the decision engine.
-func (k *call) query(rec *store.Record, op onem2m.Operation, privilege access.Privilege) *access.Query {
-	q := &access.Query{
-		Home: k.c.Home, Originator: k.from.ID, Authenticated: k.from.Authenticated,
+// query describes the request for the decision engine. What it returns is good
+// until the next call: one request makes one decision at a time.
+func (k *call) query(r store.Reader, rec *store.Record, op onem2m.Operation, privilege access.Privilege) *access.Query {
+	q := &k.question
+	k.groups = groups{c: k.c, r: r, now: k.now}
+	*q = access.Query{
+		Home: k.c.Home, Groups: &k.groups, Originator: k.from.ID, Authenticated: k.from.Authenticated,
 		Operation: op, Privilege: privilege, TargetType: rec.Type, ChildType: k.ty,
 		Time: k.now.Time(), Location: k.c.Locate(k.from.ID),
 	}
@@ -182,7 +191,7 @@ func (k *call) permitted(r store.Reader, rec *store.Record, op onem2m.Operation,
 	if err != nil {
 		return false, err
 	}
-	return access.Decide(k.query(rec, op, privilege), sources).Permit, nil
+	return access.Decide(k.query(r, rec, op, privilege), sources).Permit, nil
 }
 
 // authorize makes the access decision for the target of the request (row 20).
@@ -203,20 +212,25 @@ func (k *call) decide(r store.Reader, rec *store.Record, op onem2m.Operation, pr
 	}
 	var buf [8]access.Source
 	sources, err := k.c.policies(r, rec, k.from.ID, self, k.now, buf[:0])
+	return k.judge(r, rec, op, privilege, sources, err)
+}
+
+// judge decides by the rule sets that were collected, or that could not be.
+func (k *call) judge(r store.Reader, rec *store.Record, op onem2m.Operation, privilege access.Privilege, sources []access.Source, err error) error {
 	if err != nil {
 		k.audit("static", "", onem2m.OriginatorHasNoPrivilege, "the policies can't be read: "+err.Error())
 		return k.denied(op)
 	}
-	d := access.Decide(k.query(rec, op, privilege), sources)
+	d := access.Decide(k.query(r, rec, op, privilege), sources)
 	if d.Permit {
-		k.audit("static", ruleName(d), 0, "")
+		if k.c.Auditor != nil {
+			k.audit("static", d.Source+" rule "+strconv.Itoa(d.Rule+1), 0, "")
+		}
 		return nil
 	}
 	k.audit("static", "", onem2m.OriginatorHasNoPrivilege, fmt.Sprintf("no rule of %d policies permits %s on %s", len(sources), op, rec.RI))
 	return k.denied(op)
 }
-
-func ruleName(d access.Decision) string { return fmt.Sprintf("%s rule %d", d.Source, d.Rule+1) }
 
 func (k *call) denied(op onem2m.Operation) error {
 	if k.c.MaskExistence && !k.from.Authenticated {

@@ -3,9 +3,12 @@ package cse
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
+	"bulwark/access"
 	"bulwark/internal/identity"
+	"bulwark/internal/store"
 	"bulwark/onem2m"
 )
 
@@ -17,6 +20,10 @@ type call struct {
 	now   onem2m.Timestamp // reception (rq_time)
 
 	from    identity.Originator
+	vouched bool // from was established before; From isn't looked at
+	nesting int  // fan-outs that this request came through
+	spread  *spread
+	groups  groups
 	address onem2m.Address
 	ty      onem2m.ResourceType // of a CREATE
 	rcn     int
@@ -24,27 +31,68 @@ type call struct {
 	execute onem2m.Timestamp // oet, 0 if none
 	draft   draft            // validated Content of CREATE and UPDATE
 
-	decision Audit // filled as the decision is made
+	registry snapshot     // of the From check, while it runs
+	question access.Query // of the decision that is being made
+
+	decision Audit            // filled as the decision is made
+	later    bool             // it is answered with an acknowledgement (C-173)
+	patient  bool             // but not before a moment has passed (C-186)
+	persist  onem2m.Timestamp // et of its <request>
+	errand   *errand          // the non-blocking request that this call carries out, or nil
+
+	made   *store.Record // by a CREATE
+	target *store.Record // of a RETRIEVE or DELETE
+
+	aged      int64 // the last instance whose life has been shortened before the UPDATE (thin)
+	rehearsal bool  // what is permitted is going to be decided again, in the writer
 }
 
-// run does everything in the order of TS-0004 clause 7.2.2.2.
-func (k *call) run(ctx context.Context) (*onem2m.Response, error) {
+// process does everything in the order of TS-0004 clause 7.2.2.2.
+func (k *call) process(ctx context.Context) (*onem2m.Response, error) {
 	if err := k.admit(ctx); err != nil {
 		return nil, err
 	}
-	if k.from.ID != "" {
-		if !k.c.pending.enter(k.from.ID, k.req.RequestID) {
+	if err := k.checkHours(); err != nil {
+		return nil, err
+	}
+	k.checkClock()
+	if k.from.ID != "" && !k.vouched { // the identifiers of requests of the CSE's own making are its own
+		who := k.from.ID
+		if k.claims() {
+			who = "?" + who // takes no place from whom it claims to be
+		}
+		if !k.c.pending.enter(who, k.req.RequestID) {
 			return nil, onem2m.Errorf(onem2m.BadRequest, "rqi", "a request with this identifier is still pending")
 		}
-		defer k.c.pending.leave(k.from.ID, k.req.RequestID)
+		defer k.c.pending.leave(who, k.req.RequestID)
 	}
-	ctx, cancel := context.WithDeadline(ctx, k.deadline())
-	defer cancel()
+	if k.later {
+		ctx, cancel := context.WithTimeout(ctx, k.c.Timing.RequestExpiration)
+		defer cancel()
+		return k.acknowledge(ctx)
+	}
+	if k.req.Operation != onem2m.Retrieve || k.execute > k.now || k.rcn != 1 { // a plain RETRIEVE waits for nobody
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, k.deadline())
+		defer cancel()
+	}
 	if err := k.await(ctx); err != nil {
 		return nil, err
 	}
 	if err := k.route(); err != nil {
 		return nil, err
+	}
+	if err := k.checkDuplicate(ctx); err != nil {
+		return nil, err
+	}
+	if v, t, err := k.virtual(ctx); v != nil || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		if err := k.begin(ctx, true); err != nil {
+			return nil, err
+		}
+		return v.serve(ctx, k, t)
 	}
 	switch k.req.Operation {
 	case onem2m.Create:
@@ -61,6 +109,39 @@ func (k *call) run(ctx context.Context) (*onem2m.Response, error) {
 	return nil, onem2m.Errorf(onem2m.BadRequest, "op", "unknown operation")
 }
 
+// claims reports whether the originator is only what somebody says who wants to
+// register as it: it may be anybody.
+func (k *call) claims() bool {
+	return k.req.Operation == onem2m.Create && k.ty == onem2m.TypeAE && !k.from.Authenticated
+}
+
+// virtual finds out whether the target is a virtual child that answers itself.
+func (k *call) virtual(ctx context.Context) (v *virtual, t target, err error) {
+	if !slices.ContainsFunc(k.address.Path, func(segment string) bool { return k.c.virtualNames[segment] }) {
+		return nil, t, nil
+	}
+	err = k.c.Store.Read(ctx, func(r store.Reader) (err error) {
+		t, err = k.c.resolve(r, k.address.Path, k.now)
+		return err
+	})
+	if err != nil || t.virtual == "" {
+		return nil, t, err
+	}
+	return k.c.types[t.rec.Type].virtual[t.virtual], t, nil
+}
+
+// perform runs a request of the CSE's own making on behalf of an originator
+// whose identity has been established before: a member of a fan-out, say. It
+// passes every check but that of From.
+func (c *CSE) perform(ctx context.Context, from identity.Originator, a *identity.Association, req *onem2m.Request) *onem2m.Response {
+	k := &call{c: c, req: req, assoc: a, now: onem2m.TimestampOf(c.Now()), from: from, vouched: true}
+	res, err := k.run(ctx)
+	if err != nil {
+		res = k.fail(ctx, err)
+	}
+	return k.finish(res)
+}
+
 // deadline is rqet as an instant of the machine's clock, which may differ from
 // the CSE's.
 func (k *call) deadline() time.Time {
@@ -72,6 +153,7 @@ func (k *call) await(ctx context.Context) error {
 	if k.execute <= k.now {
 		return nil
 	}
+	defer Yield(ctx)()
 	timer := time.NewTimer(k.execute.Time().Sub(k.now.Time()))
 	defer timer.Stop()
 	select {
@@ -86,16 +168,12 @@ func (k *call) await(ctx context.Context) error {
 // route tells whether this CSE hosts the target. There is no next hop yet, so
 // everything else is 4004 (C-067).
 func (k *call) route() error {
-	if k.address.Local(k.c.Home) {
+	if path, ok := k.c.hosted(k.address); ok {
+		k.address.Path = path
 		return nil
 	}
 	if k.req.Operation == onem2m.Create && (k.ty == onem2m.TypeAE || k.ty == onem2m.TypeRemoteCSE) {
 		return onem2m.Errorf(onem2m.BadRequest, "to", "a registration isn't forwarded") // C-074
-	}
-	// "/Sabc" reads as a CSE-ID and is an S-type AE of this CSE (S-123).
-	if id := k.address.Entity(k.c.Home); id.Stem() != "" && id.SP() == k.c.Home.SP && len(k.address.Path) == 0 {
-		k.address = onem2m.Address{Path: []string{id.Stem()}, Attribute: k.address.Attribute}
-		return nil
 	}
 	return onem2m.Errorf(onem2m.NotFound, "to", "no route to the CSE of this address")
 }

@@ -1,6 +1,8 @@
 package cse
 
 import (
+	"math"
+
 	"bulwark/internal/store"
 	"bulwark/onem2m"
 )
@@ -44,26 +46,32 @@ func updateContainer(k *call, tx store.Tx, s *subject) error {
 	if was.disabled && !is.disabled {
 		// What was written while nobody could read it isn't shown afterwards.
 		none := &bounds{number: 0, bytes: -1, age: -1}
-		if err := k.c.evict(tx, s.id, none, &s.count); err != nil {
+		if err := k.c.evict(tx, s.id, onem2m.TypeContentInstance, none, &s.count); err != nil {
 			return err
 		}
 	}
 	if is.age >= 0 && is.age != was.age {
-		if err := k.c.age(tx, s.id, is.age); err != nil {
+		if err := k.c.age(tx, s.id, onem2m.TypeContentInstance, is.age, k.aged); err != nil {
 			return err
 		}
 	}
-	return k.c.evict(tx, s.id, is, &s.count)
+	return k.c.evict(tx, s.id, onem2m.TypeContentInstance, is, &s.count)
 }
 
-// evict removes the oldest instances until the bounds hold (C-234). It causes
-// no notification at the container (C-235).
-func (c *CSE) evict(tx store.Tx, container int64, b *bounds, count *store.Counters) error {
+// evict removes the oldest instances of a container, <timeSeries> or
+// <flexContainer> until the bounds hold (C-234). It causes no notification at
+// the container (C-235).
+func (c *CSE) evict(tx store.Tx, container int64, instances onem2m.ResourceType, b *bounds, count *store.Counters) error {
+	return c.evictSome(tx, container, instances, b, count, math.MaxInt)
+}
+
+// evictSome is evict for at most budget instances.
+func (c *CSE) evictSome(tx store.Tx, container int64, instances onem2m.ResourceType, b *bounds, count *store.Counters, budget int) error {
 	over := func() bool {
-		return count.Count > 0 && (b.number >= 0 && count.Count > b.number || b.bytes >= 0 && count.Bytes > b.bytes)
+		return budget > 0 && count.Count > 0 && (b.number >= 0 && count.Count > b.number || b.bytes >= 0 && count.Bytes > b.bytes)
 	}
 	for over() {
-		list, err := tx.Children(container, store.Page{Only: onem2m.TypeContentInstance, Limit: evictPage(count.Count, b.number)})
+		list, err := tx.Children(container, store.Page{Only: instances, Limit: evictPage(count.Count, b.number)})
 		if err != nil {
 			return err
 		}
@@ -79,6 +87,7 @@ func (c *CSE) evict(tx store.Tx, container int64, b *bounds, count *store.Counte
 			}
 			count.Count--
 			count.Bytes -= rec.Size
+			budget--
 		}
 	}
 	return nil
@@ -113,33 +122,51 @@ func (c *CSE) drop(tx store.Tx, rec *store.Record) error {
 	return err
 }
 
-// age shortens the life of existing instances to a new maxInstanceAge (C-244).
-func (c *CSE) age(tx store.Tx, container, seconds int64) error {
-	page := store.Page{Only: onem2m.TypeContentInstance, Limit: 500}
-	for {
-		list, err := tx.Children(container, page)
-		if err != nil || len(list) == 0 {
+// after adds seconds to an instant. What no clock will show stands for never.
+func after(t onem2m.Timestamp, seconds int64) onem2m.Timestamp {
+	if seconds > (math.MaxInt64-int64(t))/1e6 {
+		return math.MaxInt64
+	}
+	return t + onem2m.Timestamp(seconds*1e6)
+}
+
+// age shortens the life of the instances behind last to a new maxInstanceAge
+// (C-244).
+func (c *CSE) age(tx store.Tx, container int64, instances onem2m.ResourceType, seconds, last int64) error {
+	for done := false; !done; {
+		var err error
+		if last, done, err = c.agePage(tx, container, instances, seconds, last, 500); err != nil {
 			return err
 		}
-		for _, rec := range list {
-			et := rec.Created + onem2m.Timestamp(seconds*1e6)
-			if et >= rec.Expires {
-				continue
-			}
-			attrs := attributes(rec).Clone()
-			u := universal{
-				ty: rec.Type, ri: rec.RI, rn: rec.RN, ct: rec.Created, lt: rec.Modified, et: et, after: attrs,
-			}
-			u.pi, _ = attrs.Text("pi")
-			shorter := &store.Record{
-				ID: rec.ID, Parent: rec.Parent, RI: rec.RI, RN: rec.RN, Type: rec.Type, Root: rec.Root,
-				Created: rec.Created, Modified: rec.Modified, Expires: et, Due: et, Origin: rec.Origin,
-				Size: rec.Size, Attributes: u.encode(),
-			}
-			if err := tx.Replace(shorter); err != nil {
-				return err
-			}
-		}
-		page.After = list[len(list)-1].ID
 	}
+	return nil
+}
+
+// agePage is age for the instances behind after, at most limit of them. It
+// returns the last one that it has looked at, and whether that was the end.
+func (c *CSE) agePage(tx store.Tx, container int64, instances onem2m.ResourceType, seconds, behind int64, limit int) (last int64, done bool, err error) {
+	list, err := tx.Children(container, store.Page{Only: instances, After: behind, Limit: limit})
+	if err != nil || len(list) == 0 {
+		return behind, true, err
+	}
+	for _, rec := range list {
+		et := after(rec.Created, seconds)
+		if et >= rec.Expires {
+			continue
+		}
+		attrs := attributes(rec).Clone()
+		u := universal{
+			ty: rec.Type, ri: rec.RI, rn: rec.RN, ct: rec.Created, lt: rec.Modified, et: et, after: attrs,
+		}
+		u.pi, _ = attrs.Text("pi")
+		shorter := &store.Record{
+			ID: rec.ID, Parent: rec.Parent, RI: rec.RI, RN: rec.RN, Type: rec.Type, Root: rec.Root,
+			Created: rec.Created, Modified: rec.Modified, Expires: et, Due: et, Origin: rec.Origin,
+			Size: rec.Size, Attributes: u.encode(),
+		}
+		if err := tx.Replace(shorter); err != nil {
+			return behind, false, err
+		}
+	}
+	return list[len(list)-1].ID, len(list) < limit, nil
 }

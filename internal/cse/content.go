@@ -25,9 +25,10 @@ func attributes(rec *store.Record) onem2m.Object {
 // target. They are made before the writer is entered; what is wrong is told in
 // its turn, behind existence, privilege and child type (C-061).
 type draft struct {
-	attrs onem2m.Object // validated, in the order of the type's table
-	sent  []string      // names that the request gave
-	raw   onem2m.Object // as sent, not validated; nil if not even an object
+	info  *onem2m.TypeInfo // that the root element names; a specialization where there are such
+	attrs onem2m.Object    // validated, in the order of the type's table
+	sent  []string         // names that the request gave
+	raw   onem2m.Object    // as sent, not validated; nil if not even an object
 	err   error
 }
 
@@ -38,33 +39,71 @@ func (k *call) prepare() error {
 	if content == nil {
 		return nil
 	}
-	info := onem2m.TypeByRoot(content.Name)
+	info := k.c.typeOf(content.Name)
 	if k.req.Operation == onem2m.Create && (info == nil || info.Type != k.ty) {
-		k.draft.err = onem2m.Errorf(onem2m.BadRequest, "pc", "the root element %s isn't that of resource type %d", content.Name, k.ty)
-		return nil
+		return k.foreignRoot(content)
 	}
 	if info == nil {
 		k.draft.err = onem2m.Errorf(onem2m.BadRequest, "pc", "unknown root element %s", content.Name)
 		return nil
 	}
-	raw, err := onem2m.ParseObject(content.Value)
-	if err != nil {
-		k.draft.err = err
-		return nil
-	}
-	k.draft.raw = raw
-	for i := range raw {
-		k.draft.sent = append(k.draft.sent, raw[i].Name)
-	}
-	if k.req.Operation == onem2m.Create {
-		k.draft.attrs, k.draft.err = info.ValidateCreate(raw)
-	} else {
-		k.draft.attrs, k.draft.err = info.ValidateUpdate(raw)
-	}
-	if p := k.c.types[info.Type]; p != nil && p.content != nil {
+	if p := k.c.types[info.Type]; k.readDraft(content, info) && p != nil && p.content != nil {
 		return p.content(k, info)
 	}
 	return nil
+}
+
+// readDraft reads the attributes of the Content and holds them against the
+// tables of the type. It reports false if they aren't even an object.
+func (k *call) readDraft(content *onem2m.Content, info *onem2m.TypeInfo) bool {
+	k.draft.info = info
+	if k.draft.raw, k.draft.err = onem2m.ParseObject(content.Value); k.draft.err != nil {
+		return false
+	}
+	for _, m := range k.draft.raw {
+		k.draft.sent = append(k.draft.sent, m.Name)
+	}
+	if k.req.Operation == onem2m.Create {
+		k.draft.attrs, k.draft.err = info.ValidateCreate(k.draft.raw)
+	} else {
+		k.draft.attrs, k.draft.err = info.ValidateUpdate(k.draft.raw)
+	}
+	return true
+}
+
+// foreignRoot says what is wrong with a root element that isn't that of the type.
+func (k *call) foreignRoot(content *onem2m.Content) error {
+	raw, err := onem2m.ParseObject(content.Value)
+	switch {
+	case err == nil && k.ty == onem2m.TypeMgmtObj:
+		k.draft.err = foreignMgmtObj(raw, content.Name)
+		return nil
+	case err == nil && k.ty == onem2m.TypeFlexContainer:
+		return k.c.foreignFlexContainer(raw, content.Name)
+	}
+	k.draft.err = onem2m.Errorf(onem2m.BadRequest, "pc", "the root element %s isn't that of resource type %d", content.Name, k.ty)
+	return nil
+}
+
+// typeOf returns the type that a root element names, or nil.
+func (c *CSE) typeOf(root string) *onem2m.TypeInfo {
+	if info := onem2m.TypeByRoot(root); info != nil {
+		return info
+	}
+	return c.Definitions.Type(root)
+}
+
+// infoOf returns the type of a stored resource: its specialization where it is
+// one. A root that isn't known any more leaves the base type.
+func (c *CSE) infoOf(rec *store.Record) *onem2m.TypeInfo {
+	if rec.Type == onem2m.TypeFlexContainerInstance {
+		if info := c.Definitions.Instance(rec.Root); info != nil {
+			return info
+		}
+	} else if info := c.typeOf(rec.Root); info != nil {
+		return info
+	}
+	return onem2m.TypeByNumber(rec.Type)
 }
 
 // universal are the attributes that every resource has.

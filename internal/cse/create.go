@@ -17,7 +17,7 @@ import (
 func (k *call) create(ctx context.Context) (*onem2m.Response, error) {
 	s := &subject{}
 	if p := k.c.types[k.ty]; p != nil && p.verify != nil {
-		err := k.c.Store.Read(ctx, func(r store.Reader) error {
+		err := k.rehearse(ctx, func(r store.Reader) error {
 			_, err := k.vetCreate(r, s)
 			return err
 		})
@@ -28,8 +28,7 @@ func (k *call) create(ctx context.Context) (*onem2m.Response, error) {
 			return nil, err
 		}
 	}
-	var made *store.Record
-	var address string
+	var res *onem2m.Response
 	err := k.c.Store.Update(ctx, func(tx store.Tx) error {
 		if k.expires <= onem2m.TimestampOf(k.c.Now()) {
 			return timedOut() // it waited too long for the writer (C-053)
@@ -38,20 +37,34 @@ func (k *call) create(ctx context.Context) (*onem2m.Response, error) {
 		if err != nil {
 			return err
 		}
-		made, err = k.performCreate(tx, p, s)
+		made, err := k.performCreate(tx, p, s)
 		if err != nil {
 			return err
 		}
+		k.made = made
+		address := ""
 		if k.rcn == 2 || k.rcn == 3 {
-			address, err = Structured(tx, s.parent)
+			if address, err = Structured(tx, s.parent); err != nil {
+				return err
+			}
 			address += "/" + s.rn
 		}
-		return err
+		if res, err = k.created(made, address); err != nil {
+			return err
+		}
+		return k.settle(tx, res)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return k.created(made, address)
+	return res, nil
+}
+
+// rehearse runs the checks of a procedure on a snapshot before others are asked.
+func (k *call) rehearse(ctx context.Context, vet func(store.Reader) error) error {
+	k.rehearsal = true
+	defer func() { k.rehearsal = false }()
+	return k.c.Store.Read(ctx, vet)
 }
 
 // vetCreate runs rows 18 to 30 of core section 4 and fills the subject.
@@ -78,7 +91,7 @@ func (k *call) vetCreate(r store.Reader, s *subject) (*procedures, error) {
 	if k.draft.err != nil {
 		return nil, k.draft.err
 	}
-	k.fill(s, info, t.rec)
+	k.fill(s, k.draft.info, t.rec)
 	if err := k.setExpiry(r, s); err != nil {
 		return nil, err
 	}
@@ -94,17 +107,20 @@ func (k *call) allowChild(p *procedures, info *onem2m.TypeInfo, parent *store.Re
 	switch {
 	case info.INOnly && k.c.Type != IN:
 		return onem2m.Errorf(onem2m.OperationNotAllowed, "ty", "this resource type lives on an IN-CSE only")
-	case p == nil || !info.Instantiable:
+	case p == nil:
 		return onem2m.Errorf(onem2m.NotImplemented, "ty", "resource type %d isn't supported", k.ty)
 	case p.noCreate:
 		return onem2m.Errorf(onem2m.OperationNotAllowed, "ty", "this resource type isn't created by request")
 	}
-	parentInfo := onem2m.TypeByNumber(parent.Type)
+	parentInfo := k.c.infoOf(parent)
 	if parentInfo == nil || !parentInfo.AllowsChild(k.ty) {
 		if k.ty == onem2m.TypeSubscription {
 			return onem2m.Errorf(onem2m.TargetNotSubscribable, "to", "a resource of type %d can't be subscribed to", parent.Type)
 		}
 		return onem2m.Errorf(onem2m.InvalidChildResourceType, "ty", "type %d isn't a child of type %d", k.ty, parent.Type)
+	}
+	if p.nests != nil {
+		return p.nests(k, parent)
 	}
 	return nil
 }
@@ -135,7 +151,7 @@ func (k *call) setExpiry(r store.Reader, s *subject) error {
 	}
 	if !given {
 		wanted = at(k.c.Timing.DefaultExpiration.Microseconds())
-		if s.info.Type == onem2m.TypeContentInstance {
+		if store.Bulk(s.info.Type) {
 			wanted = latest // as long as its container allows
 		}
 	}
@@ -177,18 +193,21 @@ func (k *call) checkSpecific(r store.Reader, p *procedures, s *subject) error {
 const maxLinks = 64
 
 // checkLinks: every local entry of acpi names an existing policy (C-097).
-func (k *call) checkLinks(r store.Reader) error {
-	list, ok := k.draft.attrs.Texts("acpi")
+func (k *call) checkLinks(r store.Reader) error { return k.checkPolicyList(r, "acpi") }
+
+// checkPolicyList is checkLinks for any attribute that lists policies.
+func (k *call) checkPolicyList(r store.Reader, name string) error {
+	list, ok := k.draft.attrs.Texts(name)
 	if !ok {
 		return nil
 	}
 	if len(list) > maxLinks {
-		return onem2m.Errorf(onem2m.BadRequest, "acpi", "more than %d policies", maxLinks)
+		return onem2m.Errorf(onem2m.BadRequest, name, "more than %d policies", maxLinks)
 	}
 	for _, text := range list {
 		address, err := onem2m.ParseAddress(text)
 		if err != nil || address.Attribute != "" {
-			return onem2m.Errorf(onem2m.BadRequest, "acpi", "not a resource identifier")
+			return onem2m.Errorf(onem2m.BadRequest, name, "not a resource identifier")
 		}
 		if !address.Local(k.c.Home) {
 			continue
@@ -199,7 +218,7 @@ func (k *call) checkLinks(r store.Reader) error {
 		case err != nil && onem2m.AsError(err).Code != onem2m.NotFound:
 			return err
 		default:
-			return onem2m.Errorf(onem2m.BadRequest, "acpi", "no such access control policy")
+			return onem2m.Errorf(onem2m.BadRequest, name, "no such access control policy")
 		}
 	}
 	return nil
@@ -272,7 +291,10 @@ func (k *call) performCreate(tx store.Tx, p *procedures, s *subject) (*store.Rec
 	if who == "" {
 		who = s.origin // an AE that has just got its identifier
 	}
-	err := k.c.Notifier.Record(tx, notify.Event{Type: notify.ChildCreated, Resource: s.parent, Child: rec, Originator: who})
+	err := k.c.Notifier.Record(tx, notify.Event{Type: notify.ChildCreated, Resource: s.parent, Child: k.c.publicRecord(rec), Originator: who})
+	if err == nil && p.entail != nil {
+		err = p.entail(k, tx, s)
+	}
 	return rec, err
 }
 

@@ -7,12 +7,15 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"bulwark/access"
+	"bulwark/internal/definition"
 	"bulwark/internal/identity"
 	"bulwark/internal/notify"
 	"bulwark/internal/store"
@@ -33,6 +36,19 @@ const (
 type Notifier interface {
 	Record(tx store.Tx, ev notify.Event) error
 	Removed(tx store.Tx, subscription *store.Record) error
+	Changed(tx store.Tx, before, after *store.Record) error
+	Schedule(owner string, ty onem2m.ResourceType, entries []*onem2m.Schedule)
+	// Cross tells the targets of a cross-resource subscription that its events
+	// have come together.
+	Cross(tx store.Tx, subscription *store.Record) error
+	// Blocked reports whether an UPDATE has to wait for the target of a blocking
+	// subscription, and Consult asks the target.
+	Blocked(subscription *store.Record, ev notify.Event) bool
+	Consult(ctx context.Context, subscription *store.Record, ev notify.Event) (onem2m.StatusCode, error)
+	// Tell sends the response of a non-blocking request to a target.
+	Tell(tx store.Tx, target string, response []byte) error
+	// Hasten lets what rests for these targets go on: they listen.
+	Hasten(targets ...string)
 	Verify(ctx context.Context, subscription string, creator, originator onem2m.ID, targets []string) error
 }
 
@@ -48,7 +64,7 @@ type Audit struct {
 	From        string // as claimed
 	Originator  onem2m.ID
 	Credential  string
-	Source      string // address of the peer, "" if unknown
+	Source      netip.Addr // of the peer; invalid if unknown
 	Binding     string
 	Authentic   bool // rq_authn
 	Operation   onem2m.Operation
@@ -74,10 +90,15 @@ type Options struct {
 	Sender   notify.Sender // for NOTIFY that is retargeted to an AE
 	Auditor  Auditor
 	Locate   func(onem2m.ID) *access.Location // nil result: unknown
-	Allowed  []string                         // originator patterns that may register; empty: all
+	Allowed  []string                         // originator patterns that may register without service subscription data; empty: all
 
-	BasePolicy    jsontext.Value // m2m:setOfAcrs for <CSEBase>; empty: built-in rule (decisions on A-51)
-	MaskExistence bool           // 4004 instead of 4103 for unauthenticated originators (C-063)
+	Statistics func(Statistic) // takes statistics that are collected; must return quickly; nil: none are
+
+	RequireSubscription bool // hold registrations against service subscription data before there are any (S-116)
+
+	Definitions   *definition.Registry // of <flexContainer> specializations; nil: the built-in ones
+	BasePolicy    jsontext.Value       // m2m:setOfAcrs for <CSEBase>; empty: built-in rule
+	MaskExistence bool                 // 4004 instead of 4103 for unauthenticated originators (C-063)
 
 	Timing Timing
 	Limits Limits
@@ -90,6 +111,9 @@ type Options struct {
 type Timing struct {
 	ExpiryCheck       time.Duration // how often the sweep looks; 60 s
 	RequestExpiration time.Duration // deadline of a request without rqet; 10 s
+	RequestLifetime   time.Duration // life of a <request> without rp and rset; 1 h
+	FlexBlocking      time.Duration // how long a flexible request that may take long is waited for; 2 s
+	PollWait          time.Duration // how long a poll without rqet waits; 30 s
 	DefaultExpiration time.Duration // et of a resource that asked for none; 5 years
 	MaxExpiration     time.Duration // latest et; 10 years
 }
@@ -99,6 +123,8 @@ type Limits struct {
 	Results  int // resources in one result; 10000
 	Examined int // resources that one discovery looks at; 10 million
 	Removals int // resources removed in one transaction; 1000
+	Workers  int // non-blocking requests carried out at once; 16
+	Backlog  int // non-blocking requests that wait; 1000
 	Pending  int // unanswered requests of one originator; 1000
 	Depth    int // levels of the resource tree; 60, so that an address fits MaxSegments
 }
@@ -118,11 +144,16 @@ func (o *Options) setDefaults() {
 	}
 	def(&o.Timing.ExpiryCheck, time.Minute)
 	def(&o.Timing.RequestExpiration, 10*time.Second)
+	def(&o.Timing.RequestLifetime, time.Hour)
+	def(&o.Timing.FlexBlocking, 2*time.Second)
+	def(&o.Timing.PollWait, 30*time.Second)
 	def(&o.Timing.DefaultExpiration, 5*year)
 	def(&o.Timing.MaxExpiration, 10*year)
 	num(&o.Limits.Results, 10_000)
 	num(&o.Limits.Examined, 10_000_000)
 	num(&o.Limits.Removals, 1000)
+	num(&o.Limits.Workers, 16)
+	num(&o.Limits.Backlog, 1000)
 	num(&o.Limits.Pending, 1000)
 	num(&o.Limits.Depth, onem2m.MaxSegments-4)
 	if o.Type == 0 {
@@ -151,15 +182,30 @@ const baseID = 1
 // CSE is one hosting CSE. It is safe for concurrent use.
 type CSE struct {
 	Options
-	admin      onem2m.ID
-	types      map[onem2m.ResourceType]*procedures
-	srt        []onem2m.ResourceType
-	basePolicy *access.Policy // configured policy of <CSEBase>, or nil
-	registered *access.Policy // built-in policy for entities registered here
+	admin        onem2m.ID
+	types        map[onem2m.ResourceType]*procedures
+	srt          []onem2m.ResourceType
+	virtualNames map[string]bool // of virtual children with procedures of their own
+	basePolicy   *access.Policy  // configured policy of <CSEBase>, or nil
+	registered   *access.Policy  // built-in policy for entities registered here
 
-	pending pending
-	peers   registrees
-	names   *namer
+	pending  pending
+	backlog  backlog  // non-blocking requests
+	channels channels // what waits at polling channels
+	peers    registrees
+	names    *namer
+	series   *alarms  // <timeSeries> whose data are watched
+	windows  *alarms  // open time windows of <crossResourceSubscription>
+	triggers triggers // <action>s and their subjects
+	beacons  *beacons // <timeSyncBeacon> and when they are due
+	heard    groupRequests
+	helpers  chan struct{} // one token per goroutine that helps with a fan-out
+
+	statistics statistics
+
+	hours    atomic.Pointer[[]*onem2m.Schedule] // of the <schedule> below the CSEBase; nil: always
+	watching atomic.Bool                        // whether some subscription watches operations
+	turns    turns
 
 	sweep chan struct{} // wakes the sweep; capacity 1
 
@@ -177,9 +223,21 @@ func New(ctx context.Context, o Options) (*CSE, error) {
 	if err != nil || form != onem2m.FormStem {
 		return nil, fmt.Errorf("admin %q: not an AE-ID-Stem (C or S and letters, digits, - . _ ~)", o.Admin)
 	}
-	c := &CSE{Options: o, admin: admin, sweep: make(chan struct{}, 1), names: newNamer(o.Random)}
+	c := &CSE{Options: o, admin: admin, sweep: make(chan struct{}, 1), names: newNamer(o.Random), helpers: make(chan struct{}, maxHelpers)}
 	c.pending.init(o.Limits.Pending)
+	c.series, c.windows = newAlarms(), newAlarms()
+	c.beacons = newBeacons()
+	if c.Definitions == nil {
+		if c.Definitions, err = definition.Builtin(); err != nil {
+			return nil, err
+		}
+	}
+	c.triggers.init()
+	c.Store, c.Notifier = chained{o.Store}, observer{Notifier: o.Notifier, triggers: &c.triggers}
+	c.backlog.init(o.Limits.Backlog)
+	c.channels.init()
 	c.registerTypes()
+	c.statistics.outdate()
 	if err := c.compileBasePolicy(); err != nil {
 		return nil, err
 	}
@@ -189,8 +247,16 @@ func New(ctx context.Context, o Options) (*CSE, error) {
 	return c, nil
 }
 
-// Run sweeps expired and detached resources until ctx ends.
+// Run sweeps expired and detached resources and carries out non-blocking
+// requests until ctx ends.
 func (c *CSE) Run(ctx context.Context) error {
+	var errands sync.WaitGroup
+	defer errands.Wait()
+	errands.Go(func() { c.runErrands(ctx) })
+	errands.Go(func() { c.attend(ctx, "missing data", c.series, c.rearm, c.DetectMissing) })
+	errands.Go(func() { c.attend(ctx, "time windows", c.windows, c.rearmWindows, c.CloseWindows) })
+	errands.Go(func() { c.runActions(ctx) })
+	errands.Go(func() { c.runBeacons(ctx) })
 	tick := time.NewTicker(c.Timing.ExpiryCheck)
 	defer tick.Stop()
 	for {
@@ -209,6 +275,9 @@ func (c *CSE) Run(ctx context.Context) error {
 // Handle runs one request and returns its response. It never returns nil; with
 // NoResponse set the binding sends nothing (C-038).
 func (c *CSE) Handle(ctx context.Context, a *identity.Association, req *onem2m.Request) *onem2m.Response {
+	if a == nil {
+		a = &identity.Association{} // nobody vouches for the peer
+	}
 	k := &call{c: c, req: req, assoc: a, now: onem2m.TimestampOf(c.Now())}
 	res, err := k.run(ctx)
 	if err != nil {

@@ -29,9 +29,18 @@ func (c *CSE) open(ctx context.Context) error {
 		if err := c.claim(tx); err != nil {
 			return err
 		}
-		return c.putBase(tx)
+		if err := c.putBase(tx); err != nil {
+			return err
+		}
+		if _, err := tx.Setting(watchSetting); err == nil {
+			c.watching.Store(true)
+		}
+		return c.putDefaultPolicy(tx)
 	})
 	if err != nil {
+		return err
+	}
+	if err := c.loadSchedules(ctx); err != nil {
 		return err
 	}
 	return c.loadRegistrees(ctx)

@@ -11,8 +11,13 @@ import (
 
 // delete is the generic DELETE procedure (core section 9).
 func (k *call) delete(ctx context.Context) (*onem2m.Response, error) {
+	release, err := k.hold(ctx)
+	defer release()
+	if err != nil {
+		return nil, err
+	}
 	res := &onem2m.Response{Code: onem2m.Deleted}
-	err := k.c.Store.Update(ctx, func(tx store.Tx) error {
+	err = k.c.Store.Update(ctx, func(tx store.Tx) error {
 		if k.expires <= onem2m.TimestampOf(k.c.Now()) {
 			return timedOut()
 		}
@@ -26,7 +31,18 @@ func (k *call) delete(ctx context.Context) (*onem2m.Response, error) {
 			}
 			res.Code = onem2m.Deleted
 		}
-		return k.c.removeTree(tx, rec, k.from.ID)
+		if err := k.observeRemoval(tx, rec); err != nil {
+			return err
+		}
+		if p := k.c.types[rec.Type]; p != nil && p.delete != nil {
+			if err := p.delete(k, tx, rec); err != nil {
+				return err
+			}
+		}
+		if err := k.c.removeTree(tx, rec, k.from.ID); err != nil {
+			return err
+		}
+		return k.settle(tx, res)
 	})
 	if err != nil {
 		return nil, err
@@ -51,10 +67,10 @@ func (k *call) vetDelete(r store.Reader) (*store.Record, error) {
 		return nil, err
 	}
 	if err := k.authorize(r, rec, onem2m.Delete, access.Delete); err != nil {
-		return nil, err
+		return nil, k.concealed(err)
 	}
 	if p := k.c.types[rec.Type]; p != nil && p.retrievable != nil {
-		return rec, p.retrievable(k, r, rec)
+		return rec, k.concealed(p.retrievable(k, r, rec))
 	}
 	return rec, nil
 }
@@ -79,10 +95,10 @@ func (c *CSE) removeTree(tx store.Tx, rec *store.Record, who onem2m.ID) error {
 	if err := c.uncount(tx, rec); err != nil {
 		return err
 	}
-	if rec.Parent != 0 && rec.Type != onem2m.TypeSubscription {
+	if rec.Parent != 0 {
 		parent, err := tx.ByID(rec.Parent)
 		if err == nil {
-			err = c.Notifier.Record(tx, notify.Event{Type: notify.ChildDeleted, Resource: parent, Child: rec, Originator: who})
+			err = c.Notifier.Record(tx, notify.Event{Type: notify.ChildDeleted, Resource: parent, Child: c.publicRecord(rec), Originator: who})
 		}
 		if err != nil {
 			return missing(err)
@@ -115,8 +131,11 @@ func (c *CSE) uncount(tx store.Tx, rec *store.Record) error {
 		return missing(err)
 	}
 	p := c.types[parent.Type]
-	if !parent.Counted || p == nil || p.instances != rec.Type {
+	if p == nil || p.instances != rec.Type {
 		return nil
+	}
+	if !parent.Counted {
+		return c.uncountInstance(tx, parent, rec)
 	}
 	n := parent.Counters
 	n.Count--
@@ -146,15 +165,19 @@ func (x *reaper) remove(rec *store.Record) (bool, error) {
 		return false, err
 	}
 	if len(subscriptions) > 0 {
-		if err := x.c.Notifier.Record(x.tx, notify.Event{Type: notify.Deleted, Resource: rec, Originator: x.who}); err != nil {
+		if err := x.c.Notifier.Record(x.tx, notify.Event{Type: notify.Deleted, Resource: x.c.publicRecord(rec), Originator: x.who}); err != nil {
 			return false, err
 		}
 	}
+	// All of them at once, whatever the budget: a later run must find none.
+	budget := x.budget
 	for _, subscription := range subscriptions {
+		x.budget = max(x.budget, x.c.Limits.Removals)
 		if done, err := x.remove(subscription); err != nil || !done {
 			return done, err
 		}
 	}
+	x.budget = budget - len(subscriptions)
 	for {
 		children, err := x.tx.Children(rec.ID, store.Page{Limit: 200})
 		if err != nil {

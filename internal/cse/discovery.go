@@ -2,6 +2,7 @@ package cse
 
 import (
 	"context"
+	"slices"
 
 	"bulwark/access"
 	"bulwark/internal/store"
@@ -18,8 +19,9 @@ type walk struct {
 	privilege access.Privilege
 	prune     bool // what isn't permitted hides what is below it (results, not discovery: C-148)
 	skip      onem2m.ResourceType
-	levels    int // lvl; 0: all
-	from, to  int // positions of the page, 1-based, to included
+	matcher   *onem2m.Matcher // nil: everything matches
+	levels    int             // lvl; 0: all
+	from, to  int             // positions of the page, 1-based, to included
 
 	examined int
 	position int  // of the last match
@@ -27,11 +29,17 @@ type walk struct {
 	found    func(rec *store.Record, path string) error
 }
 
-func (k *call) newWalk(r store.Reader, op onem2m.Operation, privilege access.Privilege) *walk {
+func (k *call) newWalk(r store.Reader, op onem2m.Operation, privilege access.Privilege) (*walk, error) {
 	w := &walk{k: k, r: r, op: op, privilege: privilege, from: 1, to: k.c.Limits.Results}
 	f := k.req.Filter
 	if f == nil {
-		return w
+		return w, nil
+	}
+	if f.HasConditions() {
+		var err error
+		if w.matcher, err = f.Compile(); err != nil {
+			return nil, err
+		}
 	}
 	// Positions never come near the edge of an int: Examined bounds them.
 	if f.Offset != nil {
@@ -45,7 +53,7 @@ func (k *call) newWalk(r store.Reader, op onem2m.Operation, privilege access.Pri
 		w.levels = int(min(*f.Level, onem2m.MaxSegments))
 	}
 	w.skip = unwanted(f)
-	return w
+	return w, nil
 }
 
 // unwanted tells a type whose resources can be passed over unread: instances,
@@ -54,10 +62,8 @@ func unwanted(f *onem2m.FilterCriteria) onem2m.ResourceType {
 	if len(f.Types) == 0 || f.FilterOperation != nil && *f.FilterOperation != 1 {
 		return 0
 	}
-	for _, ty := range f.Types {
-		if ty == onem2m.TypeContentInstance {
-			return 0
-		}
+	if slices.Contains(f.Types, onem2m.TypeContentInstance) {
+		return 0
 	}
 	return onem2m.TypeContentInstance
 }
@@ -83,7 +89,7 @@ func (w *walk) below(ctx context.Context, rec *store.Record, path string, level 
 		if w.examined%256 == 0 && ctx.Err() != nil {
 			return false, timedOut()
 		}
-		if inactive(child) {
+		if !w.prune && inactive(child) {
 			return true, nil // with all below it (C-149)
 		}
 		address := path + "/" + child.RN
@@ -102,9 +108,9 @@ func (w *walk) below(ctx context.Context, rec *store.Record, path string, level 
 // the originator may see it.
 func (w *walk) visit(child *store.Record, address string) (bool, error) {
 	matches := true
-	if f := w.k.req.Filter; f != nil && f.HasConditions() {
+	if w.matcher != nil {
 		var err error
-		matches, err = f.Match(&candidate{c: w.k.c, r: w.r, rec: child, now: w.k.now})
+		matches, err = w.matcher.Match(&candidate{k: w.k, r: w.r, rec: child, privilege: w.privilege})
 		if err != nil {
 			return false, err
 		}
@@ -151,11 +157,14 @@ func (k *call) discover(ctx context.Context, r store.Reader, rec *store.Record) 
 	if err != nil {
 		return nil, err
 	}
-	w := k.newWalk(r, onem2m.Retrieve, access.Discover)
+	w, err := k.newWalk(r, onem2m.Retrieve, access.Discover)
+	if err != nil {
+		return nil, err
+	}
 	list := newReferences(k)
 	w.found = func(rec *store.Record, address string) error {
 		if k.req.Filter.RelativePath != "" {
-			return k.relative(r, rec, address, list)
+			return k.relative(r, rec, list)
 		}
 		list.add(rec, address)
 		return nil
@@ -176,7 +185,7 @@ func (k *call) discover(ctx context.Context, r store.Reader, rec *store.Record) 
 
 // relative applies applyRelativePath to a match (C-167): what isn't there or
 // isn't permitted vanishes.
-func (k *call) relative(r store.Reader, rec *store.Record, address string, list *references) error {
+func (k *call) relative(r store.Reader, rec *store.Record, list *references) error {
 	t, err := k.c.resolve(r, append([]string{rec.RI}, splitPath(k.req.Filter.RelativePath)...), k.now)
 	if err == nil {
 		rec, err = k.reached(r, t)
@@ -191,9 +200,19 @@ func (k *call) relative(r store.Reader, rec *store.Record, address string, list 
 	if err != nil || !permitted {
 		return err
 	}
-	address, err = Structured(r, rec)
+	if k.hidden(r, rec) {
+		return nil
+	}
+	address, err := Structured(r, rec)
 	if err == nil {
 		list.add(rec, address)
 	}
 	return err
+}
+
+// hidden reports whether the type keeps rec from being retrieved, whatever the
+// privileges (C-241).
+func (k *call) hidden(r store.Reader, rec *store.Record) bool {
+	p := k.c.types[rec.Type]
+	return p != nil && p.retrievable != nil && p.retrievable(k, r, rec) != nil
 }

@@ -65,15 +65,16 @@ func (c *CSE) Explain(ctx context.Context, q Question) (Explanation, error) {
 		if err != nil {
 			return err
 		}
-		e, err = k.explain(r, t.rec, q)
+		e, err = k.explain(r, t, q)
 		return err
 	})
 	return e, err
 }
 
-func (k *call) explain(r store.Reader, rec *store.Record, q Question) (Explanation, error) {
+func (k *call) explain(r store.Reader, t target, q Question) (Explanation, error) {
 	var e Explanation
 	var err error
+	rec := t.rec
 	if e.Resource, err = Structured(r, rec); err != nil {
 		return e, err
 	}
@@ -87,12 +88,19 @@ func (k *call) explain(r store.Reader, rec *store.Record, q Question) (Explanati
 		return e, nil
 	}
 	e.Stage = "static"
-	sources, err := k.c.policies(r, rec, k.from.ID, q.Links, k.now, nil)
+	var sources []access.Source
+	if t.virtual == fanOutPoint {
+		sources, err = k.c.fanOutPolicies(r, rec, k.from.ID, k.now, nil)
+	} else {
+		sources, err = k.c.policies(r, rec, k.from.ID, q.Links, k.now, nil)
+	}
 	if err != nil {
 		return e, err
 	}
-	e.Governed = k.governed(r, rec, len(sources))
-	query := k.query(rec, q.Operation, access.PrivilegeOf(q.Operation, q.Discovery))
+	if e.Governed = k.governed(r, rec, len(sources)); t.virtual == fanOutPoint && k.c.rosterOf(rec).guarded {
+		e.Governed = "the policies linked by macp of the group"
+	}
+	query := k.query(r, rec, q.Operation, access.PrivilegeOf(q.Operation, q.Discovery))
 	e.Permit = access.Decide(query, sources).Permit
 	e.Reasons = access.Explain(query, sources)
 	if !e.Permit {
@@ -111,7 +119,7 @@ func (k *call) governed(r store.Reader, rec *store.Record, found int) string {
 		case rec.Type == onem2m.TypeAccessControlPolicy:
 			return from + "its own selfPrivileges"
 		}
-		if info := onem2m.TypeByNumber(rec.Type); info != nil && info.Has("acpi") {
+		if info := k.c.infoOf(rec); info != nil && info.Has("acpi") {
 			g := k.c.guard(rec)
 			switch {
 			case !g.linked:

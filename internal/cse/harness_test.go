@@ -3,6 +3,7 @@ package cse
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"strings"
 	"sync"
@@ -25,17 +26,23 @@ type world struct {
 	store *sql.Store
 	home  onem2m.Home
 
-	mu       sync.Mutex // guards what follows
-	clock    time.Time
-	events   []notify.Event
-	removed  []string
-	verified [][]string
-	refuse   error // what Verify answers
-	audits   []Audit
-	sent     []*onem2m.Request
-	answer   *onem2m.Response
-	located  map[onem2m.ID]*access.Location
-	requests int
+	mu                   sync.Mutex // guards what follows
+	clock                time.Time
+	events               []notify.Event
+	removed              []string
+	crossed              []string // what Cross was asked
+	changed              [][2]*store.Record
+	schedules, consulted []string
+	consult              func(context.Context) (onem2m.StatusCode, error) // what Consult answers; nil: 2000
+	results              []result                                         // what Tell was asked
+	hastened             [][]string                                       // what Hasten was asked
+	verified             [][]string
+	refuse               error // what Verify answers
+	audits               []Audit
+	sent                 []*onem2m.Request
+	answer               *onem2m.Response
+	located              map[onem2m.ID]*access.Location
+	requests             int
 }
 
 func newWorld(t *testing.T, change ...func(*Options)) *world {
@@ -63,6 +70,7 @@ func (w *world) open(dir string, change ...func(*Options)) {
 	o := Options{
 		Home: w.home, Admin: "CAdmin", Store: w.store, Notifier: w, Sender: w, Auditor: w, Now: w.now,
 		Locate: func(id onem2m.ID) *access.Location { return w.located[id] },
+		Log:    slog.New(slog.NewTextHandler(w.t.Output(), nil)),
 	}
 	for _, f := range change {
 		f(&o)
@@ -97,6 +105,59 @@ func (w *world) Removed(_ store.Tx, sub *store.Record) error {
 	defer w.mu.Unlock()
 	w.removed = append(w.removed, sub.RN)
 	return nil
+}
+
+func (w *world) Changed(_ store.Tx, before, after *store.Record) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.changed = append(w.changed, [2]*store.Record{before, after})
+	return nil
+}
+
+func (w *world) Schedule(owner string, ty onem2m.ResourceType, entries []*onem2m.Schedule) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	text := fmt.Sprintf("%s %d", owner, ty)
+	for _, s := range entries {
+		text += " " + s.String()
+	}
+	w.schedules = append(w.schedules, text)
+}
+
+func (w *world) Cross(_ store.Tx, sub *store.Record) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.crossed = append(w.crossed, sub.RN)
+	return nil
+}
+
+func (w *world) Blocked(*store.Record, notify.Event) bool { return true }
+
+func (w *world) Consult(ctx context.Context, sub *store.Record, ev notify.Event) (onem2m.StatusCode, error) {
+	w.mu.Lock()
+	w.consulted = append(w.consulted, sub.RN+" "+string(ev.Modified))
+	answer := w.consult
+	w.mu.Unlock()
+	if answer == nil {
+		return onem2m.OK, nil
+	}
+	return answer(ctx)
+}
+
+// result is one result of a non-blocking request on its way.
+type result struct{ target, response string }
+
+func (w *world) Tell(_ store.Tx, target string, response []byte) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.results = append(w.results, result{target: target, response: string(response)})
+	return nil
+}
+
+func (w *world) Hasten(targets ...string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hastened = append(w.hastened, targets)
 }
 
 func (w *world) Verify(_ context.Context, _ string, _, _ onem2m.ID, targets []string) error {

@@ -1,6 +1,8 @@
 package cse
 
 import (
+	"bytes"
+
 	"github.com/go-json-experiment/json/jsontext"
 
 	"bulwark/internal/store"
@@ -8,11 +10,11 @@ import (
 )
 
 func instanceProcedures() *procedures {
-	return &procedures{noUpdate: true, create: createInstance, created: countInstance, retrievable: instanceRetrievable}
+	return &procedures{noUpdate: true, create: createInstance, created: countInstance, entail: evaluateFence, retrievable: instanceRetrievable}
 }
 
-// createInstance settles size, stateTag and life of a <contentInstance> and
-// makes room for it (C-233, C-234, C-237, C-238).
+// createInstance settles size, stateTag and life of a <contentInstance> or
+// <timeSeriesInstance> and makes room for it (C-233, C-234, C-237, C-238, C-375).
 func createInstance(k *call, tx store.Tx, s *subject) error {
 	b := boundsOf(s.parent)
 	s.size = contentSize(s.attrs.Get("con"))
@@ -20,13 +22,15 @@ func createInstance(k *call, tx store.Tx, s *subject) error {
 		return onem2m.Errorf(onem2m.NotAcceptable, "con", "the content is larger than maxByteSize of the container")
 	}
 	if b.age >= 0 {
-		if et := s.now + onem2m.Timestamp(b.age*1e6); et < s.et {
+		if et := after(s.now, b.age); et < s.et {
 			s.et, s.due = et, et
 		}
 	}
 	s.count = s.parent.Counters
 	s.count.State++
-	s.set("st", onem2m.IntValue(s.count.State))
+	if s.info.Has("st") {
+		s.set("st", onem2m.IntValue(s.count.State))
+	}
 	s.set("cs", onem2m.IntValue(s.size))
 	s.count.Count++
 	s.count.Bytes += s.size
@@ -35,7 +39,7 @@ func createInstance(k *call, tx store.Tx, s *subject) error {
 		s.count = store.Counters{State: s.count.State}
 		return tx.Count(s.parent.ID, s.count)
 	}
-	return k.c.evict(tx, s.parent.ID, b, &s.count)
+	return k.c.evict(tx, s.parent.ID, s.info.Type, b, &s.count)
 }
 
 // countInstance brings the container's counters up to date.
@@ -49,14 +53,7 @@ func contentSize(con jsontext.Value) int64 {
 	if con.Kind() != '"' {
 		return int64(len(con))
 	}
-	plain := true
-	for _, c := range con {
-		if c == '\\' {
-			plain = false
-			break
-		}
-	}
-	if plain {
+	if !bytes.ContainsRune(con, '\\') {
 		return int64(len(con) - 2)
 	}
 	text, err := jsontext.AppendUnquote(nil, con)

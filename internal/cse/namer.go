@@ -44,11 +44,6 @@ func (n *namer) resourceID(root string, id int64) string {
 // stem returns a new AE-ID-Stem of the class 'C' or 'S'.
 func (n *namer) stem(class byte) string { return string(n.appendTail([]byte{class}, 12)) }
 
-// requestID returns an identifier for a request of the CSE itself.
-func (n *namer) requestID(cse string) string {
-	return string(n.appendTail(append([]byte(strings.TrimPrefix(cse, "/")), '-'), 12))
-}
-
 func (n *namer) appendTail(b []byte, length int) []byte {
 	n.mu.Lock()
 	word := n.rng.Uint64()

@@ -10,13 +10,16 @@ import (
 )
 
 // notify is the NOTIFY procedure (core section 10): notifications to an <AE>
-// go on to the AE; everything else takes none.
+// go on to the AE; everything else takes none from outside.
 func (k *call) notify(ctx context.Context) (*onem2m.Response, error) {
 	var reach notify.Reach
 	err := k.c.Store.Read(ctx, func(r store.Reader) error {
 		t, err := k.c.resolve(r, k.address.Path, k.now)
 		if err != nil {
 			return err
+		}
+		if t.virtual == "" && t.rec.Type == onem2m.TypeCrossResourceSubscription {
+			return k.strangeNotice()
 		}
 		if t.virtual != "" || t.rec.Type != onem2m.TypeAE && t.rec.Type != onem2m.TypeCSEBase {
 			return onem2m.Errorf(onem2m.OperationNotAllowed, "to", "this resource takes no notification") // C-086
@@ -27,10 +30,13 @@ func (k *call) notify(ctx context.Context) (*onem2m.Response, error) {
 		if t.rec.Type == onem2m.TypeCSEBase {
 			return onem2m.Errorf(onem2m.BadRequest, "pc", "the CSE expects no such notification") // C-084
 		}
-		reach, err = k.c.reachAE(t.rec)
+		reach, err = k.c.reachAE(r, t.rec, k.now)
 		return err
 	})
 	if err != nil {
+		return nil, err
+	}
+	if err := k.begin(ctx, false); err != nil {
 		return nil, err
 	}
 	return k.retarget(ctx, reach)
@@ -39,7 +45,7 @@ func (k *call) notify(ctx context.Context) (*onem2m.Response, error) {
 // notificationRoot reports whether a Content is that of a NOTIFY (C-129).
 func notificationRoot(name string) bool {
 	switch name {
-	case "m2m:sgn", "m2m:agn", "m2m:rsp", "m2m:seci":
+	case "m2m:sgn", "m2m:agn", "m2m:rsp", "m2m:seci", "m2m:tsbn":
 		return true
 	}
 	return false
@@ -49,20 +55,18 @@ func notificationRoot(name string) bool {
 // C-083).
 func (k *call) retarget(ctx context.Context, reach notify.Reach) (*onem2m.Response, error) {
 	unreachable := onem2m.Errorf(onem2m.TargetNotReachable, "to", "the AE can't be reached")
-	if k.c.Sender == nil {
-		return nil, unreachable
-	}
 	out := *k.req
 	out.To = reach.ID.Across(k.c.Home)
 	out.From = k.from.ID.Across(k.c.Home)
 	out.HasFrom = true
-	if out.Release == "" {
-		out.Release = reach.Release
-	}
+	out.Release = reach.Release // what the target understands (C-051)
 	for _, point := range reach.Points {
-		res, err := k.c.Sender.Send(ctx, point, reach.ID, &out)
+		res, err := k.c.Send(ctx, point, reach.ID, &out)
 		if err != nil {
 			k.c.Log.InfoContext(ctx, "retarget", "req", k.req.RequestID, "err", err)
+			if onem2m.AsError(err).Code == onem2m.RequestTimeout && ctx.Err() != nil {
+				return nil, timedOut() // C-368
+			}
 			continue
 		}
 		return &onem2m.Response{Code: res.Code, Content: res.Content}, nil
@@ -77,30 +81,44 @@ func (c *CSE) Reach(ctx context.Context, target string) (notify.Reach, error) {
 	if err != nil {
 		return notify.Reach{}, err
 	}
-	if !address.Local(c.Home) {
-		id := address.Entity(c.Home)
-		if id.Stem() == "" || id.SP() != c.Home.SP || len(address.Path) > 0 {
-			return notify.Reach{}, onem2m.Errorf(onem2m.TargetNotReachable, "to", "no route to the target")
-		}
-		address.Path = []string{id.Stem()}
+	path, ok := c.hosted(address)
+	if !ok {
+		return notify.Reach{}, onem2m.Errorf(onem2m.TargetNotReachable, "to", "no route to the target")
 	}
 	var reach notify.Reach
 	err = c.Store.Read(ctx, func(r store.Reader) error {
-		t, err := c.resolve(r, address.Path, onem2m.TimestampOf(c.Now()))
+		now := onem2m.TimestampOf(c.Now())
+		t, err := c.resolve(r, path, now)
 		if err != nil {
+			if onem2m.AsError(err).Code == onem2m.NotFound && wasCross(path) {
+				reach = c.reachCross(path[0])
+				return nil
+			}
 			return err
 		}
-		if t.virtual != "" || t.rec.Type != onem2m.TypeAE {
+		if t.virtual == "" && t.rec.Type == onem2m.TypeCrossResourceSubscription {
+			reach = c.reachCross(t.rec.RI)
+			return nil
+		}
+		if t.virtual != "" || t.rec.Type != onem2m.TypeAE && t.rec.Type != onem2m.TypeRemoteCSE {
 			return onem2m.Errorf(onem2m.TargetNotReachable, "to", "the target is no AE")
 		}
-		reach, err = c.reachAE(t.rec)
+		reach, err = c.reachAE(r, t.rec, now)
 		return err
 	})
 	return reach, err
 }
 
-// reachAE reads points of access and releases of an <AE> (C-051, C-077).
-func (c *CSE) reachAE(rec *store.Record) (notify.Reach, error) {
+// reachAE reads points of access and releases of an <AE> (C-051, C-077). A
+// polling channel goes before all of them (C-078), and is the only way to a CSE
+// so far.
+func (c *CSE) reachAE(r store.Reader, rec *store.Record, now onem2m.Timestamp) (notify.Reach, error) {
+	if reach, ok, err := c.viaChannel(r, rec, now); ok || err != nil {
+		return reach, err
+	}
+	if rec.Type != onem2m.TypeAE {
+		return notify.Reach{}, onem2m.Errorf(onem2m.TargetNotReachable, "to", "the target is no AE")
+	}
 	attrs := attributes(rec)
 	reachable, _ := attrs.Bool("rr")
 	points, _ := attrs.Texts("poa")

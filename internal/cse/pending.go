@@ -10,13 +10,20 @@ import (
 // core section 32 row 7): a second request with the same identifier is refused
 // as long as the first is being worked on, and no longer.
 type pending struct {
-	mu    sync.Mutex // guards open
-	open  map[onem2m.ID]map[string]struct{}
-	limit int // of one originator
+	mu    sync.Mutex // guards open and count
+	open  map[exchange]struct{}
+	count map[onem2m.ID]int // unanswered requests, never 0
+	limit int               // of one originator
+}
+
+// exchange is what makes a request one of its kind.
+type exchange struct {
+	who onem2m.ID
+	rqi string
 }
 
 func (p *pending) init(limit int) {
-	p.open = make(map[onem2m.ID]map[string]struct{})
+	p.open, p.count = make(map[exchange]struct{}), make(map[onem2m.ID]int)
 	p.limit = limit
 }
 
@@ -25,24 +32,22 @@ func (p *pending) init(limit int) {
 func (p *pending) enter(who onem2m.ID, rqi string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	set := p.open[who]
-	if set == nil {
-		set = make(map[string]struct{}, 1)
-		p.open[who] = set
-	}
-	if _, taken := set[rqi]; taken || len(set) >= p.limit {
+	n := p.count[who]
+	if _, taken := p.open[exchange{who, rqi}]; taken || n >= p.limit {
 		return false
 	}
-	set[rqi] = struct{}{}
+	p.open[exchange{who, rqi}] = struct{}{}
+	p.count[who] = n + 1
 	return true
 }
 
 func (p *pending) leave(who onem2m.ID, rqi string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	set := p.open[who]
-	delete(set, rqi)
-	if len(set) == 0 {
-		delete(p.open, who)
+	delete(p.open, exchange{who, rqi})
+	if n := p.count[who]; n > 1 {
+		p.count[who] = n - 1
+	} else {
+		delete(p.count, who)
 	}
 }

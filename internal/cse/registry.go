@@ -80,6 +80,17 @@ func (p *registrees) has(id onem2m.ID, now onem2m.Timestamp) bool {
 	return ok && (peer.expires == 0 || peer.expires > now)
 }
 
+// surrogate returns the record that stands for a CSE registered here, or 0.
+func (p *registrees) surrogate(id onem2m.ID, now onem2m.Timestamp) int64 {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	peer, ok := p.all[id]
+	if !ok || peer.expires != 0 && peer.expires <= now {
+		return 0
+	}
+	return peer.id
+}
+
 func (p *registrees) below(of, id onem2m.ID, now onem2m.Timestamp) bool {
 	p.mu.RLock()
 	defer p.mu.RUnlock()

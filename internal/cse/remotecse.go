@@ -1,14 +1,15 @@
 package cse
 
 import (
+	"bulwark/internal/identity"
 	"bulwark/internal/store"
 	"bulwark/onem2m"
 )
 
 func remoteCSEProcedures() *procedures {
 	return &procedures{
-		register: registerCSE, check: checkRemoteCSE, created: createdRemoteCSE,
-		update: updateRemoteCSE, remove: removeRemoteCSE,
+		register: registerCSE, check: checkRemoteCSE, create: claimCSE, created: createdRemoteCSE,
+		update: updateRemoteCSE, remove: removeRemoteCSE, retrievable: remoteCSEDeletable,
 	}
 }
 
@@ -28,26 +29,35 @@ func registerCSE(k *call, _ store.Reader, _ *store.Record) error {
 
 func (k *call) mayRegisterCSE() error {
 	switch {
-	case k.from.ID.Registrar() != "" || k.from.ID == k.c.admin && k.from.Authenticated:
+	case !k.from.Authenticated: // the credential comes before everything else
+		return onem2m.Errorf(onem2m.SecurityAssociationRequired, "fr", "a CSE registers over a security association of its own")
+	case k.fromAE():
 		return onem2m.Errorf(onem2m.OperationNotAllowed, "fr", "an AE doesn't register as a CSE")
 	case k.c.Type == ASN:
 		return onem2m.Errorf(onem2m.OperationNotAllowed, "to", "an ASN-CSE has no registrees")
-	case !k.from.Authenticated:
-		return onem2m.Errorf(onem2m.SecurityAssociationRequired, "fr", "a CSE registers over a security association of its own")
 	case k.c.peers.has(k.from.ID, k.now):
 		return onem2m.Errorf(onem2m.OriginatorHasAlreadyRegistered, "fr", "this CSE-ID is registered")
 	}
 	return nil
 }
 
+// fromAE reports whether the originator is an AE. "/Sx" can be both: over the
+// association of a CSE it is that CSE, else an AE (S-123).
+func (k *call) fromAE() bool {
+	if k.from.ID.Registrar() != "" {
+		return true
+	}
+	return k.from.ID.Stem() != "" && (k.assoc.Kind != identity.KindCSE || k.from.Forwarded)
+}
+
 // checkRemoteCSE: csi is the originator's; AEs have no business here (C-213,
 // C-218).
-func checkRemoteCSE(k *call, _ store.Reader, s *subject) error {
+func checkRemoteCSE(k *call, r store.Reader, s *subject) error {
+	if err := k.checkNodeLink(r); err != nil {
+		return err
+	}
 	if s.old != nil {
-		if k.from.ID.Registrar() != "" && !k.isAdmin() {
-			return onem2m.Errorf(onem2m.OperationNotAllowed, "fr", "an AE doesn't change a <remoteCSE>")
-		}
-		return nil
+		return k.refuseAE()
 	}
 	if csi, given := s.attrs.Text("csi"); given {
 		id, _, err := k.c.Home.ParseID(csi)
@@ -57,26 +67,58 @@ func checkRemoteCSE(k *call, _ store.Reader, s *subject) error {
 	} else {
 		s.set("csi", onem2m.TextValue(k.from.ID.Across(k.c.Home)))
 	}
-	if k.draft.attrs.Has("nl") {
-		return onem2m.Errorf(onem2m.BadRequest, "nl", "no such node")
+	return nil
+}
+
+// refuseAE: an AE has no business with the registration of a CSE; the
+// administrator has.
+func (k *call) refuseAE() error {
+	if k.fromAE() && !k.isAdmin() {
+		return onem2m.Errorf(onem2m.OperationNotAllowed, "fr", "an AE doesn't change a <remoteCSE>")
 	}
 	return nil
+}
+
+// remoteCSEDeletable: de-registration isn't for AEs either (C-218).
+func remoteCSEDeletable(k *call, _ store.Reader, _ *store.Record) error {
+	if k.req.Operation != onem2m.Delete {
+		return nil
+	}
+	return k.refuseAE()
+}
+
+// claimCSE looks again, in the writer: what registrees know is only what has
+// been committed, and two registrations may share a commit.
+func claimCSE(k *call, tx store.Tx, s *subject) error {
+	after := int64(0)
+	for {
+		list, err := tx.OfType(onem2m.TypeRemoteCSE, after, 500)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		for _, rec := range list {
+			after = rec.ID
+			if rec.Origin == s.origin && k.c.alive(tx, rec, k.now) == nil {
+				return onem2m.Errorf(onem2m.OriginatorHasAlreadyRegistered, "fr", "this CSE-ID is registered")
+			}
+		}
+	}
 }
 
 func createdRemoteCSE(k *call, tx store.Tx, s *subject) error {
 	rec := s.record()
 	tx.OnCommit(func() { k.c.noteRegistree(rec) })
-	return nil
+	return hostCreated(k, tx, s)
 }
 
 func updateRemoteCSE(k *call, tx store.Tx, s *subject) error {
 	rec := s.version()
 	tx.OnCommit(func() { k.c.noteRegistree(rec) })
-	return nil
+	return hostUpdated(k, tx, s)
 }
 
 func removeRemoteCSE(c *CSE, tx store.Tx, rec *store.Record) error {
 	id := rec.ID
 	tx.OnCommit(func() { c.peers.remove(id) })
-	return nil
+	return hostRemoved(c, tx, rec)
 }

@@ -2,6 +2,7 @@ package cse
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"bulwark/internal/store"
@@ -12,10 +13,24 @@ import (
 type target struct {
 	rec     *store.Record // the resource; for a virtual one its parent
 	virtual string        // "la", "ol", …; "" for a real resource
+	rest    []string      // path elements behind a virtual one that passes them on
 }
 
 func notFound() error {
 	return onem2m.Errorf(onem2m.NotFound, "to", "no such resource")
+}
+
+// hosted returns the CSE-relative path of an address, if this CSE may host it.
+// "/Sabc" reads as a CSE-ID and may be an S-type AE registered here (S-123).
+func (c *CSE) hosted(a onem2m.Address) (path []string, ok bool) {
+	if a.Local(c.Home) {
+		return a.Path, true
+	}
+	id := a.Entity(c.Home)
+	if len(a.Path) > 0 || id.Stem() == "" || id.SP() != c.Home.SP {
+		return nil, false
+	}
+	return []string{id.Stem()}, true
 }
 
 // resolve follows the CSE-relative part of an address, in any of its styles
@@ -39,8 +54,8 @@ func (c *CSE) resolve(r store.Reader, path []string, now onem2m.Timestamp) (targ
 		return target{}, err
 	}
 	for i, segment := range path[1:] {
-		if i == len(path)-2 && c.virtualChild(rec.Type, segment) {
-			return target{rec: rec, virtual: segment}, nil
+		if rest := path[i+2:]; c.virtualChild(rec.Type, segment, len(rest) > 0) {
+			return target{rec: rec, virtual: segment, rest: rest}, nil
 		}
 		rec, err = r.Child(rec.ID, segment)
 		if err != nil {
@@ -84,10 +99,16 @@ func (c *CSE) alive(r store.Reader, rec *store.Record, now onem2m.Timestamp) err
 }
 
 // virtualChild reports whether name is a virtual child of type ty that this
-// version serves.
-func (c *CSE) virtualChild(ty onem2m.ResourceType, name string) bool {
+// version serves; through says that path elements follow it.
+func (c *CSE) virtualChild(ty onem2m.ResourceType, name string, through bool) bool {
 	p := c.types[ty]
-	return p != nil && p.instances != 0 && (name == "la" || name == "ol")
+	if p == nil {
+		return false
+	}
+	if v := p.virtual[name]; v != nil {
+		return !through || v.through
+	}
+	return !through && p.instances != 0 && (name == "la" || name == "ol")
 }
 
 // reserved reports whether name is taken by a virtual child under ty, served
@@ -97,12 +118,10 @@ func reserved(ty onem2m.ResourceType, name string) bool {
 	if info == nil {
 		return false
 	}
-	for _, v := range info.VirtualChildren() {
-		if v == name {
-			return true
-		}
+	if ty == onem2m.TypeFlexContainer && (name == "la" || name == "ol") {
+		return true // of later releases (C-258)
 	}
-	return false
+	return slices.Contains(info.VirtualChildren(), name)
 }
 
 // Structured returns the structured CSE-relative address of rec, "cse-in/a/b".
@@ -116,14 +135,8 @@ func Structured(r store.Reader, rec *store.Record) (string, error) {
 		rec = parent
 		names = append(names, rec.RN)
 	}
-	var b strings.Builder
-	for i := len(names) - 1; i >= 0; i-- {
-		b.WriteString(names[i])
-		if i > 0 {
-			b.WriteByte('/')
-		}
-	}
-	return b.String(), nil
+	slices.Reverse(names)
+	return strings.Join(names, "/"), nil
 }
 
 // depth counts the levels from the CSEBase (0) to rec.

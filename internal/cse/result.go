@@ -17,7 +17,6 @@ func splitPath(path string) []string { return strings.Split(strings.Trim(path, "
 type references struct {
 	unstructured bool
 	prefix       string // "/cse/" for an originator elsewhere, who needs SP-relative addresses (C-020)
-	sp           string
 	list         []reference
 }
 
@@ -88,7 +87,10 @@ func (k *call) children(ctx context.Context, r store.Reader, rec *store.Record, 
 	if err != nil {
 		return err
 	}
-	w := k.newWalk(r, onem2m.Retrieve, access.Retrieve)
+	w, err := k.newWalk(r, onem2m.Retrieve, access.Retrieve)
+	if err != nil {
+		return err
+	}
 	w.prune = true
 	var own onem2m.Object
 	if k.rcn == 4 || k.rcn == 5 {
@@ -112,7 +114,12 @@ func (k *call) children(ctx context.Context, r store.Reader, rec *store.Record, 
 		return nil
 	}
 	tree := nest{k: k, nodes: map[int64]*node{rec.ID: {attrs: own}}, r: r}
-	w.found = func(rec *store.Record, _ string) error { return tree.add(rec) }
+	octets := 0
+	w.found = func(rec *store.Record, _ string) error {
+		octets += len(rec.Attributes)
+		w.more = octets > maxOctets // told as any other cut (C-139)
+		return tree.add(rec)
+	}
 	if err := w.below(ctx, rec, path, 1); err != nil {
 		return err
 	}
@@ -120,6 +127,10 @@ func (k *call) children(ctx context.Context, r store.Reader, rec *store.Record, 
 	res.Content = &onem2m.Content{Name: rec.Root, Value: tree.nodes[rec.ID].append(nil)}
 	return nil
 }
+
+// maxOctets is how large a result with children grows before it is cut, by what
+// is stored of them: the number alone would allow for gigabytes.
+const maxOctets = 16 << 20
 
 // nest puts resources below their parents. A match whose parent isn't part of
 // the result stands below the nearest ancestor that is.

@@ -2,6 +2,7 @@ package cse
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -20,52 +21,70 @@ func (k *call) retrieve(ctx context.Context) (*onem2m.Response, error) {
 		if err != nil {
 			return err
 		}
-		if k.discovery() {
-			if t.virtual != "" {
-				return onem2m.Errorf(onem2m.OperationNotAllowed, "to", "a virtual resource has nothing below it")
-			}
-			res, err = k.discover(ctx, r, t.rec) // asks no privilege on the root (C-147)
-			return err
-		}
 		rec, err := k.reached(r, t)
 		if err != nil {
+			return err
+		}
+		if k.discovery() {
+			res, err = k.discover(ctx, r, rec) // asks no privilege on the root (C-147)
 			return err
 		}
 		if err := k.matchTarget(r, rec); err != nil {
 			return err
 		}
 		if err := k.authorize(r, rec, onem2m.Retrieve, access.Retrieve); err != nil {
-			return err
+			return k.concealed(err)
 		}
 		if p := k.c.types[rec.Type]; p != nil && p.retrievable != nil {
 			if err := p.retrievable(k, r, rec); err != nil {
-				return err
+				return k.concealed(err)
 			}
 		}
+		k.target = rec
 		res, err = k.result(ctx, r, rec)
 		return err
 	})
+	if err == nil && (k.rcn == 4 || k.rcn == 8) {
+		err = k.tellEmpty(ctx, k.target, res)
+	}
 	return res, err
 }
 
 // matchTarget holds filter conditions against the target itself: a conditional
 // RETRIEVE without children, UPDATE or DELETE (C-106, C-125).
 func (k *call) matchTarget(r store.Reader, rec *store.Record) error {
-	f := k.req.Filter
-	if f == nil || !f.HasConditions() {
+	if !k.conditional() {
 		return nil
 	}
-	if k.req.Operation == onem2m.Retrieve && k.rcn != 1 {
-		return nil // there the conditions select descendants
-	}
-	ok, err := f.Match(&candidate{c: k.c, r: r, rec: rec, now: k.now})
+	ok, err := k.req.Filter.Match(&candidate{k: k, r: r, rec: rec, privilege: access.Retrieve})
 	if err != nil {
 		return err
 	}
 	if !ok {
-		return onem2m.Errorf(onem2m.NotFound, "fc", "the resource doesn't meet the filter criteria")
+		return unmatched()
 	}
 	return nil
+}
+
+// conditional reports whether the target has to meet conditions. In a RETRIEVE
+// of children the conditions select descendants instead.
+func (k *call) conditional() bool {
+	f := k.req.Filter
+	return f != nil && f.HasConditions() && (k.req.Operation != onem2m.Retrieve || k.rcn == 1)
+}
+
+func unmatched() error {
+	return onem2m.Errorf(onem2m.NotFound, "fc", "the resource doesn't meet the filter criteria")
+}
+
+// concealed is what the refusal of a target that met the conditions is answered
+// with: as if it didn't. Conditions come before privileges (C-061), so that any
+// other answer would tell everybody, condition by condition, what it holds.
+func (k *call) concealed(refusal error) error {
+	if refusal == nil || !k.conditional() {
+		return refusal
+	}
+	return unmatched()
 }
 
 // result shapes the Content of a RETRIEVE, or of a DELETE that asks for what
@@ -91,12 +110,12 @@ func (k *call) result(ctx context.Context, r store.Reader, rec *store.Record) (*
 func (k *call) attributes(rec *store.Record) (jsontext.Value, error) {
 	names := k.req.Attributes
 	if k.address.Attribute != "" {
-		names = append(names[:len(names):len(names)], k.address.Attribute)
+		names = append(slices.Clip(names), k.address.Attribute)
 	}
 	if len(names) == 0 {
 		return k.shown(rec)
 	}
-	info := onem2m.TypeByRoot(rec.Root)
+	info := k.c.infoOf(rec)
 	for _, name := range names {
 		if info == nil || !info.Has(name) {
 			return nil, onem2m.Errorf(onem2m.BadRequest, name, "the type has no such attribute")
@@ -148,12 +167,23 @@ func representation(rec *store.Record) (onem2m.Object, error) {
 	return onem2m.ParseObject(rec.Representation())
 }
 
-// candidate lets filter criteria look at a record.
+// candidate lets filter criteria look at a record, and at those relatives of it
+// that the originator has the privilege for: a condition on them tells what
+// they hold (C-163).
 type candidate struct {
-	c   *CSE
-	r   store.Reader
-	rec *store.Record
-	now onem2m.Timestamp
+	k         *call
+	r         store.Reader
+	rec       *store.Record
+	privilege access.Privilege
+}
+
+// relative returns another record as a candidate, or nil if it is out of sight.
+func (x *candidate) relative(rec *store.Record) (*candidate, error) {
+	ok, err := x.k.permitted(x.r, rec, onem2m.Retrieve, x.privilege)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return &candidate{k: x.k, r: x.r, rec: rec, privilege: x.privilege}, nil
 }
 
 func (x *candidate) Created() onem2m.Timestamp  { return x.rec.Created }
@@ -163,7 +193,7 @@ func (x *candidate) Type() onem2m.ResourceType  { return x.rec.Type }
 
 func (x *candidate) StateTag() (int64, bool) {
 	if x.rec.Counted {
-		return x.rec.Counters.State, true
+		return x.rec.Counters.State, x.rec.Type != onem2m.TypeTimeSeries
 	}
 	return attributes(x.rec).Int("st")
 }
@@ -191,9 +221,15 @@ func (x *candidate) ContentType() (string, bool) {
 }
 
 func (x *candidate) Attribute(name string) jsontext.Value {
+	if x.k.hides(x.rec, name) {
+		return nil
+	}
 	if x.rec.Counted {
 		switch name {
 		case "st":
+			if x.rec.Type == onem2m.TypeTimeSeries {
+				return nil
+			}
 			return strconv.AppendInt(nil, x.rec.Counters.State, 10)
 		case "cni":
 			return strconv.AppendInt(nil, x.rec.Counters.Count, 10)
@@ -204,7 +240,7 @@ func (x *candidate) Attribute(name string) jsontext.Value {
 	return attributes(x.rec).Get(name)
 }
 
-// Parent returns the parent, or nil above the CSEBase.
+// Parent returns the parent; nil above the CSEBase and if it is out of sight.
 func (x *candidate) Parent() onem2m.Candidate {
 	if x.rec.ID == baseID {
 		return nil
@@ -213,13 +249,25 @@ func (x *candidate) Parent() onem2m.Candidate {
 	if err != nil {
 		return nil
 	}
-	return &candidate{c: x.c, r: x.r, rec: parent, now: x.now}
+	seen, err := x.relative(parent)
+	if err != nil || seen == nil {
+		return nil
+	}
+	return seen
 }
 
-// EachChild calls fn for every unexpired child until it returns false.
+// EachChild calls fn for every child in sight until it returns false.
 func (x *candidate) EachChild(fn func(onem2m.Candidate) bool) error {
-	return x.c.eachChild(x.r, x.rec.ID, 0, x.now, func(child *store.Record) (bool, error) {
-		return fn(&candidate{c: x.c, r: x.r, rec: child, now: x.now}), nil
+	hidden := onem2m.ResourceType(0)
+	if p := x.k.c.types[x.rec.Type]; p != nil && p.instances != 0 && retrievalDisabled(x.rec) {
+		hidden = p.instances // C-241
+	}
+	return x.k.c.eachChild(x.r, x.rec.ID, hidden, x.k.now, func(child *store.Record) (bool, error) {
+		seen, err := x.relative(child)
+		if err != nil || seen == nil {
+			return err == nil, err
+		}
+		return fn(seen), nil
 	})
 }
 

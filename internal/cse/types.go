@@ -15,11 +15,18 @@ type procedures struct {
 	instances onem2m.ResourceType
 	counted   bool // has stateTag and counters that change with them
 
+	// virtual are the virtual children with procedures of their own.
+	virtual map[string]*virtual
+
 	// fixed types can't be created, or updated, by request (4005).
 	noCreate, noUpdate bool
 
 	// content runs with the Recv-1.0 checks on the Content (row 13).
 	content func(k *call, info *onem2m.TypeInfo) error
+
+	// nests runs with the child type checks (row 23) and refuses parents that the
+	// type tables allow.
+	nests func(k *call, parent *store.Record) error
 
 	// register takes the place of the privilege check of a CREATE (row 20).
 	register func(k *call, r store.Reader, parent *store.Record) error
@@ -36,17 +43,37 @@ type procedures struct {
 	create  func(k *call, tx store.Tx, s *subject) error
 	created func(k *call, tx store.Tx, s *subject) error
 
+	// entail runs last in a CREATE, when subscribers have been told of it, and may
+	// make more resources. For what isn't kept it doesn't run.
+	entail func(k *call, tx store.Tx, s *subject) error
+
 	// update runs in the writer before the new version replaces the old one.
 	update func(k *call, tx store.Tx, s *subject) error
 
+	// delete runs in the writer before the resource that a DELETE names is removed.
+	delete func(k *call, tx store.Tx, rec *store.Record) error
+
 	// remove runs in the writer before the record is removed, for whatever reason.
 	remove func(c *CSE, tx store.Tx, rec *store.Record) error
+
+	// private are attributes that the entity behind the resource alone may see
+	// or ask about.
+	private []string
+
+	// public cuts what subscribers may not see, beyond the private attributes.
+	public func(attrs onem2m.Object) onem2m.Object
 
 	// visible cuts what this originator may not see out of a representation.
 	visible func(k *call, rec *store.Record, attrs onem2m.Object) onem2m.Object
 
 	// retrievable refuses RETRIEVE and DELETE beyond the privilege check.
 	retrievable func(k *call, r store.Reader, rec *store.Record) error
+}
+
+// virtual is a virtual child that answers requests itself.
+type virtual struct {
+	through bool // path elements may follow its name (fanOutPoint)
+	serve   func(ctx context.Context, k *call, t target) (*onem2m.Response, error)
 }
 
 // subject is the resource that a CREATE makes or an UPDATE changes.
@@ -64,6 +91,7 @@ type subject struct {
 	attrs   onem2m.Object // CREATE: to be stored; UPDATE: the merged result
 	touched []string      // UPDATE: names in the request
 	dropped []string      // UPDATE: names removed as a side effect (rcn 9, C-141)
+	asked   onem2m.Object // UPDATE: values that fell back at once, for subscribers to see
 
 	size    int64 // contentSize
 	counted bool
@@ -74,19 +102,59 @@ type subject struct {
 // set assigns an attribute of the subject.
 func (s *subject) set(name string, value []byte) { s.attrs.Set(name, value) }
 
+// setDefaults assigns attributes that aren't there yet.
+func (s *subject) setDefaults(o onem2m.Object) {
+	for _, m := range o {
+		if !s.attrs.Has(m.Name) {
+			s.attrs.Set(m.Name, m.Value)
+		}
+	}
+}
+
 // registerTypes lists the types that this version has procedures for.
 func (c *CSE) registerTypes() {
 	c.types = map[onem2m.ResourceType]*procedures{
-		onem2m.TypeCSEBase:             baseProcedures(),
-		onem2m.TypeAE:                  aeProcedures(),
-		onem2m.TypeAccessControlPolicy: acpProcedures(),
-		onem2m.TypeContainer:           containerProcedures(),
-		onem2m.TypeContentInstance:     instanceProcedures(),
-		onem2m.TypeSubscription:        subscriptionProcedures(),
-		onem2m.TypeRemoteCSE:           remoteCSEProcedures(),
+		onem2m.TypeDynamicAuthorizationConsultation: consultationProcedures(),
+		onem2m.TypeCSEBase:                          baseProcedures(),
+		onem2m.TypeAE:                               aeProcedures(),
+		onem2m.TypeAccessControlPolicy:              acpProcedures(),
+		onem2m.TypeContainer:                        containerProcedures(),
+		onem2m.TypeContentInstance:                  instanceProcedures(),
+		onem2m.TypeSubscription:                     subscriptionProcedures(),
+		onem2m.TypeRequest:                          requestProcedures(),
+		onem2m.TypePollingChannel:                   pollingChannelProcedures(),
+		onem2m.TypeRemoteCSE:                        remoteCSEProcedures(),
+		onem2m.TypeGroup:                            groupProcedures(),
+		onem2m.TypeCrossResourceSubscription:        crossProcedures(),
+		onem2m.TypeNode:                             nodeProcedures(),
+		onem2m.TypeNotificationTargetMgmtPolicyRef:  targetPolicyRefProcedures(),
+		onem2m.TypeNotificationTargetPolicy:         targetPolicyProcedures(),
+		onem2m.TypePolicyDeletionRules:              deletionRulesProcedures(),
+		onem2m.TypeMgmtObj:                          mgmtProcedures(),
+		onem2m.TypeMgmtCmd:                          mgmtCmdProcedures(),
+		onem2m.TypeExecInstance:                     execInstanceProcedures(),
+		onem2m.TypeFlexContainer:                    flexContainerProcedures(),
+		onem2m.TypeFlexContainerInstance:            flexInstanceProcedures(),
+		onem2m.TypeSchedule:                         scheduleProcedures(),
+		onem2m.TypeTimeSeries:                       timeSeriesProcedures(),
+		onem2m.TypeTimeSeriesInstance:               timeSeriesInstanceProcedures(),
+		onem2m.TypeAction:                           actionProcedures(),
+		onem2m.TypeDependency:                       dependencyProcedures(),
+		onem2m.TypeLocationPolicy:                   locationPolicyProcedures(),
+		onem2m.TypeTimeSyncBeacon:                   timeSyncBeaconProcedures(),
+		onem2m.TypeM2mServiceSubscriptionProfile:    serviceProfileProcedures(),
+		onem2m.TypeServiceSubscribedNode:            subscribedNodeProcedures(),
+		onem2m.TypeServiceSubscribedAppRule:         appRuleProcedures(),
+		onem2m.TypeStatsConfig:                      statsConfigProcedures(),
+		onem2m.TypeEventConfig:                      eventConfigProcedures(),
+		onem2m.TypeStatsCollect:                     statsCollectProcedures(),
 	}
-	for ty := range c.types {
+	c.virtualNames = make(map[string]bool)
+	for ty, p := range c.types {
 		c.srt = append(c.srt, ty)
+		for name := range p.virtual {
+			c.virtualNames[name] = true
+		}
 	}
 	slices.Sort(c.srt)
 }

@@ -15,7 +15,7 @@ func (k *call) update(ctx context.Context) (*onem2m.Response, error) {
 	s := &subject{}
 	if info := k.contentType(); info != nil {
 		if p := k.c.types[info.Type]; p != nil && p.verify != nil {
-			err := k.c.Store.Read(ctx, func(r store.Reader) error {
+			err := k.rehearse(ctx, func(r store.Reader) error {
 				_, err := k.vetUpdate(r, s)
 				return err
 			})
@@ -27,8 +27,16 @@ func (k *call) update(ctx context.Context) (*onem2m.Response, error) {
 			}
 		}
 	}
-	var made *store.Record
-	err := k.c.Store.Update(ctx, func(tx store.Tx) error {
+	release, err := k.hold(ctx)
+	defer release()
+	if err != nil {
+		return nil, err
+	}
+	if err := k.thin(ctx); err != nil {
+		return nil, err
+	}
+	var res *onem2m.Response
+	err = k.c.Store.Update(ctx, func(tx store.Tx) error {
 		if k.expires <= onem2m.TimestampOf(k.c.Now()) {
 			return timedOut()
 		}
@@ -36,13 +44,19 @@ func (k *call) update(ctx context.Context) (*onem2m.Response, error) {
 		if err != nil {
 			return err
 		}
-		made, err = k.performUpdate(tx, p, s)
-		return err
+		made, err := k.performUpdate(tx, p, s)
+		if err != nil {
+			return err
+		}
+		if res, err = k.updated(made, s); err != nil {
+			return err
+		}
+		return k.settle(tx, res)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return k.updated(made, s)
+	return res, nil
 }
 
 // contentType is the type that the root element of the Content names.
@@ -50,7 +64,7 @@ func (k *call) contentType() *onem2m.TypeInfo {
 	if k.req.Content == nil {
 		return nil
 	}
-	return onem2m.TypeByRoot(k.req.Content.Name)
+	return k.c.typeOf(k.req.Content.Name)
 }
 
 // vetUpdate runs rows 18 to 29 of core section 4 and fills the subject.
@@ -66,19 +80,22 @@ func (k *call) vetUpdate(r store.Reader, s *subject) (*procedures, error) {
 	if err := k.matchTarget(r, t.rec); err != nil {
 		return nil, err
 	}
-	if k.draft.raw.Has("acpi") && onem2m.TypeByNumber(t.rec.Type).Has("acpi") {
+	if k.draft.raw.Has("acpi") && k.c.infoOf(t.rec).Has("acpi") {
 		err = k.authorizeLinks(r, t.rec)
 	} else {
 		err = k.authorize(r, t.rec, onem2m.Update, access.Update)
 	}
 	if err != nil {
-		return nil, err
+		return nil, k.concealed(err)
 	}
 	if k.draft.err != nil {
 		return nil, k.draft.err
 	}
 	info := k.contentType()
 	if info == nil || info.Root != t.rec.Root {
+		if info != nil && info.Type == onem2m.TypeDependency {
+			return nil, onem2m.Errorf(onem2m.ContentsUnacceptable, "pc", "the addressed resource isn't a dependency") // row 52 of the open points
+		}
 		return nil, onem2m.Errorf(onem2m.BadRequest, "pc", "the root element isn't that of the addressed resource, %s", t.rec.Root)
 	}
 	return p, k.merge(r, p, s, info, t.rec)
@@ -87,13 +104,10 @@ func (k *call) vetUpdate(r store.Reader, s *subject) (*procedures, error) {
 // authorizeLinks decides an UPDATE that touches accessControlPolicyIDs: alone
 // in its request, and by selfPrivileges.
 func (k *call) authorizeLinks(r store.Reader, rec *store.Record) error {
-	if err := k.authorizeSelf(r, rec); err != nil {
-		return err
-	}
 	if len(k.draft.raw) > 1 {
 		return onem2m.Errorf(onem2m.BadRequest, "acpi", "acpi is updated alone")
 	}
-	return nil
+	return k.authorizeSelf(r, rec)
 }
 
 // merge computes what the UPDATE would result in and checks it (C-109 … C-116).
@@ -106,7 +120,7 @@ func (k *call) merge(r store.Reader, p *procedures, s *subject, info *onem2m.Typ
 	s.id, s.ri, s.rn = old.ID, old.RI, old.RN
 	s.et, s.due, s.origin = old.Expires, old.Due, old.Origin
 	s.counted, s.count, s.size = old.Counted, old.Counters, old.Size
-	s.touched, s.dropped = k.draft.sent, nil
+	s.touched, s.dropped, s.asked = k.draft.sent, nil, nil
 	s.attrs = attributes(old).Clone()
 	for _, m := range k.draft.attrs {
 		if string(m.Value) == "null" {
@@ -130,15 +144,25 @@ func (k *call) mergeExpiry(r store.Reader, s *subject) error {
 	if err := k.setExpiry(r, s); err != nil {
 		return err
 	}
-	if s.et >= s.old.Expires {
-		return nil
-	}
 	latest, err := r.LatestExpiry(s.old.ID)
 	if err != nil {
 		return err
 	}
 	if s.et < latest {
-		return onem2m.Errorf(onem2m.BadRequest, "et", "a child expires later")
+		if !k.draft.attrs.IsNull("et") {
+			return onem2m.Errorf(onem2m.BadRequest, "et", "a child expires later")
+		}
+		s.et = latest // never behind the parent's, which bounds the old et
+		s.due = s.et
+	}
+	// Children with the old et have no due of their own: they went with this
+	// resource. Now they go before it, and the sweep has to look here for them.
+	look := s.old.Expires
+	if s.old.Due != 0 {
+		look = min(look, s.old.Due)
+	}
+	if look < s.et && latest != 0 {
+		s.due = look
 	}
 	return nil
 }
@@ -163,8 +187,8 @@ func (k *call) performUpdate(tx store.Tx, p *procedures, s *subject) (*store.Rec
 		return nil, err
 	}
 	err := k.c.Notifier.Record(tx, notify.Event{
-		Type: notify.Updated, Resource: rec, Touched: s.touched,
-		Modified: s.modified().Append(nil), Originator: k.from.ID,
+		Type: notify.Updated, Resource: k.c.publicRecord(rec), Touched: s.touched,
+		Modified: s.public(p).Append(nil), Originator: k.from.ID,
 	})
 	return rec, err
 }
@@ -204,11 +228,25 @@ func (s *subject) modified() onem2m.Object {
 	return o
 }
 
+// public are the modified attributes that subscribers may be told of.
+func (s *subject) public(p *procedures) onem2m.Object {
+	o := s.modified()
+	for _, m := range s.asked {
+		o.Set(m.Name, m.Value)
+	}
+	for _, name := range p.private {
+		o.Delete(name)
+	}
+	return o
+}
+
 // counters adds stateTag and the counters as they are now.
 func (s *subject) counters(o *onem2m.Object) {
 	switch {
 	case s.counted:
-		o.Set("st", onem2m.IntValue(s.count.State))
+		if s.info.Has("st") {
+			o.Set("st", onem2m.IntValue(s.count.State))
+		}
 		if s.old != nil && s.old.Counters.Count != s.count.Count {
 			o.Set("cni", onem2m.IntValue(s.count.Count))
 			o.Set("cbs", onem2m.IntValue(s.count.Bytes))

@@ -1,0 +1,57 @@
+package cse
+
+import (
+	"testing"
+
+	"bulwark/onem2m"
+)
+
+const notification = `{"m2m:sgn":{"sur":"/id-far/sub1","nev":{"net":1,"rep":{"m2m:cnt":{}}}}}`
+
+func TestNotify_RetargetsToTheAE(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.register("Cdeaf01", "deaf")
+	w.register("Cother1", "other")
+	w.policy("Cother1", "cse-in/other", "notify", `{"acor":["Csend01"],"acop":16}`)
+	w.must(onem2m.Created, ask{op: "C2", to: "-", from: "Capp01", body: `{"m2m:ae":{"rn":"app","api":"N","rr":true,"poa":["http://192.0.2.1/"],"srv":["2a"],"acpi":["cse-in/other/notify"]}}`})
+	w.answer = &onem2m.Response{Code: onem2m.OK}
+	w.follow(t, []step{
+		{name: "C-129 no content", ask: ask{op: "N", to: "cse-in/app", from: "Csend01"}, code: 4000},
+		{name: "C-129 another root element", ask: ask{op: "N", to: "cse-in/app", from: "Csend01", body: `{"m2m:cnt":{}}`}, code: 4000},
+		{name: "C-130 A-77 no NOTIFY privilege", ask: ask{op: "N", to: "cse-in/app", from: "Cother1", body: notification}, code: 4103},
+		{name: "C-083 A-77 delivered", ask: ask{op: "N", to: "cse-in/app", from: "Csend01", body: notification}, code: 2000},
+		{name: "C-083 by AE-ID", ask: ask{op: "N", to: "/id-in/Capp01", from: "Csend01", body: notification}, code: 2000},
+		{name: "C-077 C-083 an AE without point of access", ask: ask{op: "N", to: "cse-in/deaf", from: "Cdeaf01", body: notification}, code: 5103},
+		{name: "C-084 the CSE itself", ask: ask{op: "N", to: "cse-in", from: "CAdmin", body: notification}, code: 4000},
+		{name: "C-130 the CSE itself, without privilege", ask: ask{op: "N", to: "cse-in", from: "Capp01", body: notification}, code: 4103},
+		{name: "C-086 a policy takes none", ask: ask{op: "N", to: "cse-in/other/notify", from: "Cother1", body: notification}, code: 4005},
+		{name: "C-169 filter criteria", ask: ask{op: "N", to: "cse-in/app?lbl=x", from: "Csend01", body: notification}, code: 4000},
+		{name: "C-035 result content", ask: ask{op: "N", to: "cse-in/app?rcn=1", from: "Csend01", body: notification}, code: 4000},
+	})
+	if len(w.sent) != 2 || w.sent[0].To != "/id-in/Capp01" || w.sent[0].From != "/id-in/Csend01" || w.sent[0].Release != "2a" {
+		t.Errorf("C-051 C-083: sent %+v", w.sent)
+	}
+	w.answer = nil
+	w.must(onem2m.TargetNotReachable, ask{op: "N", to: "cse-in/app", from: "Csend01", body: notification})
+	w.answer = &onem2m.Response{Code: onem2m.OriginatorHasNoPrivilege}
+	w.must(onem2m.OriginatorHasNoPrivilege, ask{op: "N", to: "cse-in/app", from: "Csend01", body: notification})
+}
+
+func TestReach_FindsOnlyAEsWithAPointOfAccess(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.register("Cdeaf01", "deaf")
+	w.must(onem2m.Created, ask{op: "C2", to: "-", from: "Capp01", body: `{"m2m:ae":{"rn":"app","api":"N","rr":true,"poa":["http://192.0.2.1/","http://192.0.2.2/"],"srv":["2a","4"]}}`})
+	for _, target := range []string{"cse-in/app", "Capp01", "/id-in/Capp01", "//m2m.example/id-in/cse-in/app"} {
+		reach, err := w.c.Reach(t.Context(), target)
+		if err != nil || len(reach.Points) != 2 || reach.ID != "//m2m.example/id-in/Capp01" || reach.Release != "2a" {
+			t.Errorf("C-051 C-077 %s: got %+v, %v", target, reach, err)
+		}
+	}
+	for _, target := range []string{"cse-in/deaf", "cse-in", "/id-far/Cx", "cse-in/nothing", "", "a//b"} {
+		if reach, err := w.c.Reach(t.Context(), target); err == nil {
+			t.Errorf("C-077 %s: got %+v", target, reach)
+		}
+	}
+}

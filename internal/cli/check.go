@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"bulwark/internal/ops/config"
+	"bulwark/internal/ops/guidance"
 )
 
 // errFound ends a command whose output says that something is wrong.
@@ -18,7 +19,7 @@ type checkCommand struct {
 
 // Help is the second part of the help page.
 func (*checkCommand) Help() string {
-	return `Takes the flags of serve. Prints one finding a line: error for what must be changed, warning for what weakens the installation, info for the rest. The exit status is 1 if there is an error.
+	return `Takes the flags of serve. Prints one finding a line: error for what must be changed, warning for what weakens the installation, info for the rest: among it every cryptographic algorithm in use, and what current guidance says of it. The exit status is 1 if there is an error.
 
 Policies: the time of accessControlWindow is UTC.
 
@@ -66,7 +67,7 @@ func (k *checkCommand) findings(c *call) ([]config.Finding, error) {
 	if file == "" {
 		file = c.getenv("BULWARK_CONFIG")
 	}
-	findings := slices.Concat(cfg.Findings(), inspect(cfg, file))
+	findings := slices.Concat(cfg.Findings(), inspect(cfg, file), guidance.Findings())
 	if c.Parts.Policies == nil {
 		return findings, nil
 	}

@@ -17,19 +17,59 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"bulwark/internal/cli"
+	"bulwark/internal/inspect"
+	"bulwark/internal/node"
 	"bulwark/internal/ops/audit"
 	"bulwark/internal/ops/config"
+	"bulwark/internal/shell"
 )
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"bulwark": func() { os.Exit(cli.Main(cli.Parts{})) },
+		"bulwark": func() {
+			os.Exit(cli.Main(cli.Parts{
+				Serve: node.Serve("test"), AE: shell.AE, Keys: inspect.Keys, Explain: inspect.Explain, Policies: inspect.Policies,
+			}))
+		},
 	})
 }
 
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	testscript.Run(t, testscript.Params{Dir: "testdata/script", RequireExplicitExec: true})
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script", RequireExplicitExec: true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"ready": ready},
+	})
+}
+
+// ready is a command of the scripts: "ready FILE NAME..." waits until a server
+// that writes its standard output to FILE is ready, and sets a variable to the
+// address of each of its listeners, in the order of the ready line.
+func ready(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: ready FILE NAME...")
+	}
+	const wait, step = 20 * time.Second, 10 * time.Millisecond
+	for range int(wait / step) {
+		text, err := os.ReadFile(ts.MkAbs(args[0]))
+		_, line, found := strings.Cut(string(text), "bulwark ready ")
+		if err != nil || !found || !strings.HasSuffix(line, "\n") {
+			time.Sleep(step)
+			continue
+		}
+		names := args[1:]
+		for word := range strings.FieldsSeq(line) {
+			if len(names) > 0 && strings.HasPrefix(word, "http") {
+				ts.Setenv(names[0], word)
+				names = names[1:]
+			}
+		}
+		if len(names) > 0 {
+			ts.Fatalf("no listener for %v in %s", names, line)
+		}
+		return
+	}
+	ts.Fatalf("%s: no server is ready", args[0])
 }
 
 // outcome is what one call of the program left.
@@ -252,7 +292,7 @@ func TestKeyExplainAndBench_HandOverWhatWasAsked(t *testing.T) {
 	if key.Verb != "remove" || key.ID != "CLamp" || key.Config.Data != "d" {
 		t.Errorf("%+v", key)
 	}
-	if bench != (cli.BenchRequest{Output: "json", Duration: 2 * time.Second, Connections: 3}) {
+	if bench != (cli.BenchRequest{Output: "json", Duration: 2 * time.Second, Connections: 3, Instances: 1_000_000}) {
 		t.Errorf("%+v", bench)
 	}
 	if explain.Originator != "CLamp" || explain.Operation != "create" || explain.Type != "cnt" || explain.Authenticated ||

@@ -61,9 +61,7 @@ func inspect(c *config.Config, file string) []config.Finding {
 		i.certificates(p.CA)
 	}
 	i.certificates(c.Outbound.CA)
-	i.secret(c.Secrets.MasterKeyFile)
 	i.present(c.CSE.BasePolicy)
-	i.present(c.CSE.Definitions)
 	return i.findings
 }
 

@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"bulwark/internal/binding/httpb"
-	"bulwark/internal/identity"
 	"bulwark/internal/ops/audit"
 	"bulwark/internal/ops/config"
 	"bulwark/internal/ops/health"
@@ -19,12 +17,15 @@ import (
 
 // listen opens every listener of the configuration.
 func (n *Node) listen(ctx context.Context) error {
-	for _, l := range n.cfg.Listen {
-		s := httpb.NewServer(n.serverOptions(l), n.cse)
+	for i, l := range n.cfg.Listen {
+		s := httpb.NewServer(n.serverOptions(ctx, l, n.tls[i]), n.gate)
 		if err := s.Listen(ctx); err != nil {
 			return fmt.Errorf("listen on %s: %w", l.Address, err)
 		}
 		n.servers = append(n.servers, s)
+		if err := checkBound(l, s.Addr()); err != nil {
+			return err
+		}
 		n.https = append(n.https, l.Binding == config.BindingHTTPS)
 	}
 	if n.cfg.Ops == "" || n.cfg.Ops == "off" {
@@ -39,11 +40,25 @@ func (n *Node) listen(ctx context.Context) error {
 	return nil
 }
 
-func (n *Node) serverOptions(l config.Listener) httpb.Options {
+// checkBound refuses a listener that was taken for a loopback one by its name
+// and isn't: the rules for strangers and for outgoing requests rely on it.
+func checkBound(l config.Listener, bound net.Addr) error {
+	tcp, ok := bound.(*net.TCPAddr)
+	if !l.Loopback() || ok && tcp.IP.IsLoopback() {
+		return nil
+	}
+	return fmt.Errorf("listen on %s: this machine takes the name for %s, which others can reach; write 127.0.0.1 or [::1] in its place", l.Address, bound)
+}
+
+// recheckEvery is how often an open connection's credential is judged again: a
+// revoked one is of no use for longer than this (S-140). Verdicts are cached.
+const recheckEvery = 5 * time.Second
+
+func (n *Node) serverOptions(ctx context.Context, l config.Listener, creds *credentials) httpb.Options {
 	lim := n.cfg.Limits
 	o := httpb.Options{
 		Address: l.Address, Trusted: l.TrustPlain, Required: l.SA == config.SARequired,
-		TrustedProxies: l.TrustedProxies, Log: n.log, Now: n.o.Now, Observe: n.exchanged(string(l.Binding)),
+		TrustedProxies: l.TrustedProxies, Log: n.log, Now: n.o.Now, Observe: n.exchanged(ctx, string(l.Binding)),
 		Limits: httpb.Limits{
 			Body: int64(lim.Body), Header: int(lim.Header), Depth: lim.Depth,
 			ReadHeaderTimeout: lim.ReadHeaderTimeout.Duration, ReadTimeout: lim.ReadTimeout.Duration,
@@ -53,33 +68,13 @@ func (n *Node) serverOptions(l config.Listener) httpb.Options {
 	if l.Binding != config.BindingHTTPS {
 		return o
 	}
-	o.TLS = n.trust.ServerConfig(n.own, identity.ServerOptions{Optional: l.SA == config.SAOptional})
-	o.Identify = n.identify
-	o.Recheck = n.trust.Revalidate
+	o.TLS = creds.serverTLS(l.SA == config.SAOptional)
+	o.Identify = n.identify(creds.trust)
+	o.Recheck, o.RecheckEvery = creds.trust.Revalidate, recheckEvery
+	o.MaxAge = lim.SessionAge.Duration
+	o.HandshakeFailed = n.handshakeFailed
 	o.Extra = map[string]http.Handler{ExplainPath: http.HandlerFunc(n.serveExplain)}
 	return o
-}
-
-// identify turns a handshake into an association and leaves a trace of it (S-143).
-func (n *Node) identify(state *tls.ConnectionState) (*identity.Association, error) {
-	a, err := n.trust.AssociationOf(state)
-	if err != nil {
-		n.metrics.Handshake("untrusted", "")
-		return nil, err
-	}
-	n.metrics.Handshake("ok", tls.CipherSuiteName(state.CipherSuite))
-	if a == nil || a.Kind == identity.KindNone {
-		return a, nil
-	}
-	r := audit.Record{
-		Time: n.o.Now(), Event: "association", Credential: a.CredentialID, Result: audit.Note,
-		Reason: tls.VersionName(state.Version) + " " + tls.CipherSuiteName(state.CipherSuite),
-	}
-	for _, id := range a.IDs {
-		r.Bound = append(r.Bound, string(id))
-	}
-	n.audit.Write(r)
-	return a, nil
 }
 
 // points are the addresses at which the CSE says it can be reached. They are

@@ -13,15 +13,17 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-	"golang.org/x/sync/errgroup"
 
 	"bulwark/access"
 	"bulwark/internal/binding/httpb"
 	"bulwark/internal/cse"
+	"bulwark/internal/definition"
 	"bulwark/internal/identity"
 	"bulwark/internal/notify"
 	"bulwark/internal/ops/audit"
@@ -29,6 +31,7 @@ import (
 	"bulwark/internal/ops/health"
 	"bulwark/internal/ops/metrics"
 	"bulwark/internal/pki"
+	"bulwark/internal/store"
 	"bulwark/internal/store/sql"
 	"bulwark/onem2m"
 )
@@ -40,6 +43,7 @@ type Options struct {
 	Ready   io.Writer        // gets the one line with the addresses; nil for nowhere
 	Now     func() time.Time // the clock of the CSE; nil: time.Now
 	Random  io.Reader        // nil: crypto/rand
+	Manager string           // socket of the service manager, NOTIFY_SOCKET; "" for none
 
 	// Locate replaces the operator's [[location]] entries.
 	Locate func(onem2m.ID) *access.Location
@@ -58,9 +62,13 @@ type Node struct {
 	engine  *notify.Engine
 	client  *httpb.Client
 	cse     *cse.CSE
-	trust   *identity.Trust
-	own     *identity.KeyPair
-	made    *pki.Files // certificates that this start has made, or nil
+	gate    *gate
+	trust   *identity.Trust   // of connections that the CSE opens; nil without an https listener
+	own     *identity.KeyPair // what the CSE shows there
+	tls     []*credentials    // by listener; nil for a plain one
+	made    *pki.Files        // certificates that this start has made, or nil
+
+	stopping atomic.Bool // set when a stop has begun
 
 	servers []*httpb.Server
 	https   []bool // whether the server of the same index is a TLS one
@@ -103,7 +111,11 @@ func OpenOffline(ctx context.Context, cfg *config.Config, o Options) (*Node, err
 // open makes everything but the listeners.
 func (n *Node) open(ctx context.Context) (err error) {
 	cfg := n.cfg
-	if n.store, err = sql.Open(ctx, sql.Options{Dir: string(cfg.Data), Log: n.log}); err != nil {
+	n.store, err = sql.Open(ctx, sql.Options{Dir: string(cfg.Data), Log: n.log})
+	switch {
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		return fmt.Errorf("another bulwark works on %s; stop it, or name another folder with --data: %w", cfg.Data, err)
+	case err != nil:
 		return err
 	}
 	if n.audit, err = openAudit(cfg, n.log, n.o.Now); err != nil {
@@ -119,16 +131,25 @@ func (n *Node) open(ctx context.Context) (err error) {
 func (n *Node) openCSE(ctx context.Context) error {
 	cfg := n.cfg
 	late := &directory{}
-	n.client = httpb.NewClient(n.clientOptions())
+	options, err := n.clientOptions()
+	if err != nil {
+		return err
+	}
+	n.client = httpb.NewClient(options)
 	n.engine = notify.New(notify.Options{
-		Home: cfg.Home(), Store: n.store, Sender: n.client, Directory: late,
+		Home: cfg.Home(), Store: n.store, Sender: late, Directory: late,
 		Expire: late.expire, Now: n.o.Now, Random: n.o.Random, Log: n.log,
 		Observe: n.notified, VerifyURLs: cfg.CSE.VerifyURLs,
 		Limits: notify.Limits{
 			Queue: cfg.Outbound.Queue, GiveUp: cfg.Outbound.GiveUp.Duration, RequestTimeout: cfg.Outbound.Timeout.Duration,
+			Drain: cfg.Limits.Drain.Duration,
 		},
 	})
 	base, err := readBasePolicy(string(cfg.CSE.BasePolicy))
+	if err != nil {
+		return err
+	}
+	definitions, err := definition.Load(string(cfg.CSE.Definitions))
 	if err != nil {
 		return err
 	}
@@ -143,10 +164,13 @@ func (n *Node) openCSE(ctx context.Context) error {
 	n.cse, err = cse.New(ctx, cse.Options{
 		Home: cfg.Home(), Type: cseType(cfg.CSE.Type), Admin: cfg.CSE.Admin, Releases: releases,
 		Points: n.points(), Store: n.store, Notifier: n.engine, Sender: n.client,
-		Auditor: auditor{log: n.audit}, Locate: locate, BasePolicy: base, MaskExistence: cfg.CSE.MaskExistence,
+		Auditor: auditor{log: n.audit}, Locate: locate, BasePolicy: base, Definitions: definitions, MaskExistence: cfg.CSE.MaskExistence,
+		RequireSubscription: cfg.CSE.RequireSubscription, Statistics: n.collected,
 		Timing: cse.Timing{
 			ExpiryCheck:       cfg.Timing.ExpiryCheck.Duration,
 			RequestExpiration: cfg.Timing.RequestExpiration.Duration,
+			RequestLifetime:   cfg.Timing.RequestLifetime.Duration,
+			PollWait:          cfg.Timing.PollWait.Duration,
 			DefaultExpiration: cfg.Timing.DefaultExpiration.Duration,
 			MaxExpiration:     cfg.Timing.MaxExpiration.Duration,
 		},
@@ -157,6 +181,7 @@ func (n *Node) openCSE(ctx context.Context) error {
 		return err
 	}
 	late.cse = n.cse
+	n.gate = newGate(n.cse, cfg.Limits.Requests, cfg.Timing.RequestExpiration.Duration, releases, n.o.Now)
 	return nil
 }
 
@@ -167,33 +192,18 @@ func (d *directory) Reach(ctx context.Context, target string) (notify.Reach, err
 	return d.cse.Reach(ctx, target)
 }
 
+// Opens implements notify.Timetable.
+func (d *directory) Opens(r store.Reader, target string, at onem2m.Timestamp) (onem2m.Timestamp, bool) {
+	return d.cse.Opens(r, target, at)
+}
+
+// Send gives what the engine sends to the CSE, which knows the polling channels.
+func (d *directory) Send(ctx context.Context, url string, identity onem2m.ID, req *onem2m.Request) (*onem2m.Response, error) {
+	return d.cse.Send(ctx, url, identity, req)
+}
+
 // CSE gives tests and in-process callers the door that bindings use.
 func (n *Node) CSE() *cse.CSE { return n.cse }
-
-// Run serves until ctx ends and then drains: no new request, those in work
-// finish, the store is synced by Close.
-func (n *Node) Run(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return n.cse.Run(ctx) })
-	group.Go(func() error { return n.engine.Run(ctx) })
-	group.Go(func() error { n.remind(ctx); return nil })
-	for _, s := range n.servers {
-		group.Go(func() error { return s.Serve(ctx) })
-	}
-	if n.ops != nil {
-		group.Go(func() error { return n.serveOps(ctx) })
-	}
-	if n.o.Ready != nil {
-		if _, err := fmt.Fprintln(n.o.Ready, n.readyLine()); err != nil {
-			n.log.WarnContext(ctx, "ready line", "err", err)
-		}
-	}
-	err := group.Wait()
-	if errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return err
-}
 
 // Close releases everything, the store last: what was acknowledged is synced.
 func (n *Node) Close() error {
@@ -218,7 +228,7 @@ func readBasePolicy(path string) (jsontext.Value, error) {
 	if path == "" {
 		return nil, nil
 	}
-	data, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("base-policy: %w", err)
 	}

@@ -2,8 +2,7 @@ package node
 
 import (
 	"context"
-	"net/netip"
-	"strings"
+	"math"
 	"time"
 
 	"bulwark/access"
@@ -12,6 +11,8 @@ import (
 	"bulwark/internal/notify"
 	"bulwark/internal/ops/audit"
 	"bulwark/internal/ops/config"
+	"bulwark/internal/ops/logging"
+	"bulwark/internal/ops/metrics"
 	"bulwark/internal/store"
 	"bulwark/onem2m"
 )
@@ -23,12 +24,9 @@ type auditor struct{ log *audit.Log }
 func (a auditor) Decision(d cse.Audit) {
 	r := audit.Record{
 		Time: d.Time, Event: "request", RequestID: d.RequestID, Originator: string(d.Originator),
-		Authn: d.Authentic, Credential: d.Credential, Binding: d.Binding,
-		Operation: strings.ToLower(d.Operation.String()), Target: d.To, Stage: d.Stage, Rule: d.Rule,
+		Authn: d.Authentic, Credential: d.Credential, Source: d.Source, Binding: d.Binding,
+		Operation: operationName(d.Operation), Target: d.To, Stage: d.Stage, Rule: d.Rule,
 		Result: audit.Permit, Reason: d.Reason,
-	}
-	if addr, err := netip.ParseAddr(d.Source); err == nil {
-		r.Source = addr
 	}
 	if d.Stage == "discovery" {
 		r.Operation = "discovery"
@@ -37,6 +35,32 @@ func (a auditor) Decision(d cse.Audit) {
 		r.Result, r.RSC, r.Claimed = audit.Deny, int(d.Code), d.From
 	}
 	a.log.Write(r)
+}
+
+// collected exports one record of service statistics to the log (C-456).
+func (n *Node) collected(s cse.Statistic) {
+	logging.Collected(context.Background(), n.log, logging.Statistic{
+		Collection: s.Collection, Collector: s.Collector, EventID: s.EventID, Event: s.Event,
+		Request: s.RequestID, Originator: string(s.Originator), Operation: operationName(s.Operation), Target: s.To,
+		Type: int(s.Type), Size: s.Size, Status: int(s.Code),
+	})
+}
+
+// operationName is the name of an operation in the trail, the log and the metrics.
+func operationName(op onem2m.Operation) string {
+	switch op {
+	case onem2m.Create:
+		return "create"
+	case onem2m.Retrieve:
+		return "retrieve"
+	case onem2m.Update:
+		return "update"
+	case onem2m.Delete:
+		return "delete"
+	case onem2m.Notify:
+		return "notify"
+	}
+	return "other"
 }
 
 // notified counts and audits what became of notifications.
@@ -48,7 +72,7 @@ func (n *Node) notified(o notify.Outcome) {
 		n.metrics.Notification("refused")
 	case notify.GaveUp:
 		n.metrics.Notification("given-up")
-	case notify.Overflowed, notify.Discarded:
+	case notify.Overflowed, notify.Discarded, notify.Withheld, notify.Superseded:
 		n.metrics.Notification("dropped")
 	case notify.Repeated:
 	}
@@ -66,26 +90,38 @@ func (n *Node) observe() {
 	n.metrics.Queue("notifications", n.engine.Pending)
 	n.metrics.Queue("writer", func() int { return n.store.Stats().Waiting })
 	n.metrics.Queue("audit", n.audit.Waiting)
+	n.metrics.Queue("requests", n.gate.length)
 	n.metrics.AuditLost(n.audit.Lost)
+	n.metrics.Store(func() metrics.Commits {
+		s := n.store.Stats()
+		return metrics.Commits{Commits: s.Batches, Failed: s.Lost, Changes: s.Jobs}
+	})
+	n.ready.Add("process", n.running)
 	n.ready.Add("audit", n.audit.Check)
 	n.ready.Add("store", func(ctx context.Context) error {
 		return n.store.Read(ctx, func(r store.Reader) error { _, err := r.ByID(1); return err })
 	})
 }
 
-// exchanged counts one answered HTTP request.
-func (n *Node) exchanged(binding string) func(httpb.Exchange) {
+// exchanged counts and logs one answered HTTP request.
+func (n *Node) exchanged(ctx context.Context, binding string) func(httpb.Exchange) {
+	ctx = context.WithoutCancel(ctx) // requests are answered also while the node stops
 	return func(x httpb.Exchange) {
-		op := "other"
-		if x.Operation != 0 {
-			op = strings.ToLower(x.Operation.String())
+		op := operationName(x.Operation)
+		ty := -1 // some other type
+		if x.Type >= 0 && x.Type <= math.MaxInt16 {
+			ty = int(x.Type)
 		}
-		n.metrics.Request(binding, op, 0, int(x.Code), x.Duration)
+		n.metrics.Request(binding, op, ty, int(x.Code), x.Duration)
+		logging.Log(ctx, n.log, logging.Request{
+			ID: x.RequestID, Originator: x.From, Target: x.To, Operation: op, Binding: binding,
+			Status: int(x.Code), Duration: x.Duration,
+		})
 	}
 }
 
-// remind repeats the warning about insecure listeners every hour (S-006).
-func (n *Node) remind(ctx context.Context) {
+// remind repeats the warning about insecure listeners (S-006).
+func (n *Node) remind(ctx context.Context, every time.Duration) {
 	warn := func() {
 		for _, l := range n.cfg.Listen {
 			if n.insecure(l) {
@@ -94,7 +130,7 @@ func (n *Node) remind(ctx context.Context) {
 		}
 	}
 	warn()
-	tick := time.NewTicker(time.Hour)
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		select {

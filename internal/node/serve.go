@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 
 	"bulwark/internal/ops/config"
 )
@@ -15,7 +16,7 @@ import (
 // certificates, where they are.
 func Serve(version string) func(context.Context, *config.Config, *slog.Logger, io.Writer) error {
 	return func(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Writer) (err error) {
-		n, err := Open(ctx, cfg, Options{Version: version, Log: log, Ready: out})
+		n, err := Open(ctx, cfg, Options{Version: version, Log: log, Ready: out, Manager: os.Getenv("NOTIFY_SOCKET")})
 		if err != nil {
 			return err
 		}

@@ -15,83 +15,124 @@ import (
 	"bulwark/onem2m"
 )
 
+// credentials are what one https listener shows and believes.
+type credentials struct {
+	own   *identity.KeyPair
+	trust *identity.Trust
+}
+
+// anchorChoice is what distinguishes the trust of listeners.
+type anchorChoice struct {
+	development bool
+	clientCA    config.Path
+}
+
 // loadTrust reads or makes the certificates: who this CSE is, and whom it
-// believes. Without any configured anchor that is the development authority in
-// the data directory, which is made at first start.
+// believes, by listener. Without any configured anchor that is the development
+// authority in the data directory, which is made at first start. Connections
+// that the CSE opens show the certificate of the first listener and believe the
+// anchors of all.
 func (n *Node) loadTrust() error {
-	listener, found := n.httpsListener()
-	if !found {
+	n.tls = make([]*credentials, len(n.cfg.Listen))
+	made := map[anchorChoice]*identity.Trust{}
+	var all []identity.Anchor
+	for i, l := range n.cfg.Listen {
+		if l.Binding != config.BindingHTTPS {
+			continue
+		}
+		choice := anchorChoice{n.developmentCA(l), l.ClientCA}
+		anchors, err := n.anchors(choice)
+		if err != nil {
+			return err
+		}
+		c := &credentials{trust: made[choice]}
+		if c.own, err = identity.LoadKeyPair(string(l.Cert), string(l.Key)); err != nil {
+			return fmt.Errorf("certificate of the CSE: %w", err)
+		}
+		if c.trust == nil {
+			if c.trust, err = n.newTrust(anchors); err != nil {
+				return err
+			}
+			made[choice] = c.trust
+			all = append(all, anchors...)
+		}
+		if err := c.trust.CheckOwn(c.own); err != nil {
+			n.log.Warn("peers may not believe this CSE", "certificate", string(l.Cert), "err", err)
+		}
+		n.tls[i] = c
+		if n.trust == nil {
+			n.trust, n.own = c.trust, c.own
+		}
+	}
+	if len(made) < 2 {
 		return nil
 	}
-	cfg := n.cfg
-	var anchors []identity.Anchor
-	if n.developmentCA(listener) {
-		files, err := pki.EnsureServer(string(cfg.Data), cfg.Home(), cfg.CSE.Admin)
+	var err error
+	n.trust, err = n.newTrust(all)
+	return err
+}
+
+// anchors lists the anchors of a listener.
+func (n *Node) anchors(choice anchorChoice) ([]identity.Anchor, error) {
+	var list []identity.Anchor
+	if choice.development {
+		files, err := pki.EnsureServer(string(n.cfg.Data), n.cfg.Home(), n.cfg.CSE.Admin)
 		if err != nil {
-			return fmt.Errorf("development certificates: %w", err)
+			return nil, fmt.Errorf("development certificates: %w", err)
 		}
 		if files.Made {
 			n.made = &files
 		}
-		anchors = files.Anchors
+		list = files.Anchors
 	}
-	for _, a := range cfg.Anchors {
+	for _, a := range n.cfg.Anchors {
 		names := make([]string, 0, len(a.Flavours))
 		for _, f := range a.Flavours {
 			names = append(names, string(f))
 		}
 		flavours, err := identity.ParseFlavours(names)
 		if err != nil {
-			return fmt.Errorf("anchor %s: %w", a.CA, err)
+			return nil, fmt.Errorf("anchor %s: %w", a.CA, err)
 		}
-		anchors = append(anchors, identity.Anchor{CA: string(a.CA), Flavours: flavours, CRL: string(a.CRL)})
+		list = append(list, identity.Anchor{CA: string(a.CA), Flavours: flavours, CRL: string(a.CRL)})
 	}
-	if listener.ClientCA != "" {
-		all, err := identity.ParseFlavours([]string{"ae", "cse", "node", "device", "fqdn"})
+	if choice.clientCA != "" {
+		flavours, err := identity.ParseFlavours([]string{"ae", "cse", "node", "device", "fqdn"})
 		if err != nil {
-			return err
+			return nil, err
 		}
-		anchors = append(anchors, identity.Anchor{CA: string(listener.ClientCA), Flavours: all})
+		list = append(list, identity.Anchor{CA: string(choice.clientCA), Flavours: flavours})
 	}
-	peers := make([]identity.Peer, 0, len(cfg.Peers))
-	for _, p := range cfg.Peers {
-		id, _, err := cfg.Home().ParseID(p.ID)
+	return list, nil
+}
+
+func (n *Node) newTrust(anchors []identity.Anchor) (*identity.Trust, error) {
+	peers := make([]identity.Peer, 0, len(n.cfg.Peers))
+	for _, p := range n.cfg.Peers {
+		id, _, err := n.cfg.Home().ParseID(p.ID)
 		if err != nil {
-			return fmt.Errorf("peer %s: %w", p.ID, err)
+			return nil, fmt.Errorf("peer %s: %w", p.ID, err)
 		}
 		peers = append(peers, identity.Peer{ID: id, DNS: p.DNS, CA: string(p.CA)})
 	}
-	var err error
-	if n.own, err = identity.LoadKeyPair(string(listener.Cert), string(listener.Key)); err != nil {
-		return fmt.Errorf("certificate of the CSE: %w", err)
-	}
-	n.trust, err = identity.NewTrust(identity.TrustConfig{
-		Home: cfg.Home(), Anchors: anchors, Peers: peers, Log: n.log, Now: n.o.Now,
+	trust, err := identity.NewTrust(identity.TrustConfig{
+		Home: n.cfg.Home(), Anchors: anchors, Peers: peers, Log: n.log, Now: n.o.Now,
 	})
 	if err != nil {
-		return fmt.Errorf("trust anchors: %w", err)
+		return nil, fmt.Errorf("trust anchors: %w", err)
 	}
-	return nil
+	return trust, nil
 }
 
-func (n *Node) httpsListener() (config.Listener, bool) {
-	for _, l := range n.cfg.Listen {
-		if l.Binding == config.BindingHTTPS {
-			return l, true
-		}
-	}
-	return config.Listener{}, false
-}
-
-// developmentCA reports whether the certificates in the data directory are used:
-// as the CSE's own, or for want of any configured anchor.
+// developmentCA reports whether the certificates in the data directory are used
+// by a listener: as the CSE's own, or for want of any configured anchor.
 func (n *Node) developmentCA(l config.Listener) bool {
 	return l.Cert == n.cfg.PKI("server.crt") || len(n.cfg.Anchors) == 0 && l.ClientCA == ""
 }
 
 // clientOptions are the rules for requests that the CSE itself sends
-// (decisions on outgoing requests and on whom to trust).
-func (n *Node) clientOptions() httpb.ClientOptions {
+// (decisions 26 and 27).
+func (n *Node) clientOptions() (httpb.ClientOptions, error) {
 	out := n.cfg.Outbound
 	policy := httpb.Policy{Own: n.ownAddresses, LoopbackAllowed: n.cfg.LoopbackOnly()}
 	for _, h := range out.Allow {
@@ -110,7 +151,7 @@ func (n *Node) clientOptions() httpb.ClientOptions {
 	}
 	roots, err := outboundRoots(string(out.CA))
 	if err != nil {
-		n.log.Error("outbound ca: no https receiver named by URL will be called", "err", err)
+		return httpb.ClientOptions{}, fmt.Errorf("outbound ca: %w", err)
 	}
 	return httpb.ClientOptions{
 		Policy: policy, Log: n.log,
@@ -120,12 +161,12 @@ func (n *Node) clientOptions() httpb.ClientOptions {
 			switch {
 			case who != "" && n.trust != nil:
 				return n.trust.ClientConfig(n.own, who)
-			case who == "" && err == nil:
+			case who == "":
 				return identity.HostConfig(n.own, roots)
 			}
 			return nil // fail closed: https to this target is refused
 		},
-	}
+	}, nil
 }
 
 // outboundRoots reads [outbound] ca; nil stands for the roots of the system.
@@ -133,7 +174,7 @@ func outboundRoots(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil
 	}
-	data, err := os.ReadFile(file) //nolint:gosec // the operator names the file
+	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
@@ -144,11 +185,17 @@ func outboundRoots(file string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// ownAddresses are the listeners, which are never called.
+// ownAddresses are the listeners, that for operations among them, which are
+// never called.
 func (n *Node) ownAddresses() []netip.AddrPort {
 	var list []netip.AddrPort
 	for _, s := range n.servers {
 		if tcp, ok := s.Addr().(*net.TCPAddr); ok {
+			list = append(list, tcp.AddrPort())
+		}
+	}
+	if n.ops != nil {
+		if tcp, ok := n.ops.Addr().(*net.TCPAddr); ok {
 			list = append(list, tcp.AddrPort())
 		}
 	}

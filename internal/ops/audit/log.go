@@ -16,6 +16,11 @@ const (
 	queueLength = 4096
 	// batchLength bounds the records of one write, so that a stop is quick.
 	batchLength = 256
+	// gather is how long the writer lets records collect behind the first one.
+	// A busy CSE makes tens of thousands in a second; to wake the writer for
+	// each and to write each by itself costs more than the decision did. The end
+	// of the process takes about as much of the trail.
+	gather = 2 * time.Millisecond
 	// denialWait is how long the caller of a denial is held while the queue is
 	// full. A denial must not get lost because somebody floods the queue with
 	// permitted requests; a disk that hangs must not stop the CSE either.
@@ -42,7 +47,8 @@ type Log struct {
 
 	opt     Options
 	repeats repeats
-	out     *trail // of the writer goroutine
+	out     *trail   // of the writer goroutine, as is
+	records []Record // the buffer of its batches
 
 	lost    atomic.Uint64 // records lost since the last line that said so
 	allLost atomic.Uint64
@@ -148,6 +154,9 @@ func (l *Log) run() {
 	for {
 		select {
 		case r := <-l.queue:
+			if len(l.queue) < batchLength {
+				time.Sleep(gather)
+			}
 			l.put(l.batch(r))
 		case <-ticker.C:
 			l.put(l.repeats.summaries(l.opt.Now(), false))
@@ -169,16 +178,16 @@ func (l *Log) run() {
 
 // batch collects what else waits behind first.
 func (l *Log) batch(first Record) []Record {
-	records := []Record{first}
-	for len(records) < batchLength {
+	l.records = append(l.records[:0], first)
+	for len(l.records) < batchLength {
 		select {
 		case r := <-l.queue:
-			records = append(records, r)
+			l.records = append(l.records, r)
 		default:
-			return records
+			return l.records
 		}
 	}
-	return records
+	return l.records
 }
 
 // put writes records, and before them how many were lost.

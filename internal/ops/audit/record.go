@@ -55,24 +55,7 @@ const (
 	maxBound = 16
 )
 
-// bounded returns r with every text cut and made valid UTF-8.
-func (r Record) bounded() Record {
-	for _, s := range []*string{
-		&r.Event, &r.RequestID, &r.Originator, &r.Claimed, &r.Credential, &r.Binding,
-		&r.Operation, &r.Target, &r.Stage, &r.Rule, &r.Reason,
-	} {
-		*s = cut(*s)
-	}
-	bound := make([]string, 0, min(len(r.Bound), maxBound))
-	for _, id := range r.Bound[:min(len(r.Bound), maxBound)] {
-		bound = append(bound, cut(id))
-	}
-	if r.Bound = bound; len(bound) == 0 {
-		r.Bound = nil
-	}
-	return r
-}
-
+// cut bounds one text and makes it valid UTF-8.
 func cut(s string) string {
 	const mark = "…"
 	if len(s) > maxText {

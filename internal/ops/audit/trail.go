@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-
-	"github.com/go-json-experiment/json"
 )
 
 // filePattern names the files of a trail; a higher number is later.
@@ -23,6 +21,7 @@ type trail struct {
 	file    *os.File // nil after trouble; opened anew at the next write
 	written int64    // octets in file
 	dirty   bool     // written since the last sync
+	lines   []byte   // buffer of write
 }
 
 func openTrail(dir string, size int64, count int) (*trail, error) {
@@ -100,9 +99,10 @@ func closeLine(f *os.File) (int64, error) {
 
 // write appends records and returns how many are in the file for sure.
 func (t *trail) write(records []Record) (int, error) {
-	var lines []byte
+	lines := t.lines[:0]
+	defer func() { t.lines = lines[:0] }()
 	begun := 0 // first record that is in lines but not in the file
-	for i, r := range records {
+	for i := range records {
 		if t.file != nil && t.written+int64(len(lines)) >= t.size {
 			if err := t.flush(lines); err != nil {
 				return begun, err
@@ -112,11 +112,7 @@ func (t *trail) write(records []Record) (int, error) {
 				return begun, err
 			}
 		}
-		line, err := json.Marshal(r.bounded())
-		if err != nil {
-			return begun, fmt.Errorf("encode an audit record: %w", err)
-		}
-		lines = append(append(lines, line...), '\n')
+		lines = records[i].appendLine(lines)
 	}
 	if err := t.flush(lines); err != nil {
 		return begun, err

@@ -6,7 +6,9 @@ import "net/netip"
 // read-only afterwards, so it may be shared between goroutines.
 //
 // The tags of each field: toml is its key, doc its meaning, default the text
-// that Default parses, flag the command-line flag that sets it.
+// that Default parses, flag the command-line flag that sets it. A field with the
+// tag later does nothing yet: any value but the zero one is refused, with what
+// the tag says.
 type Config struct {
 	Data          Path   `toml:"data" flag:"data" default:"bulwark-data" doc:"Data directory. It is created with mode 0700; the database, the audit trail and the development certificates are inside."`
 	Store         string `toml:"store" flag:"store" default:"sqlite" doc:"Where resources are stored. The only engine in this version is sqlite, in the data directory."`
@@ -20,7 +22,6 @@ type Config struct {
 	Locations  []Location `toml:"location" doc:"A position that the operator states for an entity; only these count in location rules of policies."`
 	Peers      []Peer     `toml:"peer" doc:"A CSE that is known by name."`
 	Outbound   Outbound   `toml:"outbound" doc:"Requests that the CSE itself sends: notifications and forwarding."`
-	Secrets    Secrets    `toml:"secrets" doc:"The key that encrypts secrets in the data directory. Without either key of this table, serve makes DIR/master.key."`
 	Audit      Audit      `toml:"audit" doc:"The audit trail of security decisions, DIR/audit/."`
 	Limits     Limits     `toml:"limits" doc:"Bounds that keep one client from using up the process."`
 	Timing     Timing     `toml:"timing" doc:"Lifetimes and periods. A duration is text with units: \"500ms\", \"2s\", \"10m\", \"1h\", \"30d\", \"5y\" (365 days)."`
@@ -46,8 +47,8 @@ type CSE struct {
 	Admin               string    `toml:"admin" flag:"admin" default:"CAdmin" doc:"AE-ID-stem with full rights. Over TLS only the holder of its certificate is it. No AE can register with it."`
 	Releases            []Release `toml:"releases" default:"1,2a,3,4" doc:"Release version indicators that are served: of 1, 2a, 3 and 4. A request without an indicator counts as 1."`
 	BasePolicy          Path      `toml:"base-policy" doc:"JSON file with a privileges object that replaces the built-in policy of the CSEBase as a whole."`
-	Definitions         Path      `toml:"definitions" doc:"Folder of flexContainer definitions."`
-	RequireSubscription bool      `toml:"require-subscription" default:"false" doc:"Enforce service subscription data at registration even before any exists."`
+	Definitions         Path      `toml:"definitions" doc:"Folder of JSON files with definitions of flexContainer specializations, in addition to the built-in ones of the common information models."`
+	RequireSubscription bool      `toml:"require-subscription" default:"false" doc:"Hold every AE registration against service subscription data, also before there are any. The default does so from the first m2mServiceSubscriptionProfile until somebody deletes the last one. Only an IN-CSE keeps such data: on an mn or asn no AE can register with true."`
 	VerifyURLs          bool      `toml:"verify-urls" default:"false" doc:"Send a verification request also to notification targets that are plain URLs."`
 	MaskExistence       bool      `toml:"mask-existence" default:"false" doc:"Answer 4004 (not found) in place of 4103 (no privilege) to originators that are not authenticated."`
 }
@@ -59,10 +60,10 @@ type Listener struct {
 	TrustPlain     bool           `toml:"trust-plain" doc:"Plain loopback listeners only: take every well-formed From as authenticated. For development and conformance suites."`
 	SA             SAPolicy       `toml:"sa" doc:"Whether a peer must have a security association: required or optional. The default is required for https and optional for http. Optional on an address other than loopback needs allow-insecure."`
 	ClientCA       Path           `toml:"client-ca" doc:"PEM file of trust anchors for every certificate flavour on this listener. Short for an [[anchor]]. The default is the certificate authority in the data directory."`
-	Cert           Path           `toml:"cert" doc:"PEM file of the certificate of the CSE and its chain. The default is DIR/pki/server.crt, which is made at first start. Goes with key."`
+	Cert           Path           `toml:"cert" doc:"PEM file of the certificate of the CSE and its chain. The default is DIR/pki/server.crt, which is made at first start. Goes with key. Where the CSE itself connects to others it shows the certificate of the first https listener."`
 	Key            Path           `toml:"key" doc:"PEM file of the private key for cert."`
-	PSK            bool           `toml:"psk" doc:"Offer pre-shared keys. Not in this version: must be false."`
-	Profile        Profile        `toml:"profile" doc:"Algorithm profile of this listener: modern or onem2m. The default is that of [algorithms]."`
+	PSK            bool           `toml:"psk" later:"pre-shared keys are" doc:"Offer pre-shared keys. Not in this version: must be false."`
+	Profile        Profile        `toml:"profile" doc:"Algorithm profile of this listener. The only one in this version is modern."`
 	TrustedProxies []netip.Prefix `toml:"trusted-proxies" doc:"Address ranges of reverse proxies whose Forwarded headers tell the source address."`
 }
 
@@ -100,12 +101,6 @@ type Outbound struct {
 	GiveUp         Duration   `toml:"give-up" default:"1h" doc:"How long one notification is tried again."`
 }
 
-// Secrets is the table [secrets].
-type Secrets struct {
-	MasterKeyFile     Path   `toml:"master-key-file" doc:"File of 32 octets, or their base64url text, readable by the owner only."`
-	SystemdCredential string `toml:"systemd-credential" doc:"Name of a systemd credential (LoadCredential=) that holds the key. Not together with master-key-file."`
-}
-
 // Audit is the table [audit].
 type Audit struct {
 	Size  Size `toml:"size" default:"10MiB" doc:"Size at which a file is closed and the next begun."`
@@ -116,32 +111,30 @@ type Audit struct {
 type Limits struct {
 	Body              Size     `toml:"body" default:"1MiB" doc:"Largest request or response body."`
 	Depth             int      `toml:"depth" default:"64" doc:"Deepest nesting of a body."`
-	Members           int      `toml:"members" default:"10000" doc:"Most members of one object or list in a body."`
 	Results           int      `toml:"results" default:"1000" doc:"Most resources in one answer; more are announced as incomplete."`
 	Header            Size     `toml:"header" default:"32KiB" doc:"Largest request line with all header fields."`
 	Connections       int      `toml:"connections" default:"4096" doc:"Most open connections of one listener."`
-	Requests          int      `toml:"requests" default:"256" doc:"Most requests in work at once; more wait for their turn until they expire."`
-	WriteQueue        int      `toml:"write-queue" default:"1024" doc:"Most changes that wait for the writer."`
-	HandshakeTimeout  Duration `toml:"handshake-timeout" default:"10s" doc:"Longest TLS handshake."`
-	ReadHeaderTimeout Duration `toml:"read-header-timeout" default:"5s" doc:"Longest time for the header fields of a request to arrive."`
+	Requests          int      `toml:"requests" default:"256" doc:"Most requests in work at once, over all listeners. More wait for their turn; one that expires while it waits is answered 4008."`
+	ReadHeaderTimeout Duration `toml:"read-header-timeout" default:"5s" doc:"Longest TLS handshake, and longest time for the header fields of a request to arrive."`
 	ReadTimeout       Duration `toml:"read-timeout" default:"30s" doc:"Longest time for a whole request to arrive."`
 	IdleTimeout       Duration `toml:"idle-timeout" default:"2m" doc:"Longest time that a connection is kept without a request."`
-	SessionAge        Duration `toml:"session-age" default:"24h" doc:"Longest life of a security association before a full handshake."`
-	Drain             Duration `toml:"drain" default:"10s" doc:"Longest time that a stop waits for requests in work."`
+	SessionAge        Duration `toml:"session-age" default:"24h" doc:"Longest life of a TLS connection. An older one is closed, so that the peer shows its certificate in a new handshake."`
+	Drain             Duration `toml:"drain" default:"10s" doc:"Longest time that a stop waits for requests in work, and then again for notifications on their way. What is left is broken off; notifications stay in the outbox."`
 }
 
 // Timing is the table [timing].
 type Timing struct {
 	ExpiryCheck       Duration `toml:"expiry-check" default:"60s" doc:"Period of the sweep of expired resources. What expired is hidden at once."`
-	RequestLifetime   Duration `toml:"request-lifetime" default:"1h" doc:"Lifetime of <request> resources."`
 	RequestExpiration Duration `toml:"request-expiration" default:"10s" doc:"Deadline of a request that states none."`
+	RequestLifetime   Duration `toml:"request-lifetime" default:"1h" doc:"How long the result of a non-blocking request can be fetched whose originator states no time."`
+	PollWait          Duration `toml:"poll-wait" default:"30s" doc:"How long a poll at a polling channel waits that states no deadline."`
 	DefaultExpiration Duration `toml:"default-expiration" default:"5y" doc:"Lifetime of a resource whose creator states none."`
 	MaxExpiration     Duration `toml:"max-expiration" default:"10y" doc:"Longest lifetime; a later expirationTime is cut to it."`
 }
 
 // Algorithms is the table [algorithms].
 type Algorithms struct {
-	Profile Profile  `toml:"profile" default:"modern" doc:"modern: what current guidance recommends; onem2m: everything that TS-0003 makes mandatory besides, for constrained peers."`
-	Allow   []string `toml:"allow" doc:"Names of algorithms that are permitted in addition to the profile, as bulwark check prints them."`
-	Deny    []string `toml:"deny" doc:"Names of algorithms that are refused although the profile has them."`
+	Profile Profile  `toml:"profile" default:"modern" doc:"What is used: modern is what current guidance recommends, and the only profile in this version. bulwark check prints every algorithm of it."`
+	Allow   []string `toml:"allow" later:"a choice of algorithms is" doc:"Names of algorithms that are permitted in addition to the profile. Not in this version: must be empty."`
+	Deny    []string `toml:"deny" later:"a choice of algorithms is" doc:"Names of algorithms that are refused although the profile has them. Not in this version: must be empty."`
 }

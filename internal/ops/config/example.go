@@ -78,38 +78,35 @@ func exampleValue(k Key) string {
 // samples are values for keys without a default.
 func samples() map[string]string {
 	return map[string]string{
-		"cse.id":                     "/id-in",
-		"cse.name":                   "cse-in",
-		"cse.base-policy":            "base-policy.json",
-		"cse.definitions":            "definitions",
-		"listen[].binding":           "https",
-		"listen[].address":           "127.0.0.1:8443",
-		"listen[].trust-plain":       "false",
-		"listen[].sa":                "required",
-		"listen[].client-ca":         "clients.crt",
-		"listen[].cert":              "server.crt",
-		"listen[].key":               "server.key",
-		"listen[].psk":               "false",
-		"listen[].profile":           "modern",
-		"listen[].trusted-proxies":   "192.0.2.10/32",
-		"anchor[].ca":                "ca.crt",
-		"anchor[].flavours":          "ae,cse",
-		"anchor[].crl":               "ca.crl",
-		"location[].id":              "//m2m.example/id-in/CLamp",
-		"location[].latitude":        "52.52",
-		"location[].longitude":       "13.405",
-		"location[].uncertainty":     "25.0",
-		"location[].country":         "DE",
-		"peer[].id":                  "/id-far",
-		"peer[].dns":                 "id-far.m2m.example",
-		"peer[].ca":                  "far.crt",
-		"outbound.allow":             "127.0.0.1/32,receiver.example.com",
-		"outbound.deny":              "10.0.0.0/8",
-		"outbound.ca":                "receivers.crt",
-		"secrets.master-key-file":    "master.key",
-		"secrets.systemd-credential": "bulwark-master-key",
-		"algorithms.allow":           "",
-		"algorithms.deny":            "",
+		"cse.id":                   "/id-in",
+		"cse.name":                 "cse-in",
+		"cse.base-policy":          "base-policy.json",
+		"listen[].binding":         "https",
+		"listen[].address":         "127.0.0.1:8443",
+		"listen[].trust-plain":     "false",
+		"listen[].sa":              "required",
+		"listen[].client-ca":       "clients.crt",
+		"listen[].cert":            "server.crt",
+		"listen[].key":             "server.key",
+		"listen[].psk":             "false",
+		"listen[].profile":         "modern",
+		"listen[].trusted-proxies": "192.0.2.10/32",
+		"anchor[].ca":              "ca.crt",
+		"anchor[].flavours":        "ae,cse",
+		"anchor[].crl":             "ca.crl",
+		"location[].id":            "//m2m.example/id-in/CLamp",
+		"location[].latitude":      "52.52",
+		"location[].longitude":     "13.405",
+		"location[].uncertainty":   "25.0",
+		"location[].country":       "DE",
+		"peer[].id":                "/id-far",
+		"peer[].dns":               "id-far.m2m.example",
+		"peer[].ca":                "far.crt",
+		"outbound.allow":           "127.0.0.1/32,receiver.example.com",
+		"outbound.deny":            "10.0.0.0/8",
+		"outbound.ca":              "receivers.crt",
+		"algorithms.allow":         "",
+		"algorithms.deny":          "",
 	}
 }
 
@@ -127,7 +124,9 @@ An unknown table or key is refused with its line and column, and so is a value t
 - **Files** are relative to the folder of the configuration file; in the environment and in flags, to the working directory.
 - **Lists** are written with commas in the environment.
 - An empty environment variable counts as not set. Lists of tables can be set in the file only.
-- Tables of later versions (` + "`" + strings.Join(laterTables(), "`, `") + "`" + `) are refused with "not in this version".
+- Tables of later versions (` + "`" + strings.Join(laterTables(), "`, `") + "`" + `) and keys of later versions
+  (` + "`" + strings.Join(laterKeys(), "`, `") + "`" + `) are refused with "not in this version".
+- The variables ` + "`BULWARK_AE_…`" + ` are those of ` + "`bulwark ae`" + `.
 
 The flags ` + "`--https ADDR|off`, `--http ADDR|off` and `--trust-plain`" + ` (` + "`BULWARK_HTTPS`, `BULWARK_HTTP`, `BULWARK_TRUST_PLAIN`" + `)
 change the address of the one listener of that binding, add it where there is none, or remove it.

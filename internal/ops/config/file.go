@@ -23,7 +23,13 @@ const maxFile = 4 << 20
 // laterTables are the names of design tables that this version does not have;
 // the file may not use them, but is told so rather than "unknown".
 func laterTables() []string {
-	return []string{"esprim", "escertke", "psk", "token", "trust", "pdp", "prp", "pip", "remote", "das", "maf", "mef"}
+	return []string{"esprim", "escertke", "psk", "token", "trust", "pdp", "prp", "pip", "remote", "secrets", "das", "maf", "mef"}
+}
+
+// laterKeys are keys of later versions in tables that this version has, and
+// those of later tables that the environment could set.
+func laterKeys() []string {
+	return []string{"secrets.master-key-file", "secrets.systemd-credential"}
 }
 
 // origins says for each key, by its path with indices ("listen[0].address"),
@@ -36,6 +42,10 @@ func readFile(c *Config, name string, from origins) error {
 	if err != nil {
 		return err
 	}
+	return parse(c, name, data, from)
+}
+
+func parse(c *Config, name string, data []byte, from origins) error {
 	if err := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields().Decode(c); err != nil {
 		return fileError(name, data, err, from)
 	}
@@ -162,11 +172,7 @@ func checkWords(v reflect.Value, path string, from origins) []error {
 			break
 		}
 		if err := u.UnmarshalText([]byte(v.String())); err != nil {
-			e := &Error{Where: from[path], Key: path, Text: err.Error()}
-			if errors.Is(err, ErrNotInThisVersion) {
-				e.Cause = ErrNotInThisVersion
-			}
-			errs = append(errs, e)
+			errs = append(errs, wrongValue(from[path], path, err))
 		}
 	}
 	return errs
@@ -175,7 +181,7 @@ func checkWords(v reflect.Value, path string, from origins) []error {
 func unknownKey(name string, d *toml.DecodeError) error {
 	line, column := d.Position()
 	e := &Error{Where: fmt.Sprintf("%s:%d:%d", name, line, column), Key: strings.Join(d.Key(), ".")}
-	if slices.Contains(laterTables(), d.Key()[0]) {
+	if slices.Contains(laterTables(), d.Key()[0]) || slices.Contains(laterKeys(), e.Key) {
 		e.Text, e.Cause = ErrNotInThisVersion.Error(), ErrNotInThisVersion
 		return e
 	}

@@ -45,15 +45,9 @@ func (c *Config) Findings() []Finding {
 		case l.Binding == BindingHTTPS && l.SA == SAOptional:
 			add(Warning, path, "%s takes peers without a certificate", l.Address)
 		}
-		if l.Profile == ProfileOneM2M {
-			add(Warning, path, "%s offers the suites that TS-0003 makes mandatory besides the recommended ones", l.Address)
-		}
 		if l.Binding == BindingHTTPS && l.Cert == c.PKI("server.crt") {
 			add(Info, path, "%s uses the development certificate authority in the data directory", l.Address)
 		}
-	}
-	if c.Secrets == (Secrets{}) {
-		add(Warning, "secrets", "no master key is configured: it lies in the data directory, and whoever copies that has the keys too")
 	}
 	if c.Ops != off && !(Listener{Address: c.Ops}).Loopback() {
 		add(Warning, "ops", "%s tells everybody who can reach it the state of the process", c.Ops)

@@ -20,6 +20,7 @@ type Key struct {
 	Env     []string // variables that set it; empty in lists of tables
 	Default string   // text of the default; "" for none
 	Doc     string
+	Later   string // what of a later version the key is about; "" for a key that works
 	Kind    string // "text", "number", "true or false", "duration", "size", "file", "list"
 	index   []int  // field path; inside the element in a list of tables
 }
@@ -60,6 +61,17 @@ func Keys() []Key {
 	return keys
 }
 
+// list is the value of a list of tables, "listen[]".
+func (c *Config) list(table string) reflect.Value {
+	v := reflect.ValueOf(c).Elem()
+	for f := range v.Type().Fields() {
+		if name, ok := tomlName(f); ok && name+"[]" == table {
+			return v.FieldByIndex(f.Index)
+		}
+	}
+	return reflect.Value{} // a table of our own that does not exist; the tests walk all
+}
+
 func tableOf(name string, field reflect.StructField, t reflect.Type) Table {
 	table := Table{Name: name, Doc: field.Tag.Get("doc")}
 	for f := range t.Fields() {
@@ -76,7 +88,7 @@ func keyOf(table string, f reflect.StructField, index []int) Key {
 	name, _ := tomlName(f)
 	k := Key{
 		Table: table, Name: name, Path: name, Flag: f.Tag.Get("flag"), Default: f.Tag.Get("default"),
-		Doc: f.Tag.Get("doc"), Kind: kindOf(f.Type), index: index,
+		Doc: f.Tag.Get("doc"), Later: f.Tag.Get("later"), Kind: kindOf(f.Type), index: index,
 	}
 	if table != "" {
 		k.Path = table + "." + name

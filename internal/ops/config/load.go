@@ -39,6 +39,15 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
+// wrongValue is the Error of a value that a key does not take.
+func wrongValue(where, key string, err error) *Error {
+	e := &Error{Where: where, Key: key, Text: err.Error()}
+	if errors.Is(err, ErrNotInThisVersion) {
+		e.Cause = ErrNotInThisVersion
+	}
+	return e
+}
+
 // Sources are the places that Load reads, from weakest to strongest after the
 // defaults.
 type Sources struct {
@@ -67,6 +76,12 @@ func Load(src Sources) (*Config, error) {
 	if err := fromFlags(c, src.Flags, given, from); err != nil {
 		return nil, err
 	}
+	return c.finish(given, from)
+}
+
+// finish applies what concerns listeners, fills in what follows from other
+// keys, and validates.
+func (c *Config) finish(given map[string]setting, from origins) (*Config, error) {
 	if err := c.mergeListeners(given, from); err != nil {
 		return nil, err
 	}
@@ -121,6 +136,13 @@ func environment(list []string) map[string]string {
 func fromEnvironment(c *Config, env map[string]string, from origins) (map[string]setting, error) {
 	given, known := map[string]setting{}, map[string]bool{envPrefix + "CONFIG": true}
 	var errs []error
+	for _, key := range laterKeys() {
+		name := envName(key)
+		known[name] = true
+		if _, ok := env[name]; ok {
+			errs = append(errs, wrongValue(name, key, ErrNotInThisVersion))
+		}
+	}
 	for _, k := range Keys() {
 		set := ""
 		for _, name := range k.Env {
@@ -135,7 +157,7 @@ func fromEnvironment(c *Config, env map[string]string, from origins) (map[string
 			}
 			set = name
 			if err := setText(c.field(k), text); err != nil {
-				errs = append(errs, &Error{Where: name, Key: k.Path, Text: err.Error()})
+				errs = append(errs, wrongValue(name, k.Path, err))
 			}
 			from[k.Path] = name
 		}
@@ -148,12 +170,18 @@ func fromEnvironment(c *Config, env map[string]string, from origins) (map[string
 		}
 	}
 	for name := range env {
-		if !known[name] && !strings.HasPrefix(name, envPrefix+"AE_") {
+		if !known[name] && !foreign(name) {
 			c.Warnings = append(c.Warnings, name+" names no key of the configuration and has no effect")
 		}
 	}
 	slices.Sort(c.Warnings)
 	return given, errors.Join(errs...)
+}
+
+// foreign reports whether a variable of ours is not meant for a CSE: those of
+// bulwark ae, and the switch for the long tests.
+func foreign(name string) bool {
+	return strings.HasPrefix(name, envPrefix+"AE_") || name == envPrefix+"SLOW"
 }
 
 // fromFlags sets keys and adds the settings of listeners to given.
@@ -173,7 +201,7 @@ func fromFlags(c *Config, flags map[string]string, given map[string]setting, fro
 			continue
 		}
 		if err := setText(c.field(k), text); err != nil {
-			errs = append(errs, &Error{Where: where, Key: k.Path, Text: err.Error()})
+			errs = append(errs, wrongValue(where, k.Path, err))
 		}
 		from[k.Path] = where
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"reflect"
@@ -28,6 +29,14 @@ func (k *checker) fail(path, format string, args ...any) {
 	k.errs = append(k.errs, e)
 }
 
+// later refuses a value that only a later version takes (decision 33).
+func (k *checker) later(path, text string) {
+	k.fail(path, "%s", text)
+	if e, ok := errors.AsType[*Error](k.errs[len(k.errs)-1]); ok {
+		e.Cause = ErrNotInThisVersion
+	}
+}
+
 // validate checks every value and how they fit together.
 func (c *Config) validate(from origins) []error {
 	k := &checker{from: from}
@@ -37,6 +46,7 @@ func (c *Config) validate(from origins) []error {
 	c.checkEntities(k)
 	c.checkOutbound(k)
 	c.checkNumbers(k)
+	c.checkLater(k)
 	return k.errs
 }
 
@@ -47,10 +57,7 @@ func (c *Config) checkProcess(k *checker) {
 	switch {
 	case c.Store == "sqlite":
 	case strings.HasPrefix(c.Store, "postgres://"), strings.HasPrefix(c.Store, "postgresql://"):
-		k.errs = append(k.errs, &Error{
-			Where: k.from["store"], Key: "store", Cause: ErrNotInThisVersion,
-			Text: "a shared PostgreSQL engine is not in this version; use sqlite",
-		})
+		k.later("store", "a shared PostgreSQL engine is not in this version; use sqlite")
 	default:
 		k.fail("store", "must be sqlite")
 	}
@@ -58,12 +65,6 @@ func (c *Config) checkProcess(k *checker) {
 		if err := checkAddress(c.Ops); err != nil {
 			k.fail("ops", "%v, or off", err)
 		}
-	}
-	if c.Secrets.MasterKeyFile != "" && c.Secrets.SystemdCredential != "" {
-		k.fail("secrets.systemd-credential", "the key has one source; remove this or master-key-file")
-	}
-	if strings.ContainsAny(c.Secrets.SystemdCredential, "/\x00") {
-		k.fail("secrets.systemd-credential", "is the name of a credential, not a path")
 	}
 }
 
@@ -126,12 +127,6 @@ func (c *Config) checkListeners(k *checker) {
 // checkListener holds one listener against the rules of decision 3 and S-006.
 func (c *Config) checkListener(k *checker, path string, l Listener) {
 	plain := l.Binding == BindingHTTP
-	if l.PSK {
-		k.errs = append(k.errs, &Error{
-			Where: k.from[path+"psk"], Key: path + "psk", Cause: ErrNotInThisVersion,
-			Text: "pre-shared keys are not in this version",
-		})
-	}
 	switch {
 	case l.TrustPlain && !plain:
 		k.fail(path+"trust-plain", "is for plain http listeners only")
@@ -232,11 +227,9 @@ func (c *Config) checkNumbers(k *checker) {
 	atLeast("limits.body", int64(c.Limits.Body), 1<<10)
 	atLeast("limits.header", int64(c.Limits.Header), 1<<10)
 	atLeast("limits.depth", int64(c.Limits.Depth), 4)
-	atLeast("limits.members", int64(c.Limits.Members), 16)
 	atLeast("limits.results", int64(c.Limits.Results), 1)
 	atLeast("limits.connections", int64(c.Limits.Connections), 1)
 	atLeast("limits.requests", int64(c.Limits.Requests), 1)
-	atLeast("limits.write-queue", int64(c.Limits.WriteQueue), 1)
 	for _, key := range Keys() {
 		if key.Kind != "duration" {
 			continue
@@ -247,6 +240,28 @@ func (c *Config) checkNumbers(k *checker) {
 	}
 	if c.Timing.DefaultExpiration.Duration > c.Timing.MaxExpiration.Duration {
 		k.fail("timing.default-expiration", "must not be longer than max-expiration")
+	}
+}
+
+// checkLater refuses every value that would be accepted and then do nothing.
+func (c *Config) checkLater(k *checker) {
+	for _, key := range Keys() {
+		if key.Later == "" {
+			continue
+		}
+		text := key.Later + " " + ErrNotInThisVersion.Error()
+		if !strings.HasSuffix(key.Table, "[]") {
+			if v := c.field(key); !v.IsZero() && (v.Kind() != reflect.Slice || v.Len() > 0) {
+				k.later(key.Path, text)
+			}
+			continue
+		}
+		list := c.list(key.Table)
+		for i := range list.Len() {
+			if v := list.Index(i).FieldByIndex(key.index); !v.IsZero() {
+				k.later(fmt.Sprintf("%s[%d].%s", strings.TrimSuffix(key.Table, "[]"), i, key.Name), text)
+			}
+		}
 	}
 }
 

@@ -189,7 +189,7 @@ type Binding string
 // (S-006).
 type SAPolicy string
 
-// Profile is a set of algorithms: "modern" or "onem2m".
+// Profile is a set of algorithms. This version has "modern" alone.
 type Profile string
 
 // Flavour is what an anchor vouches for: "ae", "cse", "node", "device" or
@@ -209,7 +209,6 @@ const (
 	SAOptional SAPolicy = "optional"
 
 	ProfileModern Profile = "modern"
-	ProfileOneM2M Profile = "onem2m"
 
 	LogText LogFormat = "text"
 	LogJSON LogFormat = "json"
@@ -238,9 +237,14 @@ func (v *Binding) UnmarshalText(text []byte) error {
 // UnmarshalText reads one of the words of the type.
 func (v *SAPolicy) UnmarshalText(text []byte) error { return oneOf(v, text, SARequired, SAOptional) }
 
-// UnmarshalText reads one of the words of the type.
+// UnmarshalText reads one of the words of the type. The profile onem2m, with
+// the legacy suites that TS-0003 makes mandatory, is refused as one of a later
+// version: the TLS stack has the modern suites only.
 func (v *Profile) UnmarshalText(text []byte) error {
-	return oneOf(v, text, ProfileModern, ProfileOneM2M)
+	if string(text) == "onem2m" {
+		return fmt.Errorf("the profile onem2m is %w; use modern", ErrNotInThisVersion)
+	}
+	return oneOf(v, text, ProfileModern)
 }
 
 // UnmarshalText reads one of the words of the type.

@@ -44,14 +44,23 @@ type Request struct {
 // maxField bounds a field that a client fills, in octets.
 const maxField = 256
 
-// Log writes r: what failed inside (5xxx) as an error, what was refused as a
-// warning, all else for debugging. Nothing is formatted when the level is off.
+// The refusals of an originator that isn't who it says (A-11 ff.).
+const (
+	originatorHasNoID = 4106
+	wrongOriginator   = 4107
+	internalError     = 5000
+)
+
+// Log writes r: what failed inside (5000) as an error, an originator who isn't
+// who it says (4106, 4107) as a warning, all else for debugging: other refusals
+// are daily business, and a client could fill the log with them. Nothing is
+// formatted when the level is off.
 func Log(ctx context.Context, l *slog.Logger, r Request) {
 	level := slog.LevelDebug
 	switch {
-	case r.Status >= 5000 && r.Status < 6000:
+	case r.Status == internalError:
 		level = slog.LevelError
-	case r.Status >= 4000:
+	case r.Status == originatorHasNoID, r.Status == wrongOriginator:
 		level = slog.LevelWarn
 	}
 	if !l.Enabled(ctx, level) {

@@ -19,7 +19,7 @@ func TestLog_WritesEveryFieldOfARequest(t *testing.T) {
 	var out bytes.Buffer
 	logging.Log(t.Context(), logging.New(&out, slog.LevelInfo, true), logging.Request{
 		ID: "r1", Originator: "CLamp", Target: "cse-in/lamp", Operation: "create", Binding: "https",
-		Status: 4103, Duration: 3 * time.Millisecond, Err: errors.New("no rule"),
+		Status: 4107, Duration: 3 * time.Millisecond, Err: errors.New("no rule"),
 	})
 	var line map[string]any
 	if err := json.Unmarshal(out.Bytes(), &line); err != nil {
@@ -38,7 +38,7 @@ func TestLog_WritesEveryFieldOfARequest(t *testing.T) {
 		}
 	}
 	if line["level"] != "WARN" {
-		t.Errorf("a refusal has level %v", line["level"])
+		t.Errorf("a request of somebody else has level %v", line["level"])
 	}
 }
 
@@ -51,6 +51,17 @@ func TestLog_LetsNoClientBeginALine(t *testing.T) {
 		})
 		if lines := strings.Count(out.String(), "\n"); lines != 1 || out.Len() > 2000 {
 			t.Errorf("%d lines, %d octets: %.200s", lines, out.Len(), out.String())
+		}
+	}
+}
+
+func TestLog_ALevelForEachStatus(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int]string{2000: "DEBUG", 4004: "DEBUG", 4103: "DEBUG", 4106: "WARN", 4107: "WARN", 5000: "ERROR", 5207: "DEBUG"} {
+		var out bytes.Buffer
+		logging.Log(t.Context(), logging.New(&out, slog.LevelDebug, false), logging.Request{Status: status})
+		if !strings.Contains(out.String(), "level="+want) {
+			t.Errorf("%d: %s", status, out.String())
 		}
 	}
 }

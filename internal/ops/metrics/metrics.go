@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,10 +21,22 @@ type Metrics struct {
 	registry      *prometheus.Registry
 	requests      *prometheus.CounterVec
 	durations     *prometheus.HistogramVec
-	batches       prometheus.Histogram
-	commits       prometheus.Histogram
 	handshakes    *prometheus.CounterVec
 	notifications *prometheus.CounterVec
+
+	mu     sync.RWMutex // guards series
+	series map[seriesKey]series
+}
+
+// seriesKey are the labels of an answered request. Their values come from the
+// fixed lists, which bounds the number of keys.
+type seriesKey struct{ binding, op, ty, rsc string }
+
+// series are what one request counts in. To find them by their labels in the
+// vectors costs more than the counting.
+type series struct {
+	requests  prometheus.Counter
+	durations prometheus.Observer
 }
 
 // other is the label value of everything that is in no list.
@@ -33,7 +46,7 @@ const other = "other"
 // label of onem2m_build_info.
 func New(version string) *Metrics {
 	m := &Metrics{
-		registry: prometheus.NewRegistry(),
+		registry: prometheus.NewRegistry(), series: map[seriesKey]series{},
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "onem2m_requests_total", Help: "Requests answered.",
 		}, []string{"binding", "op", "ty", "rsc"}),
@@ -41,14 +54,6 @@ func New(version string) *Metrics {
 			Name: "onem2m_request_duration_seconds", Help: "Time from a whole request to its answer.",
 			Buckets: prometheus.ExponentialBuckets(0.000_1, 4, 9),
 		}, []string{"binding", "op"}),
-		batches: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "onem2m_store_batch_size", Help: "Changes in one commit.",
-			Buckets: prometheus.ExponentialBuckets(1, 2, 10),
-		}),
-		commits: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "onem2m_store_commit_duration_seconds", Help: "Time of one durable commit.",
-			Buckets: prometheus.ExponentialBuckets(0.000_1, 4, 9),
-		}),
 		handshakes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "onem2m_handshakes_total", Help: "Security associations tried.",
 		}, []string{"result", "suite"}),
@@ -61,25 +66,59 @@ func New(version string) *Metrics {
 	}, []string{"version"})
 	build.WithLabelValues(version).Set(1)
 	m.registry.MustRegister(
-		m.requests, m.durations, m.batches, m.commits, m.handshakes, m.notifications, build,
+		m.requests, m.durations, m.handshakes, m.notifications, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
 }
 
-// Request counts one answered request. The type is that of the target or of
-// the resource to be created, 0 when it isn't known.
+// Request counts one answered request. The type is that of the resource to be
+// created, 0 for none.
 func (m *Metrics) Request(binding, op string, ty, rsc int, d time.Duration) {
-	binding = oneOf(binding, "http", "https", "coap", "coaps", "mqtt", "mqtts", "ws", "wss", "internal")
-	op = oneOf(op, "create", "retrieve", "update", "delete", "notify", "discovery")
-	m.requests.WithLabelValues(binding, op, typeLabel(ty), statusLabel(rsc)).Inc()
-	m.durations.WithLabelValues(binding, op).Observe(d.Seconds())
+	s := m.seriesOf(seriesKey{
+		binding: oneOf(binding, "http", "https", "coap", "coaps", "mqtt", "mqtts", "ws", "wss", "internal"),
+		op:      oneOf(op, "create", "retrieve", "update", "delete", "notify", "discovery"),
+		ty:      typeLabel(ty), rsc: statusLabel(rsc),
+	})
+	s.requests.Inc()
+	s.durations.Observe(d.Seconds())
 }
 
-// Commit counts one durable commit of n changes.
-func (m *Metrics) Commit(n int, d time.Duration) {
-	m.batches.Observe(float64(n))
-	m.commits.Observe(d.Seconds())
+// seriesOf returns the series of a key, made at its first use.
+func (m *Metrics) seriesOf(k seriesKey) series {
+	m.mu.RLock()
+	s, ok := m.series[k]
+	m.mu.RUnlock()
+	if ok {
+		return s
+	}
+	s = series{
+		requests:  m.requests.WithLabelValues(k.binding, k.op, k.ty, k.rsc),
+		durations: m.durations.WithLabelValues(k.binding, k.op),
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.series[k] = s
+	return s
+}
+
+// Commits are what the writer of the store has done since its start.
+type Commits struct {
+	Commits int64 // durable ones, and attempts
+	Failed  int64 // of those
+	Changes int64 // in all of them
+}
+
+// Store shows the work of the writer, which is read at each scrape. It must be
+// called at most once.
+func (m *Metrics) Store(read func() Commits) {
+	counter := func(name, help string, value func(Commits) int64) {
+		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
+			func() float64 { return float64(value(read())) }))
+	}
+	counter("onem2m_store_commits_total", "Commits of the store.", func(c Commits) int64 { return c.Commits })
+	counter("onem2m_store_commits_failed_total", "Commits of the store that failed.", func(c Commits) int64 { return c.Failed })
+	counter("onem2m_store_changes_total", "Changes in the commits of the store.", func(c Commits) int64 { return c.Changes })
 }
 
 // Handshake counts one attempt at a security association. The suite is the

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -18,8 +19,9 @@ type Notification struct {
 	Subscription string // sur: resourceID of the subscription, "/id-in/sub…"
 	Event        int64  // notificationEventType; 0 in a verification and a deletion notice
 	Resource     Resource
-	Verification bool // the CSE asks whether notifications are welcome
-	Deleted      bool // the subscription is gone
+	URI          string // address of the resource, where the subscription asks for no more (nct 3)
+	Verification bool   // the CSE asks whether notifications are welcome
+	Deleted      bool   // the subscription is gone
 }
 
 // Listener receives notifications over HTTP.
@@ -59,10 +61,14 @@ func Listen(ctx context.Context, address string, handle func(Notification) error
 	return r, nil
 }
 
-// Close stops the receiver and waits for it.
+// Close stops the receiver and waits for it. It may be called again.
 func (r *Listener) Close() error {
 	err := r.server.Close()
-	<-r.done
+	served := <-r.done
+	r.done <- served // for whoever closes again
+	if !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
 	return err
 }
 
@@ -110,8 +116,10 @@ func read(hr *http.Request) (Notification, error) {
 	if event, ok := sgn.Object("nev"); ok {
 		n.Event, _ = event.Int("net")
 		if rep, ok := event.Object("rep"); ok && len(rep) == 1 {
-			n.Resource.Root = rep[0].Name
-			n.Resource.Object, _ = rep.Object(rep[0].Name)
+			if n.URI, ok = rep.Text("m2m:uri"); !ok {
+				n.Resource.Root = rep[0].Name
+				n.Resource.Object, _ = rep.Object(rep[0].Name)
+			}
 		}
 	}
 	return n, nil

@@ -1,18 +1,14 @@
 package demo
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
-
-	"github.com/go-json-experiment/json"
 
 	"bulwark/client"
 	"bulwark/internal/node"
@@ -49,7 +45,7 @@ func (s *story) foundation(ctx context.Context) bool {
 		}
 		defer c.Close()
 		if _, err := c.Retrieve(ctx, "-"); err == nil || isRefusal(err) {
-			return "", fmt.Errorf("the connection was accepted (%v)", err)
+			return "", errors.New("the connection was accepted")
 		}
 		return "no connection without a certificate", nil
 	})
@@ -190,7 +186,8 @@ func (s *story) subscribe(ctx context.Context) (string, error) {
 	_, err = s.dashboard.Create(ctx, sensorContainer, onem2m.TypeSubscription, onem2m.Object{
 		{Name: "rn", Value: onem2m.TextValue("board")},
 		{Name: "nu", Value: onem2m.TextsValue([]string{s.listener.URL})},
-		{Name: "enc", Value: enc.Append(nil)}, {Name: "nct", Value: onem2m.IntValue(1)},
+		{Name: "enc", Value: enc.Append(nil)},
+		{Name: "nct", Value: onem2m.IntValue(1)},
 	})
 	if err != nil {
 		return "", err
@@ -260,14 +257,15 @@ func (s *story) conditions(ctx context.Context) bool {
 		}
 		rules := `{"acr":[{"acor":["CDashboard"],"acop":2,"acaf":true,"acco":[{"actw":["* * 8-17 * * 1-5 *"],"acip":{"ipv4":["127.0.0.0/8"],"ipv6":["::1"]}}]},{"acor":["CSensor"],"acop":63}]}`
 		return "linked as " + vaultPolicy, s.policy(ctx, "office-hours", rules, vault)
-	}) && s.explained("Wednesday 10:30, from 127.0.0.1, authenticated", true, node.Question{Time: at(10), Source: "127.0.0.1"}, ctx) &&
-		s.explained("Wednesday 22:30", false, node.Question{Time: at(22), Source: "127.0.0.1"}, ctx) &&
-		s.explained("Wednesday 10:30, from 192.0.2.7", false, node.Question{Time: at(10), Source: "192.0.2.7"}, ctx) &&
-		s.explained("Wednesday 10:30, not authenticated", false, node.Question{Time: at(10), Source: "127.0.0.1", Authenticated: new(bool)}, ctx) &&
+	}) && s.explained(ctx, "Wednesday 10:30, from 127.0.0.1, authenticated", true, node.Question{Time: at(10), Source: "127.0.0.1"}) &&
+		s.explained(ctx, "Wednesday 22:30", false, node.Question{Time: at(22), Source: "127.0.0.1"}) &&
+		s.explained(ctx, "Wednesday 10:30, from 192.0.2.7", false, node.Question{Time: at(10), Source: "192.0.2.7"}) &&
+		s.explained(ctx, "Wednesday 10:30, not authenticated", false, node.Question{Time: at(10), Source: "127.0.0.1", Authenticated: new(bool)}) &&
 		s.step("The dashboard asks the CSE to explain", "refused: only the administrator's certificate opens that", func() (string, error) {
-			_, status, err := s.ask(ctx, s.dashboard, node.Question{From: "CDashboard", To: vault, Operation: "retrieve"})
-			if err != nil || status != http.StatusForbidden {
-				return "", fmt.Errorf("status %d, %v", status, err)
+			_, err := node.Ask(ctx, s.dashboard.HTTP, s.localhost(), node.Question{From: "CDashboard", To: vault, Operation: "retrieve"})
+			var no *node.RefusedError
+			if !errors.As(err, &no) || no.Status != http.StatusForbidden {
+				return "", fmt.Errorf("not refused: %w", err)
 			}
 			return "refused", nil
 		})
@@ -278,7 +276,7 @@ func at(hour int) time.Time { return time.Date(2026, 3, 4, hour, 30, 0, 0, time.
 
 // explained asks the running CSE, as its administrator, why CDashboard may or
 // may not read the vault.
-func (s *story) explained(when string, permit bool, q node.Question, ctx context.Context) bool { //nolint:revive // the steps read better in this order
+func (s *story) explained(ctx context.Context, when string, permit bool, q node.Question) bool {
 	expected := map[bool]string{true: "permitted", false: "denied"}[permit]
 	q.From, q.To, q.Operation = "CDashboard", vault, "retrieve"
 	var answer node.Answer
@@ -290,15 +288,11 @@ func (s *story) explained(when string, permit bool, q node.Question, ctx context
 			}
 			s.admin = c
 		}
-		var status int
 		var err error
-		answer, status, err = s.ask(ctx, s.admin, q)
-		switch {
-		case err != nil:
+		if answer, err = node.Ask(ctx, s.admin.HTTP, s.localhost(), q); err != nil {
 			return "", err
-		case status != http.StatusOK:
-			return "", fmt.Errorf("status %d", status)
-		case answer.Permit != permit:
+		}
+		if answer.Permit != permit {
 			return "", fmt.Errorf("the CSE says permit=%t", answer.Permit)
 		}
 		return expected + ", and this is why:", nil
@@ -307,26 +301,4 @@ func (s *story) explained(when string, permit bool, q node.Question, ctx context
 		s.note(fmt.Sprintf("%s rule %d: %s", r.Policy, r.Rule, r.Text))
 	}
 	return ok
-}
-
-// ask puts a question to the CSE over the connection of c.
-func (s *story) ask(ctx context.Context, c *client.Client, q node.Question) (answer node.Answer, status int, err error) {
-	body, err := json.Marshal(q)
-	if err != nil {
-		return answer, 0, err
-	}
-	hr, err := http.NewRequestWithContext(ctx, http.MethodPost, s.localhost()+node.ExplainPath, bytes.NewReader(body))
-	if err != nil {
-		return answer, 0, err
-	}
-	res, err := c.HTTP(hr)
-	if err != nil {
-		return answer, 0, err
-	}
-	defer res.Body.Close() //nolint:errcheck // it has been read, or is given up
-	text, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
-	if err != nil || res.StatusCode != http.StatusOK {
-		return answer, res.StatusCode, err
-	}
-	return answer, res.StatusCode, json.Unmarshal(text, &answer)
 }

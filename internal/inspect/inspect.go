@@ -4,12 +4,10 @@
 package inspect
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,7 +30,11 @@ func open(ctx context.Context, cfg *config.Config) (*sql.Store, error) {
 	if _, err := os.Stat(filepath.Join(string(cfg.Data), "bulwark.db")); err != nil {
 		return nil, fmt.Errorf("%s holds no CSE; name its data directory with --data", cfg.Data)
 	}
-	return sql.Open(ctx, sql.Options{Dir: string(cfg.Data)})
+	s, err := sql.Open(ctx, sql.Options{Dir: string(cfg.Data)})
+	if err != nil {
+		return nil, fmt.Errorf("a CSE that runs keeps its data directory to itself; stop it first: %w", err)
+	}
+	return s, nil
 }
 
 // Keys lists or removes the bindings of AE-IDs to credentials.
@@ -136,34 +138,12 @@ func Explain(ctx context.Context, r cli.ExplainRequest, out io.Writer) error {
 
 // online puts the question to a running CSE; only its administrator may.
 func online(ctx context.Context, r cli.ExplainRequest, q node.Question) (node.Answer, error) {
-	var answer node.Answer
 	c, err := client.New(client.Options{URL: r.CSE, CA: r.CA, Cert: r.Cert, Key: r.Key})
 	if err != nil {
-		return answer, err
+		return node.Answer{}, err
 	}
 	defer c.Close()
-	body, err := json.Marshal(q)
-	if err != nil {
-		return answer, err
-	}
-	hr, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(r.CSE, "/")+node.ExplainPath, bytes.NewReader(body))
-	if err != nil {
-		return answer, err
-	}
-	hr.Header.Set("Content-Type", "application/json")
-	res, err := c.HTTP(hr)
-	if err != nil {
-		return answer, err
-	}
-	defer res.Body.Close() //nolint:errcheck // it has been read, or is given up
-	text, err := io.ReadAll(io.LimitReader(res.Body, 16<<20))
-	if err != nil {
-		return answer, err
-	}
-	if res.StatusCode != http.StatusOK {
-		return answer, fmt.Errorf("the CSE answers %s: %s", res.Status, strings.TrimSpace(string(text)))
-	}
-	return answer, json.Unmarshal(text, &answer)
+	return node.Ask(ctx, c.HTTP, r.CSE, q)
 }
 
 func printJSON(out io.Writer, value any) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -24,9 +23,9 @@ func offline(ctx context.Context, r cli.ExplainRequest, q node.Question) (answer
 	if _, err := os.Stat(filepath.Join(string(r.Config.Data), "bulwark.db")); err != nil {
 		return answer, fmt.Errorf("%s holds no CSE; name its data directory with --data, or a running CSE with --cse", r.Config.Data)
 	}
-	n, err := node.OpenOffline(ctx, r.Config, node.Options{Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	n, err := node.OpenOffline(ctx, r.Config, node.Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
-		return answer, err
+		return answer, fmt.Errorf("ask a running CSE with --cse and the administrator's certificate: %w", err)
 	}
 	defer func() { err = errors.Join(err, n.Close()) }()
 	return node.Explain(ctx, n.CSE(), q)

@@ -6,13 +6,13 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
 	"os"
 	"strings"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"bulwark/client"
@@ -42,7 +42,7 @@ func AE(ctx context.Context, r cli.AERequest, out io.Writer) error {
 	case "watch":
 		return s.watch(ctx)
 	}
-	req, err := s.request()
+	req, err := s.request(ctx)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func Dial(n cli.Connection) (*client.Client, error) {
 	if o.From == "" && n.Cert != "" {
 		id, err := identityOf(n.Cert)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w; say who asks with --from", n.Cert, err)
+			return nil, fmt.Errorf("%s: %w", n.Cert, err)
 		}
 		o.From = id
 	}
@@ -69,13 +69,13 @@ func Dial(n cli.Connection) (*client.Client, error) {
 
 // identityOf reads the AE-ID out of a certificate and returns its stem.
 func identityOf(file string) (string, error) {
-	data, err := os.ReadFile(file) //nolint:gosec // the user names the file
+	data, err := os.ReadFile(file)
 	if err != nil {
 		return "", err
 	}
 	block, _ := pem.Decode(data)
 	if block == nil {
-		return "", fmt.Errorf("no PEM block")
+		return "", errors.New("no PEM certificate")
 	}
 	cert, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
@@ -86,7 +86,7 @@ func identityOf(file string) (string, error) {
 			return u.Path[at+1:], nil
 		}
 	}
-	return "", fmt.Errorf("the certificate names no AE-ID")
+	return "", errors.New("the certificate names no AE-ID; say who asks with --from")
 }
 
 // register registers and prints the AE-ID.
@@ -104,7 +104,7 @@ func (s *shell) register(ctx context.Context) error {
 }
 
 // request builds the primitive of get, create, update, delete and notify.
-func (s *shell) request() (*onem2m.Request, error) {
+func (s *shell) request(ctx context.Context) (*onem2m.Request, error) {
 	req := &onem2m.Request{To: s.r.To}
 	switch s.r.Verb {
 	case "get":
@@ -123,7 +123,14 @@ func (s *shell) request() (*onem2m.Request, error) {
 		return req, s.content(req, info.Root)
 	case "update":
 		req.Operation = onem2m.Update
-		return req, s.content(req, "")
+		if err := s.content(req, ""); !errors.Is(err, errNoRoot) {
+			return req, err
+		}
+		have, err := s.client.Retrieve(ctx, s.r.To) // its type tells the root element
+		if err != nil {
+			return nil, err
+		}
+		return req, s.content(req, have.Root)
 	case "notify":
 		req.Operation = onem2m.Notify
 		return req, s.content(req, "")
@@ -152,6 +159,9 @@ func (s *shell) query(req *onem2m.Request) error {
 	return onem2m.ParseQuery(pairs, req)
 }
 
+// errNoRoot says that attributes were given without the type they belong to.
+var errNoRoot = errors.New(`the JSON needs its root element, such as {"m2m:cnt":{…}}`)
+
 // content takes the body as it is when it has a root element, else wraps it
 // into root, which may be unknown.
 func (s *shell) content(req *onem2m.Request, root string) error {
@@ -161,14 +171,14 @@ func (s *shell) content(req *onem2m.Request, root string) error {
 	}
 	o, err := onem2m.ParseObject(value)
 	if err != nil {
-		return fmt.Errorf("the JSON must be an object")
+		return errors.New("the JSON must be an object")
 	}
 	if len(o) == 1 && strings.Contains(o[0].Name, ":") {
 		req.Content = &onem2m.Content{Name: o[0].Name, Value: o[0].Value}
 		return nil
 	}
 	if root == "" {
-		return fmt.Errorf(`the JSON needs its root element, such as {"m2m:cnt":{…}}`)
+		return errNoRoot
 	}
 	req.Content = &onem2m.Content{Name: root, Value: value}
 	return nil
@@ -188,7 +198,7 @@ func (s *shell) print(res *onem2m.Response) error {
 			return err
 		}
 	}
-	if res.ContentStatus == 1 {
+	if res.ContentStatus == 1 && s.r.Output != "json" {
 		_, err := fmt.Fprintf(s.out, "there is more: ask again with ofst=%d\n", res.ContentOffset)
 		return err
 	}
@@ -203,9 +213,6 @@ func (s *shell) json(content *onem2m.Content) error {
 			return err
 		}
 	}
-	if err := json.MarshalWrite(s.out, value); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintln(s.out)
+	_, err := s.out.Write(append(value, '\n'))
 	return err
 }

@@ -60,6 +60,7 @@ func measureServer(ctx context.Context, t *table, r cli.BenchRequest, dir string
 		{"RETRIEVE 400 octets", plain(get("CBenchPlain", "cse-in/plain/400"), 200), "echo", 0.6},
 		{"RETRIEVE latest", plain(get("CBenchPlain", "cse-in/plain/data/la"), 200), "echo", 0.6},
 		{"CREATE 100 octets, durable", plain(post("CBenchPlain", "cse-in/plain/data"), 201), "echo", 0.15},
+		{"RETRIEVE by fan-out to 100 members", plain(get("CBenchPlain", "cse-in/plain/all/fopt"), 200), "RETRIEVE 400 octets", 0.1},
 		{"RETRIEVE over mutual TLS", safe(get("CBenchSafe", "cse-in/safe/400"), 200), "RETRIEVE 400 octets", 0.9},
 		{"CREATE over mutual TLS", safe(post("CBenchSafe", "cse-in/safe/data"), 201), "CREATE 100 octets, durable", 0.9},
 	} {
@@ -183,7 +184,30 @@ func furnishAE(ctx context.Context, o client.Options) error {
 	if _, err := c.Create(ctx, "cse-in/"+name, onem2m.TypeContainer, onem2m.Object{{Name: "rn", Value: onem2m.TextValue("data")}}); err != nil {
 		return err
 	}
+	if err := furnishGroup(ctx, c, "cse-in/"+name); err != nil {
+		return err
+	}
 	_, err = c.Create(ctx, "cse-in/"+name+"/data", onem2m.TypeContentInstance, onem2m.Object{{Name: "con", Value: onem2m.TextValue(strings.Repeat("x", 100))}})
+	return err
+}
+
+// furnishGroup makes a group of a hundred containers.
+func furnishGroup(ctx context.Context, c *client.Client, ae string) error {
+	const size = 100
+	var members []string
+	for i := range size {
+		name := fmt.Sprintf("member%d", i)
+		if _, err := c.Create(ctx, ae, onem2m.TypeContainer, onem2m.Object{{Name: "rn", Value: onem2m.TextValue(name)}}); err != nil {
+			return err
+		}
+		members = append(members, ae+"/"+name)
+	}
+	_, err := c.Create(ctx, ae, onem2m.TypeGroup, onem2m.Object{
+		{Name: "rn", Value: onem2m.TextValue("all")},
+		{Name: "mt", Value: onem2m.IntValue(int64(onem2m.TypeContainer))},
+		{Name: "mid", Value: onem2m.TextsValue(members)},
+		{Name: "mnm", Value: onem2m.IntValue(size)},
+	})
 	return err
 }
 

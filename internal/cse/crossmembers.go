@@ -133,7 +133,7 @@ func createCross(k *call, tx store.Tx, s *subject) error {
 	if err != nil {
 		return err
 	}
-	x := &crossing{}
+	x := &crossing{Authn: k.from.Authenticated}
 	var made []string
 	for i, one := range list {
 		name := "srat"
@@ -224,7 +224,15 @@ func deleteCross(k *call, tx store.Tx, rec *store.Record) error {
 // removeCross does so on behalf of its creator where it goes for another
 // reason, and tells the subscriberURI that it is gone.
 func removeCross(c *CSE, tx store.Tx, rec *store.Record) error {
-	if err := c.sever(tx, rec, identity.Originator{ID: rec.Origin, Authenticated: true}, &identity.Association{}); err != nil {
+	creator := identity.Originator{ID: rec.Origin}
+	x, err := loadCrossing(tx, rec.ID)
+	if err != nil {
+		return err
+	}
+	if x != nil {
+		creator.Authenticated = x.Authn // no more than at the CREATE
+	}
+	if err := c.sever(tx, rec, creator, &identity.Association{}); err != nil {
 		return err
 	}
 	return c.Notifier.Removed(tx, rec)

@@ -19,6 +19,7 @@ type crossing struct {
 	Opened  onem2m.Timestamp `json:"opened"`  // when the window began; 0: none is open
 	Heard   []string         `json:"heard"`   // members that have notified in the window
 	Last    string           `json:"last"`    // request identifier of the latest notification, which may come again
+	Authn   bool             `json:"authn"`   // rq_authn of the CREATE, for what is done later in the creator's name
 }
 
 // windowRules are the attributes that govern the window.

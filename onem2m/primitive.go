@@ -57,9 +57,9 @@ type Content struct {
 
 // Append writes {"name":value} to dst.
 func (c *Content) Append(dst []byte) []byte {
-	dst = append(dst, '{', '"')
-	dst = append(dst, c.Name...)
-	dst = append(dst, '"', ':')
+	dst = append(dst, '{')
+	dst = appendText(dst, c.Name) // a name may be of any characters: an originator chose it
+	dst = append(dst, ':')
 	dst = append(dst, c.Value...)
 	return append(dst, '}')
 }

@@ -128,7 +128,7 @@ func TestDecodeObject_KeepsMembersInOrder(t *testing.T) {
 }
 
 func FuzzDecodeContent(f *testing.F) {
-	for _, s := range []string{`{"m2m:cnt":{"rn":"a"}}`, `{"m2m:cin":{"con":"\u0041"}}`, "[[[[", `{"a":1,"a":2}`, "{\"a\":\"\xff\"}", `{"m2m:ae":{"poa":["x"],"rr":true}}`} {
+	for _, s := range []string{`{"m2m:cnt":{"rn":"a"}}`, `{"m2m:cin":{"con":"\u0041"}}`, "[[[[", `{"a":1,"a":2}`, "{\"a\":\"\xff\"}", `{"m2m:ae":{"poa":["x"],"rr":true}}`, `{"\b\"":{}}`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

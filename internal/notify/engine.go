@@ -17,6 +17,8 @@ import (
 // its default.
 type Limits struct {
 	Queue          int           // deliveries waiting per target
+	Outbox         int           // deliveries waiting for all targets together
+	PerHost        int           // deliveries in flight to one host at once
 	GiveUp         time.Duration // age at which a delivery that keeps failing is dropped
 	FirstBackOff   time.Duration // wait after the first failure
 	MaxBackOff     time.Duration // longest wait
@@ -28,9 +30,13 @@ type Limits struct {
 }
 
 // The defaults of Limits. Queue, back-off and give-up are those of the
-// delivery policy (C-310); the others bound memory and the time to stop.
+// delivery policy (C-310). A host gets an eighth of the workers, so that one
+// that hangs leaves most of them to others; the rest bound memory, the outbox to
+// some tens of megabytes, and the time to stop.
 const (
 	DefaultQueue          = 1000
+	DefaultOutbox         = 100_000
+	DefaultPerHost        = 8
 	DefaultGiveUp         = time.Hour
 	DefaultFirstBackOff   = time.Second
 	DefaultMaxBackOff     = 5 * time.Minute
@@ -56,6 +62,12 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Drain, DefaultDrain)
 	if l.Queue <= 0 {
 		l.Queue = DefaultQueue
+	}
+	if l.Outbox <= 0 {
+		l.Outbox = DefaultOutbox
+	}
+	if l.PerHost <= 0 {
+		l.PerHost = DefaultPerHost
 	}
 	if l.Workers <= 0 {
 		l.Workers = DefaultWorkers
@@ -136,7 +148,7 @@ func New(o Options) *Engine {
 	if e.observe == nil {
 		e.observe = func(Outcome) {}
 	}
-	e.line.init(e.limits, e.now)
+	e.line.init(e.limits, e.home, e.now)
 	e.ledger.init()
 	e.shelf.init(e.now)
 	return e

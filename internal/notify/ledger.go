@@ -178,6 +178,9 @@ func (e *Engine) keep(ctx context.Context) {
 			}
 			if why == Overflowed {
 				err = errFull
+				if a.full {
+					err = errOutboxFull
+				}
 			}
 			e.report(Outcome{
 				Kind: why, Target: a.target, Subscription: a.item.subscription,
@@ -192,8 +195,11 @@ func (e *Engine) keep(ctx context.Context) {
 	}
 }
 
-// errFull is why an overflow drops something.
-var errFull = errors.New("the queue of the target is full")
+// Why an overflow drops something.
+var (
+	errFull       = errors.New("the queue of the target is full")
+	errOutboxFull = errors.New("the outbox is full")
+)
 
 // book stores entries: together if that works, else one by one, again and
 // again as long as the store is down and ctx goes on.

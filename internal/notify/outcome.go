@@ -14,7 +14,7 @@ const (
 	Repeated                          // failed, will be tried again
 	Refused                           // answered with an error that repetition doesn't mend
 	GaveUp                            // failed for longer than Limits.GiveUp
-	Overflowed                        // pushed out because the queue of its target was full
+	Overflowed                        // pushed out because the queue of its target, or the whole outbox, was full
 	Discarded                         // its subscription is gone
 	Withheld                          // a schedule was closed and its subscription keeps nothing (C-307)
 	Superseded                        // a newer one took its place, as its subscription wants

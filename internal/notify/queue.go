@@ -48,7 +48,8 @@ func (it item) requestID() string {
 type arrival struct {
 	target string
 	item   item
-	why    OutcomeKind // of one that is dropped; 0: its queue was full
+	why    OutcomeKind // of one that is dropped; 0: there was no room
+	full   bool        // no room in the whole line, not in its queue
 }
 
 // place is where a queue stands; it is in one place at a time.
@@ -56,7 +57,7 @@ type place int
 
 const (
 	placeNone    place = iota // empty
-	placeReady                // in one of the ready lists
+	placeReady                // in one of the ready lists, or held at its host
 	placeBusy                 // a worker has its head
 	placeWaiting              // in the heap of back-offs
 	placeParked               // its head waits for notifications in flight elsewhere
@@ -66,6 +67,8 @@ const (
 // sent, by one worker at a time.
 type queue struct {
 	target   string
+	host     *host
+	key      string // of host
 	items    []item
 	place    place
 	failures int       // in a row
@@ -77,17 +80,21 @@ type line struct {
 	mu      sync.Mutex
 	changed sync.Cond // a queue is ready, or stopping
 	limits  Limits
+	home    onem2m.Home
 	now     func() time.Time
 
 	queues   map[string]*queue
-	ready    []*queue // of targets that worked last time
-	suspects []*queue // of targets that failed last time
+	hosts    map[string]*host
+	ready    []*queue // of hosts that worked last time
+	suspects []*queue // of hosts or targets that failed last time
 	probing  int      // suspects in flight
 	waiting  backOffs
 	flights  map[string]int      // notifications in flight, by subscription
 	parked   map[string][]*queue // by subscription whose flights they wait for
 	total    int
 	memory   int64 // octets of kept payloads
+	marks    marks // who goes first when there is no room
+	emptied  int   // queues that lost everything since the last sweep
 
 	loaded   bool  // the outbox has been read; until then arrivals are only noted
 	newest   int64 // greatest ID that was noted before
@@ -96,9 +103,9 @@ type line struct {
 	timer    chan struct{} // the earliest due has changed
 }
 
-func (l *line) init(limits Limits, now func() time.Time) {
+func (l *line) init(limits Limits, home onem2m.Home, now func() time.Time) {
 	l.changed.L = &l.mu
-	l.limits, l.now = limits, now
+	l.limits, l.home, l.now = limits, home, now
 	l.timer = make(chan struct{}, 1)
 	l.reset()
 }
@@ -108,8 +115,9 @@ func (l *line) reset() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.queues, l.flights, l.parked = map[string]*queue{}, map[string]int{}, map[string][]*queue{}
-	l.ready, l.suspects, l.waiting = nil, nil, nil
-	l.probing, l.total, l.memory = 0, 0, 0
+	l.hosts = map[string]*host{}
+	l.ready, l.suspects, l.waiting, l.marks = nil, nil, nil, nil
+	l.probing, l.total, l.memory, l.emptied = 0, 0, 0, 0
 	l.loaded, l.stopping, l.newest, l.loadedTo = false, false, 0, 0
 }
 
@@ -119,8 +127,8 @@ func (l *line) size() int {
 	return l.total
 }
 
-// add takes committed deliveries and returns what had to go because a queue
-// was full. While the outbox is being read they are only noted: the reader
+// add takes committed deliveries and returns what had to go because there
+// was no room. While the outbox is being read they are only noted: the reader
 // will come across them in their order.
 func (l *line) add(arrivals []arrival) []arrival {
 	l.mu.Lock()
@@ -161,8 +169,7 @@ func (l *line) load(page []*store.Delivery) (dropped []arrival, done bool) {
 func (l *line) append(dropped []arrival, a arrival) []arrival {
 	q := l.queues[a.target]
 	if q == nil {
-		q = &queue{target: a.target}
-		l.queues[a.target] = q
+		q = l.join(a.target)
 	}
 	if size := int64(len(a.item.delivery.Payload)); l.memory+size <= l.limits.PayloadMemory {
 		l.memory += size
@@ -174,6 +181,7 @@ func (l *line) append(dropped []arrival, a arrival) []arrival {
 	}
 	q.items = append(q.items, a.item)
 	l.total++
+	l.note(q, &a.item)
 	if len(q.items) > l.limits.Queue {
 		dropped = append(dropped, arrival{target: q.target, item: l.remove(q, q.victim())})
 	}
@@ -185,16 +193,13 @@ func (l *line) append(dropped []arrival, a arrival) []arrival {
 			l.makeReady(q)
 		}
 	}
-	return dropped
+	return l.confine(dropped)
 }
 
 // supersede removes what waits in q of a subscription of which only the latest
 // is wanted (C-300).
 func (l *line) supersede(dropped []arrival, q *queue, subscription string) []arrival {
-	i := 0
-	if q.place == placeBusy {
-		i = 1
-	}
+	i := q.waiting()
 	for i < len(q.items) {
 		if it := &q.items[i]; !it.latest || it.subscription != subscription {
 			i++
@@ -208,10 +213,7 @@ func (l *line) supersede(dropped []arrival, q *queue, subscription string) []arr
 // victim chooses what a full queue loses: the oldest of the lowest priority,
 // last words after everything else, never what is in flight (C-309).
 func (q *queue) victim() int {
-	from := 0
-	if q.place == placeBusy {
-		from = 1
-	}
+	from := q.waiting()
 	best := from
 	for i := from; i < len(q.items); i++ {
 		a, b := &q.items[i], &q.items[best]
@@ -245,7 +247,7 @@ func (l *line) remove(q *queue, i int) item {
 // makeReady puts q at the end of its ready list and wakes a worker.
 func (l *line) makeReady(q *queue) {
 	q.place = placeReady
-	if q.failures > 0 {
+	if q.failures > 0 || q.host.failed {
 		l.suspects = append(l.suspects, q)
 	} else {
 		l.ready = append(l.ready, q)

@@ -252,7 +252,7 @@ func TestLoad_C480_WhatIsCommittedMeanwhileIsNeitherLostNorDoubled(t *testing.T)
 		return arrival{target: urlA, item: itemOf(&store.Delivery{ID: id, Target: urlA})}
 	}
 	var l line
-	l.init(Limits{}.withDefaults(), time.Now)
+	l.init(Limits{}.withDefaults(), home, time.Now)
 	l.add([]arrival{arrive(5)}) // committed and announced before the outbox was read
 	if _, done := l.load(nil); done {
 		t.Error("the reading ended before the announced delivery was read")

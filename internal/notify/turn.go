@@ -20,13 +20,15 @@ type landing int
 
 const (
 	landed  landing = iota // the item is done with, the target answers
+	spared                 // the item is done with, nothing was sent
 	failed                 // not delivered, the target is in trouble
 	aborted                // the engine stops; nothing is known
 )
 
 // take waits for a queue that may go on and returns its head, or false when
-// the line stops. Targets in trouble get at most half of the workers, so that
-// many hanging ones never hold up those that work.
+// the line stops. Hosts in trouble get at most half of the workers, so that
+// many hanging ones never hold up those that work, and one host never gets more
+// than its limit.
 func (l *line) take() (flight, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -43,10 +45,12 @@ func (l *line) take() (flight, bool) {
 		if head.last && l.flights[head.subscription] > 0 {
 			q.place = placeParked // nothing may arrive after the last word (C-480)
 			l.parked[head.subscription] = append(l.parked[head.subscription], q)
+			l.admit(q.host)
 			continue
 		}
 		q.place = placeBusy
 		l.flights[head.subscription]++
+		q.host.flights++
 		if probe {
 			l.probing++
 		}
@@ -59,17 +63,42 @@ func (l *line) pop() (q *queue, probe bool) {
 	if l.stopping {
 		return nil, false
 	}
-	if len(l.ready) > 0 {
-		q, l.ready[0] = l.ready[0], nil
-		l.ready = l.ready[1:]
-		return q, false
+	for {
+		switch {
+		case len(l.ready) > 0:
+			q, l.ready[0] = l.ready[0], nil
+			l.ready = l.ready[1:]
+			if q.host.failed { // since it became ready
+				l.suspects = append(l.suspects, q)
+				continue
+			}
+			probe = false
+		case len(l.suspects) > 0 && l.probing < max(1, l.limits.Workers/2):
+			q, l.suspects[0] = l.suspects[0], nil
+			l.suspects = l.suspects[1:]
+			probe = true
+		default:
+			return nil, false
+		}
+		if l.fits(q) {
+			return q, probe
+		}
 	}
-	if len(l.suspects) > 0 && l.probing < max(1, l.limits.Workers/2) {
-		q, l.suspects[0] = l.suspects[0], nil
-		l.suspects = l.suspects[1:]
-		return q, true
+}
+
+// fits reports whether a queue can go now. One whose host has no room waits
+// there, one that has lost everything to the bound of the outbox is forgotten.
+func (l *line) fits(q *queue) bool {
+	switch {
+	case len(q.items) == 0:
+		l.admit(q.host)
+		l.leave(q)
+	case q.host.flights >= l.limits.PerHost:
+		q.host.held = append(q.host.held, q)
+	default:
+		return true
 	}
-	return nil, false
+	return false
 }
 
 // done puts the queue of a flight back in its place. After a failure it waits
@@ -84,10 +113,13 @@ func (l *line) done(f flight, how landing, attempts int, pause time.Duration) (e
 	case aborted:
 		return nil
 	case landed:
-		q.failures = 0
+		q.failures, q.host.failed = 0, false
+		l.remove(q, 0)
+	case spared:
 		l.remove(q, 0)
 	case failed:
 		q.failures++
+		q.host.failed = true
 		q.items[0].attempts = attempts
 		limit := onem2m.TimestampOf(l.now().Add(-l.limits.GiveUp))
 		for i := 0; i < len(q.items); {
@@ -100,8 +132,7 @@ func (l *line) done(f flight, how landing, attempts int, pause time.Duration) (e
 	}
 	switch {
 	case len(q.items) == 0:
-		q.place = placeNone
-		delete(l.queues, q.target)
+		l.leave(q)
 	case how == failed:
 		l.wait(q, l.now().Add(pause))
 	default:
@@ -118,6 +149,8 @@ func (l *line) land(f flight) {
 			l.changed.Signal()
 		}
 	}
+	f.queue.host.flights--
+	l.admit(f.queue.host)
 	sub := f.item.subscription
 	if l.flights[sub]--; l.flights[sub] > 0 {
 		return

@@ -112,7 +112,11 @@ func (e *Engine) finish(ctx context.Context, f flight, out Outcome, wait bool) {
 	if wait {
 		<-stored
 	}
-	e.line.done(f, landed, 0, 0)
+	how := landed
+	if out.Kind == Discarded {
+		how = spared
+	}
+	e.line.done(f, how, 0, 0)
 	e.report(out)
 }
 

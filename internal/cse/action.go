@@ -24,6 +24,9 @@ const (
 // each that has the changed resource as its subject.
 const maxActions = 10_000
 
+// maxActionsEach bounds those of one principal: nobody takes the room of all.
+const maxActionsEach = 1000
+
 // maxPrimitive bounds actionPrimitive in octets: it is read again each time.
 const maxPrimitive = 64 << 10
 
@@ -83,8 +86,10 @@ func checkAction(k *call, r store.Reader, s *subject) error {
 			return onem2m.Errorf(onem2m.BadRequest, "ecp", "too large")
 		}
 	}
-	if mode != evaluateOff && !k.c.triggers.room(s.id) {
-		return onem2m.Errorf(onem2m.NotAcceptable, "evm", "more than %d actions are evaluated", maxActions)
+	if mode != evaluateOff {
+		if err := k.checkRoom(r, s); err != nil {
+			return err
+		}
 	}
 	if touched("sri", "evc") {
 		if err := k.checkActionSubject(r, s); err != nil {
@@ -103,6 +108,19 @@ func checkAction(k *call, r store.Reader, s *subject) error {
 		}
 	}
 	return k.checkDependencyList(r, s)
+}
+
+// checkRoom: the action counts for who sets its primitive, or did.
+func (k *call) checkRoom(r store.Reader, s *subject) error {
+	who := k.from.ID
+	if s.old != nil && !k.draft.attrs.Has("apv") {
+		p, err := loadPrincipal(r, s.id)
+		if err != nil {
+			return err
+		}
+		who = p.ID
+	}
+	return k.c.triggers.room(s.id, who)
 }
 
 func (k *call) checkActionSubject(r store.Reader, s *subject) error {

@@ -195,6 +195,7 @@ type CSE struct {
 	peers    registrees
 	names    *namer
 	series   *alarms  // <timeSeries> whose data are watched
+	points   points   // their latest points
 	windows  *alarms  // open time windows of <crossResourceSubscription>
 	triggers triggers // <action>s and their subjects
 	beacons  *beacons // <timeSyncBeacon> and when they are due

@@ -55,7 +55,7 @@ func (c *CSE) judge(r store.Reader, id int64) (v verdict, due bool, err error) {
 	if v.who, err = loadPrincipal(r, id); err != nil {
 		return v, false, gone(err)
 	}
-	if !c.stands(r, v.who.ID, now) {
+	if !c.stands(r, v.who, now) {
 		return v, false, nil
 	}
 	if v.who.Owed {
@@ -98,10 +98,19 @@ func gone(err error) error {
 
 // stands reports whether the principal of an action is still registered: an
 // action doesn't outlive the registration of the entity that it acts for, though
-// it may stand elsewhere. One from afar needs its CSE to be registered here.
-func (c *CSE) stands(r store.Reader, id onem2m.ID, now onem2m.Timestamp) bool {
+// it may stand elsewhere. One from afar needs its CSE to be registered here. One
+// that is registered here has to be bound to the credential that the action was
+// set with: an AE-ID that has passed to another is somebody else (S-080, S-118).
+func (c *CSE) stands(r store.Reader, p *principal, now onem2m.Timestamp) bool {
 	known := snapshot{c: c, r: r, now: now}
-	return id == c.admin || known.AERegistered(id) || known.CSERegistered(id) || known.CSERegistered(id.Registrar())
+	switch {
+	case p.ID == c.admin:
+		return true
+	case known.AERegistered(p.ID):
+		bound, _ := known.CredentialOf(p.ID)
+		return bound == p.Credential
+	}
+	return known.CSERegistered(p.ID) || known.CSERegistered(p.ID.Registrar())
 }
 
 // window is how long an action in the periodic mode rests after a match.

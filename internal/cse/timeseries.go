@@ -87,7 +87,10 @@ func updateTimeSeries(k *call, tx store.Tx, s *subject) error {
 
 func removeTimeSeries(c *CSE, tx store.Tx, rec *store.Record) error {
 	id := rec.ID
-	tx.OnCommit(func() { c.series.drop(id) })
+	tx.OnCommit(func() {
+		c.series.drop(id)
+		c.points.drop(id)
+	})
 	return c.forgetSeries(tx, id) // C-387
 }
 
@@ -132,7 +135,9 @@ func createTimeSeriesInstance(k *call, tx store.Tx, s *subject) error {
 	if err != nil {
 		return err
 	}
-	if t <= latest {
+	// Points that were read for a request that failed are read again for one that
+	// lets them count, in order or not.
+	if read, sound := k.c.points.state(s.parent.ID); t <= latest || read && !sound {
 		taken, err := k.c.hasPoint(tx, s.parent.ID, t)
 		if err != nil {
 			return err
@@ -146,7 +151,10 @@ func createTimeSeriesInstance(k *call, tx store.Tx, s *subject) error {
 	}
 	// At once, not on commit: the next one of the same commit has to see it. If
 	// this one is undone, the bound is higher than need be, and no harm is done.
-	k.c.series.reach(s.parent.ID, t)
+	series, q := s.parent.ID, point{at: t, id: s.id}
+	k.c.series.reach(series, t)
+	k.c.points.add(series, q)
+	tx.OnCommit(func() { k.c.points.settle(series, q) })
 	return nil
 }
 
@@ -169,7 +177,7 @@ func (c *CSE) latestPoint(tx store.Tx, series int64) (onem2m.Timestamp, error) {
 		return t, nil
 	}
 	latest := onem2m.Timestamp(0)
-	err := c.eachPoint(tx, series, func(t onem2m.Timestamp) bool {
+	err := c.eachPoint(tx, series, func(_ *store.Record, t onem2m.Timestamp) bool {
 		latest = max(latest, t)
 		return true
 	})
@@ -177,36 +185,4 @@ func (c *CSE) latestPoint(tx store.Tx, series int64) (onem2m.Timestamp, error) {
 		c.series.reach(series, latest)
 	}
 	return latest, err
-}
-
-func (c *CSE) hasPoint(tx store.Tx, series int64, t onem2m.Timestamp) (bool, error) {
-	found := false
-	err := c.eachPoint(tx, series, func(other onem2m.Timestamp) bool {
-		found = other == t
-		return !found
-	})
-	return found, err
-}
-
-// eachPoint calls fn with the generation time of every instance until it
-// returns false.
-func (c *CSE) eachPoint(tx store.Tx, series int64, fn func(onem2m.Timestamp) bool) error {
-	page := store.Page{Only: onem2m.TypeTimeSeriesInstance, Limit: 500}
-	for {
-		list, err := tx.Children(series, page)
-		if err != nil {
-			return err
-		}
-		for _, rec := range list {
-			text, _ := attributes(rec).Text("dgt")
-			t, err := onem2m.ParseTimestamp(text)
-			if err == nil && !expired(rec, onem2m.TimestampOf(c.Now())) && !fn(t) {
-				return nil
-			}
-		}
-		if len(list) < page.Limit {
-			return nil
-		}
-		page.After = list[len(list)-1].ID
-	}
 }

@@ -3,7 +3,6 @@ package cse
 import (
 	"cmp"
 	"context"
-	"slices"
 	"sync"
 
 	"bulwark/internal/notify"
@@ -41,7 +40,8 @@ type triggers struct {
 	mu       sync.Mutex // guards what follows
 	armed    map[int64]armed
 	subjects map[string]map[int64]bool
-	pending  []trigger
+	shares   map[onem2m.ID]int // armed actions of a principal
+	pending  map[int64]trigger // by action: the writer adds to it
 	running  map[int64]bool
 	busy     map[onem2m.ID]int
 	count    int64
@@ -52,6 +52,7 @@ type triggers struct {
 
 func (x *triggers) init() {
 	x.armed, x.subjects = make(map[int64]armed), make(map[string]map[int64]bool)
+	x.shares, x.pending = make(map[onem2m.ID]int), make(map[int64]trigger)
 	x.running, x.busy = make(map[int64]bool), make(map[onem2m.ID]int)
 	x.wake = make(chan struct{}, 1)
 }
@@ -63,12 +64,19 @@ func (x *triggers) ready() {
 	x.loaded = true
 }
 
-// room reports whether an action can be armed.
-func (x *triggers) room(id int64) bool {
+// room refuses an action that can't be armed for who: there are too many, or too
+// many of theirs. Those of one commit don't see each other yet.
+func (x *triggers) room(id int64, who onem2m.ID) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	_, known := x.armed[id]
-	return known || len(x.armed) < maxActions
+	a, known := x.armed[id]
+	switch {
+	case !known && len(x.armed) >= maxActions:
+		return onem2m.Errorf(onem2m.NotAcceptable, "evm", "more than %d actions are evaluated", maxActions)
+	case (!known || a.who != who) && x.shares[who] >= maxActionsEach:
+		return onem2m.Errorf(onem2m.NotAcceptable, "evm", "more than %d actions of one originator are evaluated", maxActionsEach)
+	}
+	return nil
 }
 
 func (x *triggers) arm(id int64, a armed) {
@@ -76,6 +84,7 @@ func (x *triggers) arm(id int64, a armed) {
 	defer x.mu.Unlock()
 	x.forget(id)
 	x.armed[id] = a
+	x.shares[a.who]++
 	if x.subjects[a.subject] == nil {
 		x.subjects[a.subject] = make(map[int64]bool)
 	}
@@ -86,7 +95,7 @@ func (x *triggers) disarm(id int64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.forget(id)
-	x.pending = slices.DeleteFunc(x.pending, func(t trigger) bool { return t.id == id })
+	delete(x.pending, id)
 }
 
 func (x *triggers) forget(id int64) {
@@ -95,6 +104,9 @@ func (x *triggers) forget(id int64) {
 		return
 	}
 	delete(x.armed, id)
+	if x.shares[a.who]--; x.shares[a.who] <= 0 {
+		delete(x.shares, a.who)
+	}
 	if delete(x.subjects[a.subject], id); len(x.subjects[a.subject]) == 0 {
 		delete(x.subjects, a.subject)
 	}
@@ -128,12 +140,13 @@ func (x *triggers) add(id int64, depth int) {
 	if !known || depth >= maxChain {
 		return
 	}
-	if at := slices.IndexFunc(x.pending, func(t trigger) bool { return t.id == id }); at >= 0 {
-		x.pending[at].depth = min(x.pending[at].depth, depth)
+	if t, waits := x.pending[id]; waits {
+		t.depth = min(t.depth, depth)
+		x.pending[id] = t
 		return
 	}
 	x.count++
-	x.pending = append(x.pending, trigger{id: id, depth: depth, who: a.who, order: x.count})
+	x.pending[id] = trigger{id: id, depth: depth, who: a.who, order: x.count}
 	x.nudge()
 }
 
@@ -148,23 +161,25 @@ func (x *triggers) nudge() {
 func (x *triggers) next() (trigger, bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	best := -1
-	for i, t := range x.pending {
-		if x.running[t.id] || x.busy[t.who] >= maxShare {
+	var best trigger
+	var priority int64
+	found := false
+	for id, t := range x.pending {
+		if x.running[id] || x.busy[t.who] >= maxShare {
 			continue
 		}
-		if best < 0 || cmp.Or(cmp.Compare(x.armed[t.id].priority, x.armed[x.pending[best].id].priority), cmp.Compare(t.order, x.pending[best].order)) < 0 {
-			best = i
+		p := x.armed[id].priority
+		if !found || cmp.Or(cmp.Compare(p, priority), cmp.Compare(t.order, best.order)) < 0 {
+			best, priority, found = t, p, true
 		}
 	}
-	if best < 0 {
+	if !found {
 		return trigger{}, false
 	}
-	t := x.pending[best]
-	x.pending = slices.Delete(x.pending, best, best+1)
-	x.running[t.id] = true
-	x.busy[t.who]++
-	return t, true
+	delete(x.pending, best.id)
+	x.running[best.id] = true
+	x.busy[best.who]++
+	return best, true
 }
 
 // done lets go of an action that was evaluated.

@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -51,5 +52,9 @@ func sign(f *os.File) error {
 }
 
 // release gives the directory up. The file stays: removing it would let two
-// processes hold locks on two files of one name.
-func (d *directory) release() error { return d.lock.Close() }
+// processes hold locks on two files of one name. The lock is undone before the
+// file is closed: a child that is just being started holds the file too, until it
+// runs its program.
+func (d *directory) release() error {
+	return errors.Join(syscall.Flock(int(d.lock.Fd()), syscall.LOCK_UN), d.lock.Close())
+}

@@ -20,6 +20,6 @@ func main() {
 		AE:       shell.AE,
 		Keys:     inspect.Keys,
 		Explain:  inspect.Explain,
-		Policies: inspect.Policies,
+		Findings: inspect.Findings,
 	}))
 }

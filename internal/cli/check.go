@@ -68,11 +68,11 @@ func (k *checkCommand) findings(c *call) ([]config.Finding, error) {
 		file = c.getenv("BULWARK_CONFIG")
 	}
 	findings := slices.Concat(cfg.Findings(), inspect(cfg, file), guidance.Findings())
-	if c.Parts.Policies == nil {
+	if c.Parts.Findings == nil {
 		return findings, nil
 	}
-	policies, err := c.Parts.Policies(c, cfg)
-	return append(findings, policies...), err
+	more, err := c.Parts.Findings(c, cfg)
+	return append(findings, more...), err
 }
 
 // mistakes makes a finding of each error that is joined in err.

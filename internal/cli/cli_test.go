@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"bulwark": func() {
 			os.Exit(cli.Main(cli.Parts{
-				Serve: node.Serve("test"), AE: shell.AE, Keys: inspect.Keys, Explain: inspect.Explain, Policies: inspect.Policies,
+				Serve: node.Serve("test"), AE: shell.AE, Keys: inspect.Keys, Explain: inspect.Explain, Findings: inspect.Findings,
 			}))
 		},
 	})
@@ -97,7 +97,7 @@ func everything() cli.Parts {
 		AE:       func(context.Context, cli.AERequest, io.Writer) error { return nil },
 		Keys:     func(context.Context, cli.KeyRequest, io.Writer) error { return nil },
 		Explain:  func(context.Context, cli.ExplainRequest, io.Writer) error { return nil },
-		Policies: func(context.Context, *config.Config) ([]config.Finding, error) { return nil, nil },
+		Findings: func(context.Context, *config.Config) ([]config.Finding, error) { return nil, nil },
 		Bench:    func(context.Context, cli.BenchRequest, io.Writer) error { return nil },
 	}
 }
@@ -333,7 +333,7 @@ func TestExplain_FindsARequestInTheTrail(t *testing.T) {
 
 func TestCheck_AddsTheFindingsOfPolicies(t *testing.T) {
 	t.Parallel()
-	parts := cli.Parts{Policies: func(context.Context, *config.Config) ([]config.Finding, error) {
+	parts := cli.Parts{Findings: func(context.Context, *config.Config) ([]config.Finding, error) {
 		return []config.Finding{{Severity: config.Fault, Subject: "cse-in/acp", Text: "everybody may delete"}}, nil
 	}}
 	got := run(t, cli.Program{Args: []string{"check", "--data", t.TempDir()}, Parts: parts})

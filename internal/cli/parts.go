@@ -23,9 +23,9 @@ type Parts struct {
 	Keys func(ctx context.Context, r KeyRequest, out io.Writer) error
 	// Explain says why a request would be allowed or denied.
 	Explain func(ctx context.Context, r ExplainRequest, out io.Writer) error
-	// Policies returns what is wrong or risky in the policies and credentials
-	// of a data directory.
-	Policies func(ctx context.Context, c *config.Config) ([]config.Finding, error)
+	// Findings returns what is wrong or risky in the definitions that a
+	// configuration names, and in the policies of its data directory.
+	Findings func(ctx context.Context, c *config.Config) ([]config.Finding, error)
 	// Bench loads a CSE and prints a table.
 	Bench func(ctx context.Context, r BenchRequest, out io.Writer) error
 }

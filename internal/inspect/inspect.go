@@ -1,6 +1,6 @@
 // Package inspect looks into the data directory of a CSE that isn't running:
 // why a request would be decided as it would, which credentials are bound to
-// whom, and what is risky about the policies.
+// whom, what is risky about the policies, and what is wrong with definitions.
 package inspect
 
 import (

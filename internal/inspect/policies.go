@@ -12,6 +12,7 @@ import (
 	"bulwark/access"
 	"bulwark/internal/cli"
 	"bulwark/internal/cse"
+	"bulwark/internal/definition"
 	"bulwark/internal/node"
 	"bulwark/internal/ops/config"
 	"bulwark/internal/store"
@@ -31,9 +32,20 @@ func offline(ctx context.Context, r cli.ExplainRequest, q node.Question) (answer
 	return node.Explain(ctx, n.CSE(), q)
 }
 
-// Policies returns what is risky or without effect in the policies of a data
+// Findings returns what is wrong with the definitions that a configuration names,
+// and what is risky or without effect in the policies of its data directory.
+func Findings(ctx context.Context, cfg *config.Config) ([]config.Finding, error) {
+	var findings []config.Finding
+	if _, err := definition.Load(string(cfg.CSE.Definitions)); err != nil {
+		findings = append(findings, config.Finding{Severity: config.Fault, Subject: "cse.definitions", Text: err.Error()})
+	}
+	more, err := policies(ctx, cfg)
+	return append(findings, more...), err
+}
+
+// policies returns what is risky or without effect in the policies of a data
 // directory. A directory without a CSE has nothing to say.
-func Policies(ctx context.Context, cfg *config.Config) (findings []config.Finding, err error) {
+func policies(ctx context.Context, cfg *config.Config) (findings []config.Finding, err error) {
 	if _, err := os.Stat(filepath.Join(string(cfg.Data), "bulwark.db")); err != nil {
 		return nil, nil
 	}

@@ -76,6 +76,7 @@ func TestFindings_NameWhatIsRisky(t *testing.T) {
 		{"open operations", "", map[string]string{"ops": "0.0.0.0:1"}, "warning ops: 0.0.0.0:1 tells everybody"},
 		{"loopback receivers", "[outbound]\nallow=[\"127.0.0.0/8\"]\n", nil, "warning outbound.allow: 127.0.0.0/8 lets"},
 		{"the example provider", "", nil, "info cse.sp: //m2m.example is the example provider"},
+		{"subscription data elsewhere", "[cse]\ntype=\"mn\"\nrequire-subscription=true\n", nil, "warning cse.require-subscription: only an IN-CSE"},
 		{"no revocation", "[[anchor]]\nca=\"x\"\nflavours=[\"ae\"]\n", nil, "info anchor[0].crl: no revocation list"},
 	}
 	for _, tt := range tests {

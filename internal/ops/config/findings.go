@@ -57,6 +57,9 @@ func (c *Config) Findings() []Finding {
 			add(Warning, "outbound.allow", "%s lets every originator who may subscribe reach services on this machine", h.Prefix)
 		}
 	}
+	if c.CSE.RequireSubscription && c.CSE.Type != CSETypeIN {
+		add(Warning, "cse.require-subscription", "only an IN-CSE keeps service subscription data: no AE can register here")
+	}
 	if c.CSE.SP == "//m2m.example" {
 		add(Info, "cse.sp", "//m2m.example is the example provider; choose a domain of your own before other CSEs know this one")
 	}

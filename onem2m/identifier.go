@@ -79,8 +79,8 @@ func (id ID) In(home Home) string {
 	switch {
 	case sp != home.SP:
 		return string(id)
-	case second != "" && first == home.ResourceID():
-		return second
+	case first == home.ResourceID() && strings.HasPrefix(second, "C"):
+		return second // below a CSE an S would be read as another entity, that of the SP
 	case second == "" && strings.HasPrefix(first, "S") && first != home.ResourceID():
 		return first
 	}

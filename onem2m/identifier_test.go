@@ -106,7 +106,7 @@ func TestID_PartsOfAnEntity(t *testing.T) {
 }
 
 func FuzzParseID(f *testing.F) {
-	for _, s := range []string{"Cabc", "/id-in/Cabc", "//m2m.example/Sabc", "//", "///", "-"} {
+	for _, s := range []string{"Cabc", "/id-in/Cabc", "//m2m.example/Sabc", "//", "///", "-", "/id-in/Sabc"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -15,8 +15,12 @@ import (
 // silent is a notifier without subscriptions.
 type silent struct{}
 
-func (silent) Record(store.Tx, notify.Event) error                      { return nil }
-func (silent) Removed(store.Tx, *store.Record) error                    { return nil }
+func (silent) Record(store.Tx, notify.Event) error   { return nil }
+func (silent) Removed(store.Tx, *store.Record) error { return nil }
+func (silent) EndGathering(store.Tx, string) error   { return nil }
+func (silent) Gather(context.Context, string, string, []byte, onem2m.Timestamp) (onem2m.StatusCode, error) {
+	return onem2m.OK, nil
+}
 func (silent) Tell(store.Tx, string, []byte) error                      { return nil }
 func (silent) Changed(store.Tx, *store.Record, *store.Record) error     { return nil }
 func (silent) Schedule(string, onem2m.ResourceType, []*onem2m.Schedule) {}

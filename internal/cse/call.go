@@ -23,6 +23,7 @@ type call struct {
 	vouched bool // from was established before; From isn't looked at
 	nesting int  // fan-outs that this request came through
 	spread  *spread
+	gathers *gathered // where a subscription that is made through a group is going to notify
 	groups  groups
 	address onem2m.Address
 	ty      onem2m.ResourceType // of a CREATE

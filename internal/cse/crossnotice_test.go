@@ -20,6 +20,10 @@ func (l *lateCSE) Reach(ctx context.Context, target string) (notify.Reach, error
 	return l.c.Reach(ctx, target)
 }
 
+func (l *lateCSE) Gathering(r store.Reader, address, sender string) (notify.Gathering, error) {
+	return l.c.Gathering(r, address, sender)
+}
+
 func (l *lateCSE) Send(ctx context.Context, point string, who onem2m.ID, req *onem2m.Request) (*onem2m.Response, error) {
 	return l.c.Send(ctx, point, who, req)
 }

@@ -49,6 +49,10 @@ type Notifier interface {
 	Tell(tx store.Tx, target string, response []byte) error
 	// Hasten lets what rests for these targets go on: they listen.
 	Hasten(targets ...string)
+	// Gather takes a notification of another CSE for a gathering of a group, and
+	// EndGathering sends what one holds that goes.
+	Gather(ctx context.Context, address, rqi string, payload []byte, before onem2m.Timestamp) (onem2m.StatusCode, error)
+	EndGathering(tx store.Tx, address string) error
 	Verify(ctx context.Context, subscription string, creator, originator onem2m.ID, targets []string) error
 }
 

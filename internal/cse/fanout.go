@@ -57,7 +57,14 @@ func fanOut(ctx context.Context, k *call, t target) (*onem2m.Response, error) {
 	}
 	ctx, cancel := context.WithDeadline(ctx, k.deadline())
 	defer cancel()
+	done, err := k.forward(ctx, t.rec)
+	if err != nil {
+		return nil, err
+	}
 	answers := k.ask(ctx, orders, gid)
+	if err := done(); err != nil {
+		k.c.Log.WarnContext(ctx, "a gathering of notifications stays until its group goes", "group", t.rec.RI, "err", err)
+	}
 	if k.req.Operation == onem2m.Delete && len(t.rest) == 0 {
 		if err := k.dropDeleted(ctx, t.rec.ID, orders, answers); err != nil {
 			return nil, err
@@ -120,9 +127,6 @@ func (k *call) checkFannedOut(t target) error {
 	}
 	if k.ty == onem2m.TypeAE || k.ty == onem2m.TypeRemoteCSE {
 		return onem2m.Errorf(onem2m.BadRequest, "to", "a registration isn't fanned out")
-	}
-	if k.ty == onem2m.TypeSubscription && k.draft.raw.Has("nfu") {
-		return onem2m.Errorf(onem2m.NotImplemented, "nfu", "notifications aren't aggregated")
 	}
 	mt, _ := attributes(t.rec).Int("mt")
 	if info := onem2m.TypeByNumber(onem2m.ResourceType(mt)); mt != int64(typeMixed) && len(t.rest) == 0 && info != nil && !info.AllowsChild(k.ty) {
@@ -203,6 +207,9 @@ func (k *call) askMember(ctx context.Context, e *order, gid, rqi, until string) 
 	m := &call{
 		c: k.c, req: &req, assoc: k.assoc, now: onem2m.TimestampOf(k.c.Now()),
 		from: k.from, vouched: true, nesting: k.nesting + 1, spread: k.spread,
+	}
+	if g := k.gathers; g != nil {
+		m.gathers = &gathered{Group: g.Group, Address: g.Address, Member: e.member.text}
 	}
 	res, err := m.run(ctx)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"bulwark/access"
+	"bulwark/internal/notify"
 	"bulwark/internal/store"
 	"bulwark/onem2m"
 )
@@ -25,7 +26,7 @@ const typeMixed onem2m.ResourceType = 0
 
 func groupProcedures() *procedures {
 	return &procedures{
-		check:   checkGroup,
+		check: checkGroup, remove: removeGroup,
 		virtual: map[string]*virtual{fanOutPoint: {through: true, serve: fanOut}},
 	}
 }
@@ -35,7 +36,9 @@ func groupProcedures() *procedures {
 func checkGroup(k *call, r store.Reader, s *subject) error {
 	given := k.draft.attrs
 	if given.Has("nar") && !given.IsNull("nar") {
-		return onem2m.Errorf(onem2m.NotImplemented, "nar", "notifications aren't aggregated")
+		if _, err := notify.ReadBatch(given.Get("nar"), "nar"); err != nil {
+			return err
+		}
 	}
 	if err := k.checkPolicyList(r, "macp"); err != nil {
 		return err

@@ -57,7 +57,6 @@ func TestGroup_Members(t *testing.T) {
 		{name: "C-341 abandon the member", ask: c(`"mnm":9,"mt":3,"mid":["cse-in/app","cse-in/app/c1"]`), code: 2001, show: map[string]string{"cnm": "1", "mid": `["cse-in/app/c1"]`, "mt": "3", "mtv": "true"}},
 		{name: "C-341 set mixed", ask: c(`"mnm":9,"mt":3,"csy":3,"mid":["cse-in/app","cse-in/app/c1"]`), code: 2001, show: map[string]string{"cnm": "2", "mt": "0", "mtv": "true"}},
 		{name: "C-342 a remote member can't be looked at now", ask: c(`"mnm":9,"mt":3,"mid":["/id-far/x1"]`), code: 2001, show: map[string]string{"cnm": "1", "mtv": "false"}},
-		{name: "C-356 no aggregation of notifications", ask: c(`"mnm":9,"mid":[],"nar":{"num":3}`), code: 5001},
 		{name: "C-344 macp that doesn't exist", ask: c(`"mnm":9,"mid":[],"macp":["cse-in/none"]`), code: 4000},
 		{name: "C-093 creator", ask: c(`"mnm":9,"mid":[],"cr":null`), code: 2001, show: map[string]string{"cr": `"Capp01"`}},
 		{name: "C-028 fopt is no name", ask: ask{op: "C23", to: "cse-in/app/typed", from: "Capp01", body: `{"m2m:sub":{"rn":"fopt","nu":["Capp01"]}}`}, code: 4105},

@@ -35,6 +35,7 @@ type world struct {
 	schedules, consulted []string
 	consult              func(context.Context) (onem2m.StatusCode, error) // what Consult answers; nil: 2000
 	results              []result                                         // what Tell was asked
+	gathered, ended      []string                                         // what Gather and EndGathering were asked
 	hastened             [][]string                                       // what Hasten was asked
 	verified             [][]string
 	refuse               error // what Verify answers
@@ -158,6 +159,20 @@ func (w *world) Hasten(targets ...string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.hastened = append(w.hastened, targets)
+}
+
+func (w *world) Gather(_ context.Context, address, rqi string, payload []byte, _ onem2m.Timestamp) (onem2m.StatusCode, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.gathered = append(w.gathered, address+" "+rqi+" "+string(payload))
+	return onem2m.OK, nil
+}
+
+func (w *world) EndGathering(_ store.Tx, address string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ended = append(w.ended, address)
+	return nil
 }
 
 func (w *world) Verify(_ context.Context, _ string, _, _ onem2m.ID, targets []string) error {

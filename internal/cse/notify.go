@@ -12,6 +12,9 @@ import (
 // notify is the NOTIFY procedure (core section 10): notifications to an <AE>
 // go on to the AE; everything else takes none from outside.
 func (k *call) notify(ctx context.Context) (*onem2m.Response, error) {
+	if _, _, ok := gatheringAt(k.address.Path); ok {
+		return k.gatherHere(ctx)
+	}
 	var reach notify.Reach
 	err := k.c.Store.Read(ctx, func(r store.Reader) error {
 		t, err := k.c.resolve(r, k.address.Path, k.now)

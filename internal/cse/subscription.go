@@ -2,6 +2,7 @@ package cse
 
 import (
 	"context"
+	"slices"
 
 	"bulwark/access"
 	"bulwark/internal/notify"
@@ -12,7 +13,7 @@ import (
 func subscriptionProcedures() *procedures {
 	return &procedures{
 		register: permitSubscription, check: checkSubscription, verify: verifyTargets, remove: removeSubscription,
-		create: createSubscription, update: updateSubscription,
+		create: createSubscription, created: joinGathering, update: updateSubscription,
 		virtual: selfReference(),
 	}
 }
@@ -137,6 +138,9 @@ func verifyTargets(ctx context.Context, k *call, s *subject) error {
 		before = attributes(s.old)
 	}
 	targets := notify.AddedTargets(before, s.attrs)
+	if k.gathers != nil { // the group asks those that it stands for
+		targets = slices.DeleteFunc(targets, func(nu string) bool { return nu == k.gathers.Address })
+	}
 	if len(targets) == 0 {
 		return nil
 	}
@@ -185,7 +189,10 @@ func (k *call) mayNotify(r store.Reader, targets []string) error {
 
 // removeSubscription tells those who are to be told that it is gone (C-281).
 func removeSubscription(c *CSE, tx store.Tx, rec *store.Record) error {
-	return c.Notifier.Removed(tx, rec)
+	if err := c.Notifier.Removed(tx, rec); err != nil {
+		return err
+	}
+	return c.unbind(tx, rec.RI)
 }
 
 // ExpireSubscription deletes a subscription whose expirationCounter has run

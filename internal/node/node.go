@@ -197,6 +197,11 @@ func (d *directory) Opens(r store.Reader, target string, at onem2m.Timestamp) (o
 	return d.cse.Opens(r, target, at)
 }
 
+// Gathering implements notify.Gatherings.
+func (d *directory) Gathering(r store.Reader, address, sender string) (notify.Gathering, error) {
+	return d.cse.Gathering(r, address, sender)
+}
+
 // Send gives what the engine sends to the CSE, which knows the polling channels.
 func (d *directory) Send(ctx context.Context, url string, identity onem2m.ID, req *onem2m.Request) (*onem2m.Response, error) {
 	return d.cse.Send(ctx, url, identity, req)

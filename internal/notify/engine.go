@@ -121,6 +121,8 @@ type Engine struct {
 	shelf  shelf  // what policies hold back
 	ledger ledger // what has ended and isn't stored yet
 
+	replies replies // who waits for the answer to what is passed on
+
 	timetable timetable // schedules
 
 	running atomic.Bool

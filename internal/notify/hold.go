@@ -135,15 +135,37 @@ func aggregate(rows []*store.Delivery) []byte {
 		size += len(d.Payload)
 	}
 	b := append(make([]byte, 0, size), batchHead...)
-	for i, d := range rows {
-		one, ok := bytes.CutPrefix(d.Payload, []byte(head))
-		if !ok || len(one) == 0 {
+	empty := len(b)
+	for _, d := range rows {
+		one := noticesIn(d.Payload)
+		if len(one) == 0 {
 			continue // it was made here, so this can't be
 		}
-		if i > 0 {
+		if len(b) > empty {
 			b = append(b, ',')
 		}
-		b = append(b, one[:len(one)-1]...)
+		b = append(b, one...)
 	}
 	return append(b, "]}}"...)
+}
+
+// noticesIn takes the frame off a notification, or off an aggregated one, which
+// is never nested (C-298).
+func noticesIn(payload []byte) []byte {
+	if one, ok := bytes.CutPrefix(payload, []byte(head)); ok && len(one) > 0 {
+		return one[:len(one)-1]
+	}
+	if many, ok := bytes.CutPrefix(payload, []byte(batchHead)); ok {
+		many, _ = bytes.CutSuffix(many, []byte("]}}"))
+		return many
+	}
+	return nil
+}
+
+// eventsIn counts the events that some deliveries tell of.
+func eventsIn(rows []*store.Delivery) (n int) {
+	for _, d := range rows {
+		n += max(d.Events, 1)
+	}
+	return n
 }

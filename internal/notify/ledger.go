@@ -31,6 +31,7 @@ type entry struct {
 	events       int // that it told of
 	sent         int // how often
 	answered     bool
+	tellers      []string // subscriptions that an aggregated one of a group tells for
 
 	attempts  int
 	notBefore onem2m.Timestamp
@@ -278,6 +279,9 @@ func (e *Engine) apply(tx store.Tx, en entry, counting bool, spoilt, marks map[c
 	}
 	if err := known(tx.Settle(en.id)); err != nil {
 		return err
+	}
+	if len(en.tellers) > 0 && counting {
+		return e.credit(tx, en)
 	}
 	if en.final || !counting {
 		return nil

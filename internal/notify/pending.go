@@ -151,13 +151,16 @@ func (p *passage) send(l letter) error {
 		return err
 	}
 	d := *l.Delivery
-	d.Held, d.Final = 0, d.Final || p.ending
+	d.Held, d.Final = 0, d.Final || p.ending || isGathering(p.ri)
 	d.Created = p.now // what it waited for a policy makes it no older in the eyes of Limits.GiveUp
 	if l.moved() {
 		d.RequestID = "" // it is another request than those it is made of
 	}
 	queued, err := p.e.enqueue(p.tx, p.queued, &d)
 	p.queued = queued
+	if isGathering(p.ri) {
+		p.tx.OnCommit(func() { p.e.replies.join(l.from, d.ID) })
+	}
 	return err
 }
 

@@ -157,8 +157,12 @@ func (e *Engine) leave(tx store.Tx, sub *store.Record, s *subscription, targets 
 	return nil
 }
 
-// enqueue puts one delivery into the outbox.
+// enqueue puts one delivery into the outbox: for its target, or with others
+// into the gathering of a group.
 func (e *Engine) enqueue(tx store.Tx, queued []arrival, d *store.Delivery) ([]arrival, error) {
+	if key, ok := e.gathers(d.Target); ok && !isDeletion(d.Payload) {
+		return queued, e.gather(tx, d, key)
+	}
 	if d.RequestID == "" {
 		var err error
 		if d.RequestID, err = e.requestID(); err != nil {

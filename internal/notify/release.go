@@ -58,6 +58,9 @@ type passage struct {
 
 // goThrough lets go what may go of a subscription.
 func (e *Engine) goThrough(tx store.Tx, ri string) error {
+	if isGathering(ri) {
+		return e.goThroughGathering(tx, ri)
+	}
 	sub, err := tx.ByRI(ri)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
@@ -146,6 +149,9 @@ func (p *passage) collect(rows []*store.Delivery) ([]unit, error) {
 			n++
 		}
 		due := end(p.s.batch.duration, events[0].letters[0].Created)
+		for _, u := range events {
+			due = sooner(due, u.letters[0].Delivery)
+		}
 		if !p.s.batch.full(n, octets) && due > p.now && !p.ending {
 			for _, u := range events {
 				p.left.rows += len(u.letters)
@@ -184,9 +190,9 @@ func (p *passage) bundle(events []unit) unit {
 			l.from = append(l.from, one.ID)
 		}
 		// It is made now, by what holds at the time of sending (TS-0001 clause 10.2.10.7).
-		d.ID, d.Event, d.Category, d.Created = 0, out.event, p.s.eventCategory(), p.now
+		d.ID, d.Event, d.Category, d.Created, d.NotBefore = 0, out.event, p.s.eventCategory(), p.now, 0
 		if !p.s.latest {
-			d.Payload, d.Events = aggregate(list), len(list)
+			d.Payload, d.Events = aggregate(list), eventsIn(list)
 		}
 		out.letters = append(out.letters, l)
 	}

@@ -71,9 +71,9 @@ func (e *Engine) try(ctx context.Context, url string, identity onem2m.ID, req *o
 	case resp.Code == onem2m.OK:
 		return accepted, nil
 	case final(resp.Code):
-		return refused, fmt.Errorf("answered %d", resp.Code)
+		return refused, refusal(resp.Code)
 	}
-	return missed, fmt.Errorf("answered %d", resp.Code)
+	return missed, refusal(resp.Code)
 }
 
 // final reports whether an answer makes repetition pointless: an error of the

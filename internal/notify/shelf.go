@@ -76,6 +76,7 @@ func (h *shelf) put(d *store.Delivery, s *subscription) {
 		if b.batchDue == 0 {
 			b.batchDue = end(s.batch.duration, d.Created)
 		}
+		b.batchDue = sooner(b.batchDue, d)
 		if s.batch.full(b.events, b.octets) {
 			b.batchDue = d.Created
 		}

@@ -13,6 +13,8 @@ type flight struct {
 	queue *queue
 	item  item
 	probe bool // the target failed last time
+
+	tellers []string // whose notifications it passes on for a group
 }
 
 // landing says how a flight ended.

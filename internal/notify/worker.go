@@ -53,6 +53,14 @@ func (e *Engine) fly(ctx context.Context, f flight) {
 		req.EventCategory = &category
 	}
 	v, err := e.send(ctx, f.queue.target, req)
+	if isGathering(d.Subscription) && v != missed {
+		f.tellers = e.tellers(d.Payload)
+		code := onem2m.OK
+		if answer, ok := errors.AsType[refusal](err); ok {
+			code = onem2m.StatusCode(answer)
+		}
+		defer e.replies.reply(d.ID, code)
+	}
 	switch v {
 	case accepted:
 		out.Kind = Delivered
@@ -108,6 +116,7 @@ func (e *Engine) finish(ctx context.Context, f flight, out Outcome, wait bool) {
 		final: f.item.final, delivered: out.Kind == Delivered,
 		target: f.queue.target, events: f.item.events, sent: out.Attempts,
 		answered: out.Kind == Delivered || out.Kind == Refused,
+		tellers:  f.tellers,
 	})
 	if wait {
 		<-stored

@@ -225,17 +225,26 @@ func (g *enlistment) fits(e *entry) (bool, error) {
 	case !e.found:
 		return false, noMember()
 	}
-	readable, err := g.readable(e.t.rec)
+	if g.kind.ty == typeMixed && !g.k.c.MaskExistence {
+		return true, nil // nothing is asked about it
+	}
+	readable, err := g.k.permitted(g.r, e.t.rec, onem2m.Retrieve, access.Retrieve)
 	if err != nil {
 		return false, err
 	}
 	if !readable && g.k.c.MaskExistence && !g.k.from.Authenticated {
-		return false, noMember() // C-063
+		seen, err := g.k.permitted(g.r, e.t.rec, onem2m.Retrieve, access.Discover)
+		if err != nil {
+			return false, err
+		}
+		if !seen {
+			return false, noMember() // C-063
+		}
 	}
 	if g.kind.ty == typeMixed {
 		return true, nil
 	}
-	if !readable {
+	if !readable { // the privilege to discover a member doesn't tell its type (C-340)
 		return false, onem2m.Errorf(onem2m.ReceiverHasNoPrivilege, "mid", "the type of a member can't be read for lack of privilege")
 	}
 	is := kindOf(e.t)
@@ -244,19 +253,6 @@ func (g *enlistment) fits(e *entry) (bool, error) {
 
 func noMember() error {
 	return onem2m.Errorf(onem2m.NotFound, "mid", "a member doesn't exist")
-}
-
-// readable reports whether the originator may learn the type of a resource:
-// else a group would tell it.
-func (g *enlistment) readable(rec *store.Record) (bool, error) {
-	if g.kind.ty == typeMixed && !g.k.c.MaskExistence {
-		return true, nil // nothing is asked about it
-	}
-	ok, err := g.k.permitted(g.r, rec, onem2m.Retrieve, access.Retrieve)
-	if ok || err != nil {
-		return ok, err
-	}
-	return g.k.permitted(g.r, rec, onem2m.Retrieve, access.Discover)
 }
 
 // kindOf is the type of a member: of a sub-group what that asks of its members,

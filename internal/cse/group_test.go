@@ -22,6 +22,8 @@ func TestGroup_Members(t *testing.T) {
 	w.container("Capp01", "cse-in/app", "c2", "")
 	w.container("Capp01", "cse-in/app", "c3", "")
 	w.container("Cother1", "cse-in/other", "closed", "")
+	w.policy("Cother1", "cse-in/other", "seen", `{"acor":["Capp01"],"acop":32}`)
+	w.container("Cother1", "cse-in/other", "listed", `"acpi":["cse-in/other/seen"]`)
 	c1 := w.ri("cse-in/app/c1")
 	c := func(attrs string) ask {
 		return ask{op: "C9", to: "cse-in/app", from: "Capp01", body: `{"m2m:grp":{` + attrs + `}}`}
@@ -44,6 +46,8 @@ func TestGroup_Members(t *testing.T) {
 		{name: "C-339 mixed asks nothing about the type", ask: c(`"mnm":9,"mt":0,"mid":["cse-in/other/closed","cse-in/app","cse-in/app/c1"]`), code: 2001, show: map[string]string{"cnm": "3"}},
 		{name: "C-340 all of the type", ask: c(`"rn":"typed","mnm":9,"mt":3,"mid":` + both), code: 2001, show: map[string]string{"cnm": "2", "mtv": "true"}},
 		{name: "C-340 not readable", ask: c(`"mnm":9,"mt":3,"mid":["cse-in/other/closed"]`), code: 5105},
+		{name: "C-340 to discover it isn't to read it", ask: c(`"mnm":9,"mt":3,"mid":["cse-in/other/listed"]`), code: 5105},
+		{name: "C-340 nor when it is added", ask: ask{op: "U", to: "cse-in/app/typed", from: "Capp01", body: `{"m2m:grp":{"mid":["cse-in/app/c1","cse-in/other/listed"]}}`}, code: 5105},
 		{name: "C-340 the latest instances", ask: c(`"mnm":9,"mt":20002,"csy":2,"mid":["cse-in/app/c1/la","cse-in/app/c2/la"]`), code: 2001, show: map[string]string{"cnm": "2"}},
 		{name: "C-340 la isn't oldest", ask: c(`"mnm":9,"mt":20001,"csy":2,"mid":["cse-in/app/c1/la"]`), code: 4110},
 		{name: "C-340 la isn't a container", ask: c(`"mnm":9,"mt":3,"csy":2,"mid":["cse-in/app/c1/la"]`), code: 4110},

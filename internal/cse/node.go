@@ -100,20 +100,27 @@ func (c *CSE) nodeOf(r store.Reader, link string) (*store.Record, error) {
 	return t.rec, nil
 }
 
-// checkNodeLink: a nodeLink given leads to a <node> (C-202). One on another CSE
-// can't be looked at and is kept as it is.
-func (k *call) checkNodeLink(r store.Reader) error {
+// nodeLink returns the nodeLink given; nil without one.
+func (k *call) nodeLink() (*onem2m.Address, error) {
 	link, given := k.draft.attrs.Text("nl")
 	if !given {
-		return nil
+		return nil, nil
 	}
 	address, err := onem2m.ParseAddress(link)
 	if err != nil || address.Attribute != "" {
-		return onem2m.Errorf(onem2m.BadRequest, "nl", "not a resource identifier")
+		return nil, onem2m.Errorf(onem2m.BadRequest, "nl", "not a resource identifier")
 	}
-	if !address.Local(k.c.Home) {
-		return nil
+	return &address, nil
+}
+
+// checkNodeLink: the nodeLink of an <AE> leads to a <node> (C-202). One on
+// another CSE can't be looked at and is kept as it is.
+func (k *call) checkNodeLink(r store.Reader) error {
+	address, err := k.nodeLink()
+	if err != nil || address == nil || !address.Local(k.c.Home) {
+		return err
 	}
+	link, _ := k.draft.attrs.Text("nl")
 	node, err := k.c.nodeOf(r, link)
 	if err == nil && node == nil {
 		err = onem2m.Errorf(onem2m.BadRequest, "nl", "no such node")

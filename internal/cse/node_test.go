@@ -80,7 +80,14 @@ func TestNode_C202_ARemoteCSEIsHostedToo(t *testing.T) {
 	csr := func(nl string) ask {
 		return ask{op: "C16", to: "cse-in", from: "/id-mn", body: `{"m2m:csr":{"rn":"mn","cb":"/id-mn/cse-mn","csi":"/id-mn","rr":false,"srv":["3"],"nl":"` + nl + `"}}`}
 	}
-	w.must(onem2m.BadRequest, csr("cse-in/none"))
+	w.must(onem2m.BadRequest, csr("no/address//"))
+	for _, elsewhere := range []string{"cse-in/none", "node-17", "/id-mn/node-17"} { // the node of a CSE is its own affair
+		made := w.must(onem2m.Created, csr(elsewhere))
+		if got, _ := made.Text("nl"); got != elsewhere {
+			t.Errorf("nl: got %q, want %q", got, elsewhere)
+		}
+		w.must(onem2m.Deleted, ask{op: "D", to: "cse-in/mn", from: "CAdmin"})
+	}
 	made := w.must(onem2m.Created, csr("cse-in/n"))
 	node := w.must(onem2m.OK, ask{op: "R", to: "cse-in/n", from: "CAdmin"})
 	if string(node.Get("hcl")) != string(made.Get("ri")) {

@@ -150,7 +150,8 @@ func (u *universal) encode() []byte {
 	instant("ct", u.ct)
 	instant("lt", u.lt)
 	if !u.withoutExpiry {
-		instant("et", u.et)
+		b = append(b, `,"et":`...)
+		b = append(b, asSent(u.after, "et", u.et)...)
 	}
 	for _, list := range []onem2m.Object{u.before, u.after} {
 		for i := range list {
@@ -164,6 +165,16 @@ func (u *universal) encode() []byte {
 		}
 	}
 	return append(b, '}')
+}
+
+// asSent returns how an attribute with the instant t is written: as the
+// originator wrote it, if it named that instant (TS-0004 clause 7.3.3.5: the
+// value provided is used), else in the CSE's own form.
+func asSent(attrs onem2m.Object, name string, t onem2m.Timestamp) jsontext.Value {
+	if sent, ok := attrs.Time(name); ok && sent == t {
+		return attrs.Get(name)
+	}
+	return onem2m.TimeValue(t)
 }
 
 // uri makes the Content {"m2m:uri":"…"}.

@@ -59,7 +59,7 @@ func (k *call) enlistRegular(r store.Reader, s *subject, i int, to string) (one 
 		{Name: "nu", Value: self},
 		{Name: "acrs", Value: self},
 		{Name: "enc", Value: criteria[min(i, len(criteria)-1)]},
-		{Name: "et", Value: onem2m.TimeValue(s.et)},
+		{Name: "et", Value: asSent(s.attrs, "et", s.et)},
 	}
 	if nec := s.attrs.Get("nec"); nec != nil {
 		o.Set("nec", nec)
@@ -197,7 +197,7 @@ func updateCross(k *call, tx store.Tx, s *subject) error {
 func (k *call) extendMembers(tx store.Tx, s *subject) error {
 	made, _ := s.attrs.Texts("rrats")
 	for _, to := range made {
-		one := k.subordinate(onem2m.Update, to, onem2m.Object{{Name: "et", Value: onem2m.TimeValue(s.et)}})
+		one := k.subordinate(onem2m.Update, to, onem2m.Object{{Name: "et", Value: asSent(s.attrs, "et", s.et)}})
 		if one.aim() != nil {
 			continue
 		}

@@ -213,7 +213,7 @@ func (s *subject) modified() onem2m.Object {
 	for _, name := range s.touched {
 		switch {
 		case name == "et":
-			o.Set("et", onem2m.TimeValue(s.et))
+			o.Set("et", asSent(s.attrs, "et", s.et))
 		case s.attrs.Has(name):
 			o.Set(name, s.attrs.Get(name))
 		default:

@@ -79,7 +79,7 @@ func TestUpdate_ExpirationTime(t *testing.T) {
 	w.follow(t, []step{
 		{name: "C-116 before a child's et", ask: up("cse-in/app/outer", `"20260305T000000"`), code: 4000},
 		{name: "C-092 in the past", ask: up("cse-in/app/outer", `"20260101T000000"`), code: 4000},
-		{name: "C-116 not before a child's et", ask: up("cse-in/app/outer", `"20260307T000000"`), code: 2004, show: map[string]string{"et": `"20260307T000000,000000"`}},
+		{name: "C-116 not before a child's et", ask: up("cse-in/app/outer", `"20260307T000000"`), code: 2004, show: map[string]string{"et": `"20260307T000000"`}},
 		{name: "C-410 behind the parent's", ask: up("cse-in/app/outer/inner", `"20260309T000000"`), code: 2004, show: map[string]string{"et": `"20260307T000000,000000"`}},
 		{name: "C-112 null asks for a new one", ask: up("cse-in/app/outer", "null"), code: 2004, show: map[string]string{"et": `"20310303T103000,000000"`}},
 		{name: "C-112 null below a parent with an et", ask: up("cse-in/app/outer/inner", "null"), code: 2004, show: map[string]string{"et": `"20310303T103000,000000"`}},

@@ -125,11 +125,13 @@ func (d Duration) Zero() bool { return d == Duration{} }
 // number of milliseconds, or (as a public CSE does) a duration, the latter two
 // counted from the given instant (C-012).
 func ParseAbsRel(s string, from Timestamp) (Timestamp, error) {
-	bad := Errorf(BadRequest, "", "a timestamp, a number of milliseconds or a duration is expected")
+	bad := func() (Timestamp, error) {
+		return 0, Errorf(BadRequest, "", "a timestamp, a number of milliseconds or a duration is expected")
+	}
 	if strings.HasPrefix(s, "P") {
 		d, err := ParseDuration(s)
 		if err != nil {
-			return 0, bad
+			return bad()
 		}
 		return TimestampOf(d.After(from.Time())), nil
 	}
@@ -138,11 +140,11 @@ func ParseAbsRel(s string, from Timestamp) (Timestamp, error) {
 	}
 	ms, err := strconv.ParseInt(strings.TrimPrefix(s, "+"), 10, 64)
 	if err != nil || strings.HasPrefix(s, "+-") || strings.HasPrefix(s, "++") {
-		return 0, bad
+		return bad()
 	}
 	const limit = int64(maxYear) * 366 * 24 * 3600 * 1000
 	if ms > limit || ms < -limit {
-		return 0, bad
+		return bad()
 	}
 	return from + Timestamp(ms*1000), nil
 }

@@ -60,9 +60,12 @@ func (k *call) checkPresence(context.Context) error {
 			return onem2m.Errorf(onem2m.BadRequest, "rqi", "the request identifier has control characters")
 		}
 	}
-	address, err := onem2m.ParseAddress(req.To)
-	if err != nil {
-		return err
+	address := k.address // of a member, which its group has read already
+	if len(address.Path) == 0 {
+		var err error
+		if address, err = onem2m.ParseAddress(req.To); err != nil {
+			return err
+		}
 	}
 	if len(address.Path) == 0 && address.Local(k.c.Home) {
 		return onem2m.Errorf(onem2m.BadRequest, "to", "a CSE-ID alone is no resource; name the <CSEBase> by its name or -") // C-017
@@ -76,7 +79,7 @@ func (k *call) checkPresence(context.Context) error {
 
 // checkTimes: rqet, rset and oet well-formed and not over (rows 3 and 4).
 func (k *call) checkTimes(context.Context) error {
-	if k.errand != nil { // checked before; what counts now is whether it is over (C-053)
+	if k.errand != nil || k.nesting > 0 { // checked before; what counts now is whether it is over (C-053)
 		if k.expires <= k.now {
 			return timedOut()
 		}

@@ -206,16 +206,19 @@ func (k *call) fail(ctx context.Context, err error) *onem2m.Response {
 // finish fills the parameters that every response has (core section 3.2).
 func (k *call) finish(res *onem2m.Response) *onem2m.Response {
 	res.RequestID = k.req.RequestID
+	res.Release = k.req.Release
+	if res.Code == onem2m.ReleaseVersionNotSupported && k.req.Release != "" {
+		res.Release = k.c.Releases[len(k.c.Releases)-1] // C-050
+	}
+	if k.nesting > 0 {
+		return res // it becomes a part of another, which has the rest
+	}
 	res.From = k.c.Home.CSE
 	res.To = k.req.From
 	res.OriginatingTimestamp = onem2m.TimestampOf(k.c.Now()).String()
 	res.ResultExpiration = k.req.ResultExpiration // C-043
 	res.EventCategory = k.req.EventCategory
 	res.VendorInformation = k.req.VendorInformation // C-044
-	res.Release = k.req.Release
-	if res.Code == onem2m.ReleaseVersionNotSupported && k.req.Release != "" {
-		res.Release = k.c.Releases[len(k.c.Releases)-1] // C-050
-	}
 	if k.req.ResponseType != nil && *k.req.ResponseType == responseNone {
 		res.NoResponse = true
 	}

@@ -138,7 +138,7 @@ func (k *call) checkFannedOut(t target) error {
 // nests reports whether any order leads to a further fanOutPoint.
 func nests(orders []order) bool {
 	return slices.ContainsFunc(orders, func(e order) bool {
-		return slices.Contains(strings.Split(e.to, "/"), fanOutPoint)
+		return strings.Contains(e.to, fanOutPoint) && slices.Contains(strings.Split(e.to, "/"), fanOutPoint)
 	})
 }
 
@@ -150,12 +150,16 @@ func (k *call) ask(ctx context.Context, orders []order, gid string) []*onem2m.Re
 	base := string(k.c.names.appendTail([]byte("f-"), 12)) + "-"
 	var next atomic.Int64
 	work := func() {
+		m := new(messenger)
 		for ctx.Err() == nil {
 			i := int(next.Add(1)) - 1
 			if i >= len(orders) {
 				return
 			}
-			res := k.askMember(ctx, &orders[i], gid, base+strconv.Itoa(i+1), until)
+			if k.req.Operation != onem2m.Retrieve {
+				m = new(messenger) // the writer may still have it when the time is over
+			}
+			res := k.askMember(ctx, m, &orders[i], gid, base+strconv.Itoa(i+1), until)
 			if res.Code != onem2m.RequestTimeout || ctx.Err() == nil {
 				answers[i] = k.spread.gather(res)
 			}
@@ -196,26 +200,37 @@ func (c *CSE) help(group *sync.WaitGroup, work func()) bool {
 	}
 }
 
+// messenger carries the request to one member; reading takes it again for the
+// next one, as two big structures for each member are half of a fan-out's garbage.
+type messenger struct {
+	req  onem2m.Request
+	call call
+}
+
 // askMember makes the request to one member: the same but for target and
 // identifiers, and answered at once (C-349).
-func (k *call) askMember(ctx context.Context, e *order, gid, rqi, until string) *onem2m.Response {
-	req := *k.req
+func (k *call) askMember(ctx context.Context, m *messenger, e *order, gid, rqi, until string) *onem2m.Response {
+	m.req = *k.req
+	req := &m.req
 	req.To, req.RequestID, req.GroupRequestID, req.GroupTargets = e.to, rqi, gid, e.targets
 	req.RequestExpiration = until
 	req.OriginatingTimestamp, req.ResultExpiration, req.ExecutionTime, req.ResultPersistence = "", "", "", ""
 	req.ResponseType, req.NotificationURIs, req.HasNotifyURIs = nil, nil, false
-	m := &call{
-		c: k.c, req: &req, assoc: k.assoc, now: onem2m.TimestampOf(k.c.Now()),
-		from: k.from, vouched: true, nesting: k.nesting + 1, spread: k.spread,
+	m.call = call{
+		c: k.c, req: req, assoc: k.assoc, now: onem2m.TimestampOf(k.c.Now()),
+		from: k.from, vouched: true, nesting: k.nesting + 1, spread: k.spread, expires: k.expires,
 	}
 	if g := k.gathers; g != nil {
-		m.gathers = &gathered{Group: g.Group, Address: g.Address, Member: e.member.text}
+		m.call.gathers = &gathered{Group: g.Group, Address: g.Address, Member: e.member.text}
 	}
-	res, err := m.run(ctx)
+	if e.to == e.member.text {
+		m.call.address = e.member.address
+	}
+	res, err := m.call.run(ctx)
 	if err != nil {
-		res = m.fail(ctx, err)
+		res = m.call.fail(ctx, err)
 	}
-	return m.finish(res)
+	return m.call.finish(res)
 }
 
 // dropDeleted takes the members that have been deleted out of the group

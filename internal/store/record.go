@@ -1,6 +1,8 @@
 package store
 
 import (
+	"bytes"
+	"slices"
 	"strconv"
 	"sync/atomic"
 
@@ -100,6 +102,20 @@ func (r *Record) Representation() []byte {
 	b = append(b, `,"cbs":`...)
 	b = strconv.AppendInt(b, r.Counters.Bytes, 10)
 	return append(b, '}')
+}
+
+// Labels returns the labels of the record, each once.
+func (r *Record) Labels() []string {
+	if !bytes.Contains(r.Attributes, []byte(`"lbl":`)) {
+		return nil // as of most instances, which need not be taken apart
+	}
+	attrs, err := onem2m.ParseObject(r.Attributes)
+	if err != nil {
+		return nil
+	}
+	labels, _ := attrs.Texts("lbl")
+	slices.Sort(labels)
+	return slices.Compact(labels)
 }
 
 // Weight estimates the memory of the record in octets, for caches. The

@@ -82,6 +82,14 @@ type Reader interface {
 	// types with few resources: for instances it walks the whole table.
 	OfType(ty onem2m.ResourceType, after int64, limit int) ([]*Record, error)
 
+	// Labelled returns up to limit records that have a label, with ID > after, by
+	// ID. They may lie below a detached root.
+	Labelled(label string, after int64, limit int) ([]*Record, error)
+
+	// Parents returns, in ascending order, what has children among the IDs from
+	// one to another, both included. What it takes grows with their number only.
+	Parents(from, to int64) ([]int64, error)
+
 	// Deliveries returns up to limit outbox entries with ID > after, by ID.
 	Deliveries(after int64, limit int) ([]*Delivery, error)
 	// Held returns up to limit outbox entries of one subscription that are held

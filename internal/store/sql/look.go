@@ -196,6 +196,25 @@ func (t *transaction) OfType(ty onem2m.ResourceType, after int64, limit int) ([]
 	return t.list(c.ofType(ty, after, limit))
 }
 
+// Labelled implements store.Reader.
+func (t *transaction) Labelled(label string, after int64, limit int) ([]*store.Record, error) {
+	c, err := t.conn()
+	if err != nil {
+		return nil, err
+	}
+	return t.list(c.labelled(label, after, limit))
+}
+
+// Parents implements store.Reader.
+func (t *transaction) Parents(from, to int64) ([]int64, error) {
+	c, err := t.conn()
+	if err != nil {
+		return nil, err
+	}
+	ids, err := c.parents(from, to)
+	return ids, t.sound(err)
+}
+
 // Deliveries implements store.Reader.
 func (t *transaction) Deliveries(after int64, limit int) ([]*store.Delivery, error) {
 	c, err := t.conn()

@@ -3,6 +3,7 @@ package sql
 import (
 	"database/sql/driver"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"bulwark/internal/store"
@@ -34,7 +35,7 @@ func (t *transaction) Insert(r *store.Record) error {
 	}
 	t.set(r.ID, change{record: r, added: true})
 	t.touch(r.Parent, r.Type)
-	return nil
+	return t.relabel(r.ID, nil, r.Labels())
 }
 
 // Replace implements store.Tx.
@@ -53,7 +54,7 @@ func (t *transaction) Replace(r *store.Record) error {
 	}
 	t.set(r.ID, change{record: r, added: t.b.changes[r.ID].added})
 	t.touch(r.Parent, r.Type)
-	return nil
+	return t.relabel(r.ID, old.Labels(), r.Labels())
 }
 
 // Count implements store.Tx.
@@ -77,19 +78,38 @@ func (t *transaction) Remove(id int64) error {
 	if err := t.ready(); err != nil {
 		return err
 	}
-	gone, parent, ty, err := t.b.c.remove(id)
+	gone, err := t.b.c.remove(id)
 	switch {
 	case err != nil:
 		return t.judge(err)
-	case !gone:
+	case gone == nil:
 		if _, err := t.b.c.one(stByID, id); err != nil {
 			return err
 		}
 		return fmt.Errorf("%w: record %d has children", store.ErrConflict, id)
 	}
 	t.set(id, change{})
-	t.touch(parent, ty)
-	return nil
+	t.touch(gone.Parent, gone.Type)
+	return t.relabel(id, gone.Labels(), nil)
+}
+
+// relabel keeps the index of labels.
+func (t *transaction) relabel(id int64, before, after []string) error {
+	change := func(s statement, labels, other []string) error {
+		for _, label := range labels {
+			if slices.Contains(other, label) {
+				continue
+			}
+			if _, err := t.exec(s, label, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := change(stUnlabel, before, after); err != nil {
+		return err
+	}
+	return change(stLabel, after, before)
 }
 
 // Detach implements store.Tx.

@@ -243,11 +243,24 @@ func (c *conn) bindings() ([]store.Binding, error) {
 }
 
 // remove deletes a record that has no children and tells where it was.
-func (c *conn) remove(id int64) (gone bool, parent int64, ty onem2m.ResourceType, err error) {
+func (c *conn) remove(id int64) (gone *store.Record, err error) {
 	err = c.query(stRemove, func(row []driver.Value) error {
 		cs := &cells{row: row}
-		gone, parent, ty = true, cell[int64](cs), onem2m.ResourceType(cell[int64](cs))
+		gone = &store.Record{ID: id, Parent: cell[int64](cs), Type: onem2m.ResourceType(cell[int64](cs)), Attributes: cs.bytes()}
 		return cs.err
 	}, id)
-	return gone, parent, ty, err
+	return gone, err
+}
+
+func (c *conn) labelled(label string, after int64, limit int) ([]*store.Record, error) {
+	return c.many(stLabelled, label, after, int64(limit))
+}
+
+func (c *conn) parents(from, to int64) (ids []int64, err error) {
+	err = c.query(stParents, func(row []driver.Value) error {
+		cs := &cells{row: row}
+		ids = append(ids, cell[int64](cs))
+		return cs.err
+	}, from, to)
+	return ids, err
 }

@@ -188,6 +188,22 @@ func (r *snapshot) OfType(ty onem2m.ResourceType, after int64, limit int) ([]*st
 	return r.list(c.ofType(ty, after, limit))
 }
 
+func (r *snapshot) Labelled(label string, after int64, limit int) ([]*store.Record, error) {
+	c, err := r.open()
+	if err != nil {
+		return nil, err
+	}
+	return r.list(c.labelled(label, after, limit))
+}
+
+func (r *snapshot) Parents(from, to int64) ([]int64, error) {
+	c, err := r.open()
+	if err != nil {
+		return nil, err
+	}
+	return c.parents(from, to)
+}
+
 func (r *snapshot) Deliveries(after int64, limit int) ([]*store.Delivery, error) {
 	c, err := r.open()
 	if err != nil {

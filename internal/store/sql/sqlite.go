@@ -41,9 +41,13 @@ const (
 	beginRead  = "BEGIN"
 )
 
+// existingLabels selects the labels of all resources out of their attributes.
+const existingLabels = "SELECT DISTINCT l.value, resource.id FROM resource, json_each(CAST(attributes AS TEXT), '$.lbl') AS l" +
+	" WHERE json_valid(CAST(attributes AS TEXT)) AND l.type = 'text'"
+
 // schemaWords puts the engine's type names into a schema file.
 func schemaWords(text string) string {
-	return strings.NewReplacer("{id}", "INTEGER", "{bytes}", "BLOB").Replace(text)
+	return strings.NewReplacer("{id}", "INTEGER", "{bytes}", "BLOB", "{labels}", existingLabels).Replace(text)
 }
 
 // dial opens a connection to the database file; the first one makes it.

@@ -22,6 +22,8 @@ const (
 	stDue
 	stOfType
 	stOfBulkType
+	stLabelled
+	stParents
 	stLatestExpiry
 
 	stInsertNamed
@@ -29,6 +31,8 @@ const (
 	stReplace
 	stCount
 	stRemove
+	stLabel
+	stUnlabel
 	stDetach
 
 	stDeliveries
@@ -65,6 +69,16 @@ const deliveryColumns = "id, target, subscription, event, request, priority, fin
 
 const selectDelivery = "SELECT " + deliveryColumns + " FROM delivery WHERE "
 
+// selectLabelled joins by way of the index of labels; the first of columns is id.
+const selectLabelled = "SELECT resource." + columns + " FROM label JOIN resource ON resource.id = label.id "
+
+// selectParents jumps from parent to parent in the index of children, however
+// many children each has.
+const selectParents = "WITH RECURSIVE next (id) AS (" +
+	"SELECT MIN(parent) FROM resource WHERE parent >= $1 AND parent <= $2 UNION ALL " +
+	"SELECT (SELECT MIN(parent) FROM resource WHERE parent > next.id AND parent <= $2) FROM next WHERE next.id IS NOT NULL" +
+	") SELECT id FROM next WHERE id IS NOT NULL"
+
 const selectRecord = "SELECT " + columns + " FROM resource "
 
 // An insert finds out by itself whether the name is taken, where the index of
@@ -79,7 +93,8 @@ const (
 
 // statementText returns the text of a statement. Parameters are numbered, as
 // both engines take them. "bulk = 0" stands as a literal where it selects a
-// partial index.
+// partial index; where it doesn't, a sign hides the parameter from SQLite, which
+// would plan the statement anew for each value, in case such an index applies.
 func statementText(s statement) string {
 	if t := resourceText(s); t != "" {
 		return t
@@ -151,11 +166,11 @@ func resourceText(s statement) string {
 	case stByName:
 		return selectRecord + "WHERE parent = $1 AND rn = $2"
 	case stNewest:
-		return selectRecord + "WHERE parent = $1 AND bulk = $2 AND ty = $3 AND (et = 0 OR et > $4) ORDER BY id DESC LIMIT 1"
+		return selectRecord + "WHERE parent = $1 AND bulk = +$2 AND ty = $3 AND (et = 0 OR et > $4) ORDER BY id DESC LIMIT 1"
 	case stOldest:
-		return selectRecord + "WHERE parent = $1 AND bulk = $2 AND ty = $3 AND (et = 0 OR et > $4) ORDER BY id LIMIT 1"
+		return selectRecord + "WHERE parent = $1 AND bulk = +$2 AND ty = $3 AND (et = 0 OR et > $4) ORDER BY id LIMIT 1"
 	case stChildren:
-		return selectRecord + "WHERE parent = $1 AND bulk = $2 AND id > $3 AND ty <> $4 ORDER BY id LIMIT $5"
+		return selectRecord + "WHERE parent = $1 AND bulk = +$2 AND id > $3 AND ty <> $4 ORDER BY id LIMIT $5"
 	case stChildrenOfType:
 		return selectRecord + "WHERE parent = $1 AND bulk = 0 AND ty = $2 AND id > $3 ORDER BY id LIMIT $4"
 	case stDue:
@@ -164,6 +179,10 @@ func resourceText(s statement) string {
 		return selectRecord + "WHERE bulk = 0 AND ty = $1 AND id > $2 AND parent >= 0 ORDER BY id LIMIT $3"
 	case stOfBulkType:
 		return selectRecord + "WHERE bulk = 1 AND ty = $1 AND id > $2 AND parent >= 0 ORDER BY id LIMIT $3"
+	case stLabelled:
+		return selectLabelled + "WHERE label.value = $1 AND label.id > $2 AND parent >= 0 ORDER BY label.id LIMIT $3"
+	case stParents:
+		return selectParents
 	case stLatestExpiry:
 		return "SELECT MAX(et) FROM resource WHERE parent = $1 AND et > 0"
 	case stInsertNamed:
@@ -177,7 +196,11 @@ func resourceText(s statement) string {
 		return "UPDATE resource SET st = $2, cni = $3, cbs = $4 WHERE id = $1"
 	case stRemove:
 		return "DELETE FROM resource WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM resource AS child WHERE child.parent = $1)" +
-			" RETURNING parent, ty"
+			" RETURNING parent, ty, attributes"
+	case stLabel:
+		return "INSERT INTO label (value, id) VALUES ($1, $2)"
+	case stUnlabel:
+		return "DELETE FROM label WHERE value = $1 AND id = $2"
 	case stDetach:
 		return "UPDATE resource SET parent = -1, ri = $2, rn = NULL, due = NULL WHERE id = $1"
 	default:

@@ -113,6 +113,14 @@ func (c *comparison) lists(rt *rapid.T) {
 		got, err = c.r.OfType(ty, 0, limit)
 		c.note("OfType", err, same(c.m.ofType(ty, 0, limit), got))
 	}
+	for _, label := range []string{"a", "b", "c"} {
+		after := someID(rt, c.m.records) % (1 << 40)
+		got, err = c.r.Labelled(label, after, limit)
+		c.note("Labelled "+label, err, same(c.m.labelled(label, after, limit), got))
+	}
+	from, to := someID(rt, c.m.records)%(1<<40), someID(rt, c.m.records)
+	parents, err := c.r.Parents(from, to)
+	c.note(fmt.Sprintf("Parents from %d to %d", from, to), err, same(c.m.parents(from, to), parents))
 	roots, err := c.r.Detached(1000)
 	ids := make([]int64, 0, len(roots))
 	for _, r := range roots {

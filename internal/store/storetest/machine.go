@@ -121,7 +121,8 @@ var (
 		onem2m.TypeContainer, onem2m.TypeContentInstance, onem2m.TypeSubscription,
 		onem2m.TypeAccessControlPolicy, onem2m.TypeTimeSeriesInstance,
 	}
-	poolIDs = []onem2m.ID{"//m2m.example/C1", "//m2m.example/C2", "//m2m.example/C3"}
+	poolLabels = []string{"", `,"lbl":["a"]`, `,"lbl":["b","a"]`, `,"lbl":["b","b"]`}
+	poolIDs    = []onem2m.ID{"//m2m.example/C1", "//m2m.example/C2", "//m2m.example/C3"}
 )
 
 // someID draws the number of a record that exists, or of none.
@@ -132,6 +133,8 @@ func someID[V any](rt *rapid.T, from map[int64]V) int64 {
 func someTime(rt *rapid.T) onem2m.Timestamp {
 	return onem2m.Timestamp(rapid.IntRange(0, 5).Draw(rt, "time"))
 }
+
+func someLabels(rt *rapid.T) string { return rapid.SampledFrom(poolLabels).Draw(rt, "labels") }
 
 func someCounters(rt *rapid.T) store.Counters {
 	n := rapid.Int64Range(0, 100).Draw(rt, "n")
@@ -153,7 +156,7 @@ func (k *machine) write(rt *rapid.T, tx store.Tx, m *model) (got, want error) {
 			return nil, nil
 		}
 		r := old.WithCounters(someCounters(rt))
-		r.Expires, r.Due, r.Attributes = someTime(rt), someTime(rt), []byte(`{"replaced":true}`)
+		r.Expires, r.Due, r.Attributes = someTime(rt), someTime(rt), []byte(`{"replaced":true`+someLabels(rt)+`}`)
 		return tx.Replace(r), m.replace(r)
 	case "count":
 		id, c := someID(rt, m.records), someCounters(rt)
@@ -190,6 +193,7 @@ func drawRecord(rt *rapid.T, id int64, m *model) *store.Record {
 		r.RI = fmt.Sprintf("ri%d", id)
 	}
 	r.Counted = r.Type == onem2m.TypeContainer
+	r.Attributes = []byte(`{"rn":"` + r.RN + `"` + someLabels(rt) + `}`)
 	r.Expires, r.Due = someTime(rt), someTime(rt)
 	return r
 }

@@ -104,6 +104,24 @@ func (m *model) ofType(ty onem2m.ResourceType, after int64, limit int) []*store.
 	return found[:min(limit, len(found))]
 }
 
+func (m *model) labelled(label string, after int64, limit int) []*store.Record {
+	found := m.pick(func(r *store.Record) bool {
+		return r.ID > after && r.Parent != gone && slices.Contains(r.Labels(), label)
+	})
+	return found[:min(limit, len(found))]
+}
+
+func (m *model) parents(from, to int64) []int64 {
+	var ids []int64
+	for _, r := range m.records {
+		if r.Parent >= from && r.Parent <= to {
+			ids = append(ids, r.Parent)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
 func (m *model) detached() []int64 {
 	var ids []int64
 	for _, r := range m.pick(func(r *store.Record) bool { return r.Parent == gone }) {

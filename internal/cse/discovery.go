@@ -73,35 +73,90 @@ func (w *walk) below(ctx context.Context, rec *store.Record, path string, level 
 	if w.levels > 0 && level > w.levels {
 		return nil
 	}
-	hidden := onem2m.ResourceType(0)
-	if p := w.k.c.types[rec.Type]; p != nil && p.instances != 0 && retrievalDisabled(rec) {
-		hidden = p.instances // C-241
-	}
-	if hidden == 0 {
-		hidden = w.skip
-	}
-	return w.k.c.eachChild(w.r, rec.ID, hidden, w.k.now, func(child *store.Record) (bool, error) {
-		w.examined++
-		if w.examined > w.k.c.Limits.Examined {
-			w.more = true
-			return false, nil
-		}
-		if w.examined%256 == 0 && ctx.Err() != nil {
-			return false, timedOut()
-		}
-		if !w.prune && inactive(child) {
-			return true, nil // with all below it (C-149)
-		}
-		address := path + "/" + child.RN
-		visible, err := w.visit(child, address)
-		if err != nil || w.more {
+	return eachPage(w.r, rec.ID, w.hidden(rec), func(page []*store.Record) (bool, error) {
+		parents, err := parentsAmong(w.r, page)
+		if err != nil {
 			return false, err
 		}
-		if visible || !w.prune {
-			err = w.below(ctx, child, address, level+1)
+		for _, child := range page {
+			if expired(child, w.k.now) {
+				continue
+			}
+			w.examined++
+			if w.examined > w.k.c.Limits.Examined {
+				w.more = true
+				return false, nil
+			}
+			if w.examined%256 == 0 && ctx.Err() != nil {
+				return false, timedOut()
+			}
+			if !w.prune && inactive(child) {
+				continue // with all below it (C-149)
+			}
+			address := path + "/" + child.RN
+			visible, err := w.visit(child, address)
+			if err != nil || w.more {
+				return false, err
+			}
+			if (visible || !w.prune) && parents.may(child) {
+				if err := w.below(ctx, child, address, level+1); err != nil || w.more {
+					return false, err
+				}
+			}
 		}
-		return err == nil && !w.more, err
+		return true, nil
 	})
+}
+
+// hidden is the type of the children of rec that are passed over.
+func (w *walk) hidden(rec *store.Record) onem2m.ResourceType {
+	if p := w.k.c.types[rec.Type]; p != nil && p.instances != 0 && retrievalDisabled(rec) {
+		return p.instances // C-241
+	}
+	return w.skip
+}
+
+// Whether instances have children is asked for a whole page at once, unless its
+// IDs lie so far apart that there may be many others in between.
+const (
+	fewInstances = 8
+	farApart     = 64 // IDs for each record of the page
+)
+
+// parents are the instances of a page that have children; nil if nobody has
+// asked.
+type parents []int64
+
+// may reports whether rec can have children.
+func (p parents) may(rec *store.Record) bool {
+	if p == nil || !store.Bulk(rec.Type) {
+		return true
+	}
+	_, found := slices.BinarySearch(p, rec.ID)
+	return found
+}
+
+// parentsAmong finds out which instances of a page have children: hardly any,
+// and asking each of them is most of what a walk over many takes.
+func parentsAmong(r store.Reader, page []*store.Record) (parents, error) {
+	first, last, n := int64(0), int64(0), int64(0)
+	for _, rec := range page {
+		if store.Bulk(rec.Type) {
+			if n == 0 {
+				first = rec.ID
+			}
+			last = rec.ID
+			n++
+		}
+	}
+	if n < fewInstances || last-first > n*farApart {
+		return nil, nil
+	}
+	ids, err := r.Parents(first, last)
+	if err != nil {
+		return nil, err
+	}
+	return append(parents{}, ids...), nil
 }
 
 // visit hands child over if it matches and is permitted, and reports whether
@@ -169,7 +224,7 @@ func (k *call) discover(ctx context.Context, r store.Reader, rec *store.Record) 
 		list.add(rec, address)
 		return nil
 	}
-	if err := w.below(ctx, rec, path, 1); err != nil {
+	if err := w.search(ctx, rec, path); err != nil {
 		return nil, err
 	}
 	k.audit("discovery", "", 0, "")

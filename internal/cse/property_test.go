@@ -224,21 +224,35 @@ func drawWish(rt *rapid.T) *wish {
 
 // TestDiscovery_C478_EqualsBruteForce compares discoveries on random trees with
 // a walk over the model.
+// referenced returns the addresses of a list of references.
+func referenced(list string) (addresses []string) {
+	for part := range strings.SplitSeq(list, `"val":"`) {
+		if address, _, found := strings.Cut(part, `"`); found && strings.HasPrefix(address, "cse-in/") {
+			addresses = append(addresses, address)
+		}
+	}
+	return addresses
+}
+
 func TestDiscovery_C478_EqualsBruteForce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.register("Capp01", "app")
 	w.register("Cguest1", "guest")
-	w.policy("Capp01", "cse-in/app", "guests", `{"acor":["Cguest1"],"acop":32}`)
+	w.policy("Capp01", "cse-in/app", "guests", `{"acor":["Cguest1"],"acop":34}`)
 	name := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		name++
 		root := &plant{address: fmt.Sprintf("cse-in/app/root%d", name)}
-		w.container("Capp01", "cse-in/app", fmt.Sprintf("root%d", name), "")
+		w.container("Capp01", "cse-in/app", fmt.Sprintf("root%d", name), `"acpi":["cse-in/app/guests"]`)
 		grow(rt, w, root, &name, 4)
 		for range 5 {
 			q := drawWish(rt)
 			guest := rapid.Bool().Draw(rt, "guest")
+			children := rapid.Bool().Draw(rt, "children") // a result, in which what is hidden hides what is below it
+			if children {
+				q.parameters[0] = "rcn=6"
+			}
 			from := "CAdmin"
 			if guest {
 				from = "Cguest1"
@@ -250,7 +264,9 @@ func TestDiscovery_C478_EqualsBruteForce(t *testing.T) {
 					if (q.lvl == 0 || c.level <= q.lvl) && q.matches(c) && (c.open || !guest) {
 						all = append(all, c.address)
 					}
-					walk(c)
+					if c.open || !guest || !children {
+						walk(c)
+					}
 				}
 			}
 			walk(root)
@@ -258,7 +274,11 @@ func TestDiscovery_C478_EqualsBruteForce(t *testing.T) {
 			want = want[:min(q.lim, len(want))]
 			cut := q.ofst-1+q.lim < len(all)
 			res := w.do(ask{op: "R", to: root.address + "?" + strings.Join(q.parameters, "&"), from: from})
-			if text(res) != uril(want...) {
+			found := text(res)
+			if children {
+				found = uril(referenced(found)...)
+			}
+			if found != uril(want...) {
 				rt.Fatalf("%v by %s: got %s, want %v", q.parameters, from, text(res), want)
 			}
 			if cut != (res.ContentStatus == 1) || cut && res.ContentOffset != q.ofst+q.lim {

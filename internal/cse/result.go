@@ -101,7 +101,7 @@ func (k *call) children(ctx context.Context, r store.Reader, rec *store.Record, 
 	if k.rcn == 5 || k.rcn == 6 {
 		list := newReferences(k)
 		w.found = func(rec *store.Record, address string) error { list.add(rec, address); return nil }
-		if err := w.below(ctx, rec, path, 1); err != nil {
+		if err := w.search(ctx, rec, path); err != nil {
 			return err
 		}
 		w.status(res)
@@ -120,7 +120,7 @@ func (k *call) children(ctx context.Context, r store.Reader, rec *store.Record, 
 		w.more = octets > maxOctets // told as any other cut (C-139)
 		return tree.add(rec)
 	}
-	if err := w.below(ctx, rec, path, 1); err != nil {
+	if err := w.search(ctx, rec, path); err != nil {
 		return err
 	}
 	w.status(res)

@@ -274,20 +274,30 @@ func (x *candidate) EachChild(fn func(onem2m.Candidate) bool) error {
 // eachChild calls fn for the unexpired children in creation order until it
 // returns false; not leaves one type out.
 func (c *CSE) eachChild(r store.Reader, parent int64, not onem2m.ResourceType, now onem2m.Timestamp, fn func(*store.Record) (bool, error)) error {
+	return eachPage(r, parent, not, func(list []*store.Record) (bool, error) {
+		for _, child := range list {
+			if expired(child, now) {
+				continue
+			}
+			if more, err := fn(child); err != nil || !more {
+				return false, err
+			}
+		}
+		return true, nil
+	})
+}
+
+// eachPage calls fn with one page of children after the other, expired ones
+// included, until it returns false.
+func eachPage(r store.Reader, parent int64, not onem2m.ResourceType, fn func([]*store.Record) (bool, error)) error {
 	page := store.Page{Limit: 200, Not: not}
 	for {
 		list, err := r.Children(parent, page)
 		if err != nil {
 			return err
 		}
-		for _, child := range list {
-			if expired(child, now) {
-				continue
-			}
-			more, err := fn(child)
-			if err != nil || !more {
-				return err
-			}
+		if more, err := fn(list); err != nil || !more {
+			return err
 		}
 		if len(list) < page.Limit {
 			return nil

@@ -96,7 +96,10 @@ func Run(ctx context.Context, r cli.BenchRequest, out io.Writer) (err error) {
 // rate adds a throughput measurement, with its ratio to an earlier one and the
 // least ratio that is the goal; 0 has none.
 func (t *table) rate(name string, f figures, to string, goal float64) {
-	r := row{Name: name, PerSecond: f.perSecond, P50: short(f.p50), P99: short(f.p99), Met: true}
+	r := row{Name: name, PerSecond: f.perSecond, Met: true}
+	if f.p50 > 0 {
+		r.P50, r.P99 = short(f.p50), short(f.p99)
+	}
 	if base, ok := t.byID[to]; ok {
 		r.Ratio, r.To = f.perSecond/base.perSecond, to
 		if goal > 0 {

@@ -77,12 +77,10 @@ func measureSize(ctx context.Context, t *table, r cli.BenchRequest, dir string) 
 	defer p.Stop()
 	what := fmt.Sprintf(" with %d instances", r.Instances)
 	t.value("start"+what, short(started), "≤ 500ms", started <= 500*time.Millisecond)
-	page, err := touch(ctx, p.URL)
-	if err != nil {
-		return err
-	}
-	if page > 0 {
-		t.value("discovery, a page of 100"+what, short(page), "≤ 10ms", page <= 10*time.Millisecond)
+	if r.Instances >= 100 {
+		if err := measureDiscovery(ctx, t, p.URL, what); err != nil {
+			return err
+		}
 	}
 	if runtime.GOOS != "linux" {
 		t.value("memory"+what, "can't be read on "+runtime.GOOS, "", true)
@@ -110,7 +108,7 @@ func fill(ctx context.Context, data string, n int) (err error) {
 	running, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	go func() { done <- nd.Run(running) }()
-	err = furnishAE(ctx, client.Options{URL: nd.Addresses()[0], From: "CBenchPlain"})
+	err = furnishSize(ctx, nd.Addresses()[0])
 	cancel()
 	if err = errors.Join(err, <-done, nd.Close()); err != nil {
 		return err
@@ -127,6 +125,37 @@ func fill(ctx context.Context, data string, n int) (err error) {
 		}
 	}
 	return nil
+}
+
+// furnishSize makes the container, a guest who may read it by a policy of ten
+// rules, and one resource that has a label.
+func furnishSize(ctx context.Context, url string) error {
+	if err := furnishAE(ctx, client.Options{URL: url, From: "CBenchPlain"}); err != nil {
+		return err
+	}
+	if err := furnishAE(ctx, client.Options{URL: url, From: "CBenchGuest"}); err != nil {
+		return err
+	}
+	c, err := client.New(client.Options{URL: url, From: "CBenchPlain"})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	rules := strings.Repeat(`{"acor":["CNobody*"],"acop":63},`, 8) + `{"acor":["CBenchPlain"],"acop":63},{"acor":["CBenchGuest"],"acop":34}`
+	if _, err := c.Create(ctx, "cse-in/plain", onem2m.TypeAccessControlPolicy, onem2m.Object{
+		{Name: "rn", Value: onem2m.TextValue("guests")},
+		{Name: "pv", Value: []byte(`{"acr":[` + rules + `]}`)},
+		{Name: "pvs", Value: []byte(`{"acr":[{"acor":["CBenchPlain"],"acop":63}]}`)},
+	}); err != nil {
+		return err
+	}
+	policies := onem2m.Object{{Name: "acpi", Value: onem2m.TextsValue([]string{"cse-in/plain/guests"})}}
+	if _, err := c.Update(ctx, "cse-in/plain/data", "m2m:cnt", policies); err != nil {
+		return err
+	}
+	_, err = c.Create(ctx, "cse-in/plain", onem2m.TypeContainer, append(policies,
+		onem2m.Member{Name: "lbl", Value: onem2m.TextsValue([]string{"needle"})}))
+	return err
 }
 
 // insert adds n instances to the container of the bench AE.
@@ -160,36 +189,65 @@ func insert(tx store.Tx, n int) error {
 	return tx.Count(cnt.ID, counters)
 }
 
-// touch makes the CSE read: a thousand instances, one by one. It returns how
-// long the discovery of a page of a hundred takes then, 0 if there is none.
-func touch(ctx context.Context, url string) (page time.Duration, err error) {
-	c, err := client.New(client.Options{URL: url, From: "CBenchPlain"})
+// touch makes the CSE read: a thousand instances, one by one.
+func touch(ctx context.Context, c *client.Client) error {
+	list, err := discover(ctx, c, "cse-in/plain/data", onem2m.FilterCriteria{}, 1000)
 	if err != nil {
-		return 0, err
-	}
-	defer c.Close()
-	limit := int64(1000)
-	list, _, err := c.Discover(ctx, "cse-in/plain/data", onem2m.FilterCriteria{Limit: &limit})
-	if err != nil {
-		return 0, err
+		return err
 	}
 	for _, address := range list {
 		if _, err := c.Retrieve(ctx, address); err != nil {
-			return 0, err
+			return err
 		}
 	}
-	if len(list) < 100 {
-		return 0, nil
-	}
-	const times = 20
-	limit = 100
-	begin := time.Now()
-	for range times {
-		if _, _, err := c.Discover(ctx, "cse-in", onem2m.FilterCriteria{Limit: &limit}); err != nil {
-			return 0, err
+	return nil
+}
+
+// measureDiscovery times pages of a hundred, and a search that finds one
+// resource: for the creator of everything, and for a guest by a policy of ten
+// rules.
+func measureDiscovery(ctx context.Context, t *table, url, what string) error {
+	for _, who := range []struct{ from, name string }{{"CBenchPlain", ""}, {"CBenchGuest", ", by policy"}} {
+		c, err := client.New(client.Options{URL: url, From: who.from})
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		if who.name == "" {
+			if err := touch(ctx, c); err != nil {
+				return err
+			}
+		}
+		for _, search := range []struct {
+			name   string
+			filter onem2m.FilterCriteria
+			found  int
+		}{
+			{"discovery, a page of 100", onem2m.FilterCriteria{}, 100},
+			{"discovery by label, one match", onem2m.FilterCriteria{Labels: []string{"needle"}}, 1},
+		} {
+			const times = 20
+			begin := time.Now()
+			for range times {
+				list, err := discover(ctx, c, "cse-in", search.filter, 100)
+				if err != nil {
+					return err
+				}
+				if len(list) != search.found {
+					return fmt.Errorf("%s%s: %d resources, not %d", search.name, who.name, len(list), search.found)
+				}
+			}
+			each := time.Since(begin) / times
+			t.value(search.name+who.name+what, short(each), "≤ 10ms", each <= 10*time.Millisecond)
 		}
 	}
-	return time.Since(begin) / times, nil
+	return nil
+}
+
+func discover(ctx context.Context, c *client.Client, to string, filter onem2m.FilterCriteria, limit int64) ([]string, error) {
+	filter.Limit = &limit
+	list, _, err := c.Discover(ctx, to, filter)
+	return list, err
 }
 
 // residentMiB reads the resident memory of a process, in MiB.

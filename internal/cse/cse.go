@@ -125,7 +125,7 @@ type Timing struct {
 // Limits bound what one request or one transaction may do.
 type Limits struct {
 	Results  int // resources in one result; 10000
-	Examined int // resources that one discovery looks at; 10 million
+	Examined int // resources that one discovery looks at; 2 million
 	Removals int // resources removed in one transaction; 1000
 	Workers  int // non-blocking requests carried out at once; 16
 	Backlog  int // non-blocking requests that wait; 1000
@@ -154,7 +154,7 @@ func (o *Options) setDefaults() {
 	def(&o.Timing.DefaultExpiration, 5*year)
 	def(&o.Timing.MaxExpiration, 10*year)
 	num(&o.Limits.Results, 10_000)
-	num(&o.Limits.Examined, 10_000_000)
+	num(&o.Limits.Examined, 2_000_000)
 	num(&o.Limits.Removals, 1000)
 	num(&o.Limits.Workers, 16)
 	num(&o.Limits.Backlog, 1000)

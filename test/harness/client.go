@@ -35,7 +35,7 @@ type Client struct {
 // until the end of the test.
 func NewClient(tb testing.TB, base string, cfg *tls.Config, version int) *Client {
 	tb.Helper()
-	transport := &http.Transport{TLSClientConfig: cfg, MaxIdleConnsPerHost: 64, DisableCompression: true, Protocols: &http.Protocols{}}
+	transport := &http.Transport{TLSClientConfig: cfg.Clone(), MaxIdleConnsPerHost: 64, DisableCompression: true, Protocols: &http.Protocols{}}
 	transport.Protocols.SetHTTP1(version == 1)
 	transport.Protocols.SetHTTP2(version == 2)
 	tb.Cleanup(transport.CloseIdleConnections)

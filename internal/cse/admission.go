@@ -305,7 +305,7 @@ func (k *call) checkSupport(context.Context) error {
 	case req.SemanticQuery != nil && *req.SemanticQuery, k.rcn == 10:
 		return no("sqi")
 	}
-	if f := req.Filter; f != nil && f.FilterUsage != nil && *f.FilterUsage > 2 {
+	if f := req.Filter; f != nil && f.FilterUsage != nil && *f.FilterUsage > usageOnDemand {
 		return no("fu")
 	}
 	return nil

@@ -207,7 +207,25 @@ func inactive(rec *store.Record) bool {
 // discover is the Discovery of core section 12: addresses of the descendants
 // that match and that the originator has DISCOVERY for. It asks nothing of the
 // root, and finding nothing is a success (C-146, C-147).
+// It returns nil where nothing is found and an IPE is to be asked.
 func (k *call) discover(ctx context.Context, r store.Reader, rec *store.Record) (*onem2m.Response, error) {
+	if err := k.checkIPE(rec); err != nil {
+		return nil, err
+	}
+	nothing := false
+	res, err := k.discovered(r, rec, func(w *walk, path string) error {
+		err := w.search(ctx, rec, path)
+		nothing = w.position == 0 && !w.more
+		return err
+	})
+	if err == nil && nothing && k.onDemand() {
+		res = nil
+	}
+	return res, err
+}
+
+// discovered makes the result of a discovery of what search comes by.
+func (k *call) discovered(r store.Reader, rec *store.Record, search func(w *walk, path string) error) (*onem2m.Response, error) {
 	path, err := Structured(r, rec)
 	if err != nil {
 		return nil, err
@@ -224,7 +242,7 @@ func (k *call) discover(ctx context.Context, r store.Reader, rec *store.Record) 
 		list.add(rec, address)
 		return nil
 	}
-	if err := w.search(ctx, rec, path); err != nil {
+	if err := search(w, path); err != nil {
 		return nil, err
 	}
 	k.audit("discovery", "", 0, "")

@@ -16,6 +16,7 @@ import (
 // included (core section 12).
 func (k *call) retrieve(ctx context.Context) (*onem2m.Response, error) {
 	var res *onem2m.Response
+	var root *store.Record // of a discovery
 	err := k.c.Store.Read(ctx, func(r store.Reader) error {
 		t, err := k.c.resolve(r, k.address.Path, k.now)
 		if err != nil {
@@ -26,6 +27,7 @@ func (k *call) retrieve(ctx context.Context) (*onem2m.Response, error) {
 			return err
 		}
 		if k.discovery() {
+			root = rec
 			res, err = k.discover(ctx, r, rec) // asks no privilege on the root (C-147)
 			return err
 		}
@@ -44,6 +46,9 @@ func (k *call) retrieve(ctx context.Context) (*onem2m.Response, error) {
 		res, err = k.result(ctx, r, rec)
 		return err
 	})
+	if err == nil && res == nil {
+		return k.discoverOutside(ctx, root)
+	}
 	if err == nil && (k.rcn == 4 || k.rcn == 8) {
 		err = k.tellEmpty(ctx, k.target, res)
 	}

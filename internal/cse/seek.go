@@ -44,6 +44,12 @@ func (w *walk) search(ctx context.Context, rec *store.Record, path string) error
 	if !ok {
 		return w.below(ctx, rec, path, 1)
 	}
+	return w.among(ctx, rec, path, found)
+}
+
+// among visits those of the given resources that a walk below rec would come by,
+// in the order of the walk.
+func (w *walk) among(ctx context.Context, rec *store.Record, path string, found []*store.Record) error {
 	s := seeker{w: w, root: rec, places: map[int64]*place{rec.ID: {rec: rec, address: path, open: true}}}
 	var list []*place
 	for _, candidate := range found {
@@ -84,8 +90,13 @@ func (w *walk) labelled() ([]*store.Record, bool, error) {
 			return nil, false, nil
 		}
 	}
-	slices.SortFunc(all, func(a, b *store.Record) int { return cmp.Compare(a.ID, b.ID) })
-	return slices.CompactFunc(all, func(a, b *store.Record) bool { return a.ID == b.ID }), true, nil
+	return unique(all), true, nil
+}
+
+// unique sorts records by number and leaves out what stands twice.
+func unique(records []*store.Record) []*store.Record {
+	slices.SortFunc(records, func(a, b *store.Record) int { return cmp.Compare(a.ID, b.ID) })
+	return slices.CompactFunc(records, func(a, b *store.Record) bool { return a.ID == b.ID })
 }
 
 // locate finds the place of a resource; nil if a walk wouldn't come by it.

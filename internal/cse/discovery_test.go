@@ -104,7 +104,7 @@ func TestDiscovery_RefusesBrokenFilters(t *testing.T) {
 	n := func(v int64) *int64 { return &v }
 	w.follow(t, []step{
 		{name: "C-036 fu", ask: r(onem2m.FilterCriteria{FilterUsage: n(9)}), code: 4000},
-		{name: "C-151 fu 3 isn't supported", ask: r(onem2m.FilterCriteria{FilterUsage: n(3)}), code: 5001},
+		{name: "C-151 fu 3 is for an IPE only", ask: r(onem2m.FilterCriteria{FilterUsage: n(3)}), code: 4000},
 		{name: "C-036 fo", ask: r(onem2m.FilterCriteria{FilterUsage: n(1), FilterOperation: n(4)}), code: 4000},
 		{name: "C-036 C-166 lim", ask: r(onem2m.FilterCriteria{FilterUsage: n(1), Limit: n(-1)}), code: 4000},
 		{name: "C-166 ofst", ask: r(onem2m.FilterCriteria{FilterUsage: n(1), Offset: n(0)}), code: 4000},

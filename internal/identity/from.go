@@ -226,8 +226,10 @@ func (c *check) behind(peer onem2m.ID) bool {
 		return false
 	case c.a.Upstream:
 		return !c.reg.Descendant("", answers)
+	case c.id.SP() != c.home.SP:
+		return c.id.SP() == peer.SP() // what is beyond the providers comes from the registrar, never from below
 	}
-	return c.id.SP() != c.home.SP || c.reg.Descendant(peer, answers)
+	return c.reg.Descendant(peer, answers)
 }
 
 // isAdmin reports whether the claimed originator is the administrator.

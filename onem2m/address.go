@@ -77,6 +77,18 @@ func (a Address) Local(home Home) bool {
 	return (a.SP == "" || a.SP == home.SP) && (a.CSE == "" || a.CSE == home.CSE)
 }
 
+// Host returns the CSE-ID of the CSE that hosts the address, in absolute form;
+// "" if that is told nowhere but in an SP.
+func (a Address) Host(home Home) ID {
+	switch {
+	case a.SP == "" && a.CSE == "":
+		return home.ID()
+	case a.SP == "":
+		return ID(home.SP + a.CSE)
+	}
+	return ID(a.SP + a.CSE)
+}
+
 // Entity returns the entity that the address can also be read as: "/cse/Cabc",
 // "//sp/cse" or a stem, in absolute form, or "" if it can't be one.
 func (a Address) Entity(home Home) ID {

@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/httptrace"
 	"net/netip"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"bulwark/onem2m"
@@ -42,7 +44,7 @@ const (
 
 	maxResponseHeader = 64 << 10
 	maxTransports     = 256 // connection pools, one per entity that has to be at the other end
-	idlePerHost       = 4
+	idlePerHost       = 32  // as many requests as go to one CSE at a time without each new connection
 	idleConnections   = 256
 	idleTimeout       = 90 * time.Second
 )
@@ -96,7 +98,9 @@ func (c *Client) Close() {
 // any success of HTTP counts (B-42). An entity that answers a notification with
 // a success of HTTP alone, without a response status code, gives Code 0.
 // Redirections are not followed. An error is an *onem2m.Error: 5103 if nobody
-// could be asked, 4008 without an answer in time.
+// could be asked, 4008 without an answer in time. If the receiver may have got
+// the request all the same, an error in its chain has a method Sent() bool that
+// returns true.
 func (c *Client) Send(ctx context.Context, target string, who onem2m.ID, req *onem2m.Request) (*onem2m.Response, error) {
 	switch {
 	case who == "":
@@ -132,18 +136,22 @@ func (c *Client) exchange(ctx context.Context, target string, who onem2m.ID, req
 		ctx, cancel = context.WithTimeout(ctx, c.o.Timeout)
 		defer cancel()
 	}
-	hr, err := encode(ctx, u, req)
+	var left atomic.Bool
+	hr, err := encode(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { left.Store(true) }}), u, req)
 	if err != nil {
 		return nil, err
 	}
 	answer, err := transport.RoundTrip(hr)
 	if err != nil {
+		if left.Load() {
+			err = sentError{err}
+		}
 		return nil, c.unreachable(ctx, u, err)
 	}
 	defer answer.Body.Close() //nolint:errcheck // the answer has been read or is given up
 	resp, err := decode(answer, c.o.MaxResponse)
 	if err != nil {
-		return nil, c.unreachable(ctx, u, err)
+		return nil, c.unreachable(ctx, u, sentError{err})
 	}
 	if resp.RequestID == "" {
 		resp.RequestID = req.RequestID
@@ -172,7 +180,13 @@ func parseTarget(target string) (*url.URL, error) {
 func (c *Client) unreachable(ctx context.Context, u *url.URL, err error) error {
 	c.log.Debug("request not delivered", "host", u.Host, "error", err)
 	if known, ok := errors.AsType[*onem2m.Error](err); ok {
-		return known
+		var left sentError
+		if !errors.As(err, &left) {
+			return known
+		}
+		once := *known
+		once.Cause = left
+		return &once
 	}
 	var timeout interface{ Timeout() bool }
 	if ctx.Err() != nil || errors.As(err, &timeout) && timeout.Timeout() {
@@ -238,6 +252,15 @@ func (c *Client) newTransport(config *tls.Config) *http.Transport {
 		MaxResponseHeaderBytes: maxResponseHeader,
 	}
 }
+
+// sentError marks an error after which the receiver may have the request.
+type sentError struct{ error }
+
+// Unwrap returns the error itself.
+func (e sentError) Unwrap() error { return e.error }
+
+// Sent reports that the request has left, at least in part.
+func (sentError) Sent() bool { return true }
 
 var errTooMuch = errors.New("the answer is too large")
 

@@ -1,0 +1,233 @@
+package federation
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"bulwark/onem2m"
+)
+
+// Bounds of one next hop. A hop that is slow fills its own lane and nobody
+// else's; one that is down answers at once while it rests.
+const (
+	maxInFlight = 64                     // requests on their way to one CSE
+	maxQueued   = 256                    // requests that wait for a place on that way
+	firstRest   = 200 * time.Millisecond // after nobody could be reached, doubled each time …
+	maxRest     = 5 * time.Second        // … up to here, so that a hop that is back is soon found
+	maxLanes    = 1024                   // lanes kept for CSEs that nothing is sent to
+)
+
+// PollingScheme begins a point of access that stands for a <pollingChannel> of
+// this CSE; its resourceID follows.
+const PollingScheme = "pcu:"
+
+// Sender carries one request to a point of access, where who has to be, and
+// returns the answer. Its errors are *onem2m.Error: 5103 if the request could
+// not be delivered, 4008 without an answer in time. An error that has, anywhere
+// in its chain, a method Sent() bool that returns true tells that the receiver
+// may have got the request.
+type Sender interface {
+	Send(ctx context.Context, point string, who onem2m.ID, req *onem2m.Request) (*onem2m.Response, error)
+}
+
+// Hop is the CSE that a request goes to next, and how it is reached.
+type Hop struct {
+	ID     onem2m.ID
+	Points []string // tried in order; empty: it can't be reached
+}
+
+// Result is what became of a request on its way to the next hop.
+type Result string
+
+// The results.
+const (
+	Answered    Result = "answered"
+	Unreachable Result = "unreachable"
+	Late        Result = "late"    // no answer in time
+	Crowded     Result = "crowded" // too many wait for this hop
+	Resting     Result = "resting" // the hop was not reached a moment ago
+)
+
+// Carrier takes requests to next hops, each in a lane of its own. It is safe
+// for concurrent use.
+type Carrier struct {
+	sender  Sender
+	observe func(hop onem2m.ID, r Result)
+	now     func() time.Time
+	log     *slog.Logger
+
+	mu    sync.Mutex // guards lanes and what is in them
+	lanes map[onem2m.ID]*lane
+}
+
+// lane is the way to one next hop.
+type lane struct {
+	places   chan struct{} // one element per request on its way
+	waiting  int
+	failures int       // in a row, nobody reached
+	rests    time.Time // until when nobody is sent there
+}
+
+// NewCarrier returns a Carrier. observe may be nil; it must return quickly.
+func NewCarrier(sender Sender, observe func(onem2m.ID, Result), now func() time.Time, log *slog.Logger) *Carrier {
+	if observe == nil {
+		observe = func(onem2m.ID, Result) {}
+	}
+	return &Carrier{sender: sender, observe: observe, now: now, log: log, lanes: map[onem2m.ID]*lane{}}
+}
+
+// Carry takes one request to a hop and returns the answer. The points of access
+// are tried in their order (C-077) until the request has left: nothing is sent
+// twice that may have been carried out. It fails with 5103 if the hop isn't
+// reached, or too many wait for it, and 4008 if no answer comes before ctx ends
+// (C-076).
+func (c *Carrier) Carry(ctx context.Context, hop Hop, req *onem2m.Request) (*onem2m.Response, error) {
+	l, err := c.enter(ctx, hop)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { <-l.places }()
+	res, err := c.try(ctx, hop, req)
+	c.book(l, hop, err)
+	return res, err
+}
+
+// enter takes a place in the lane of a hop.
+func (c *Carrier) enter(ctx context.Context, hop Hop) (*lane, error) {
+	if len(hop.Points) == 0 {
+		c.observe(hop.ID, Unreachable)
+		return nil, unreachable("the next CSE has no point of access", nil)
+	}
+	c.mu.Lock()
+	l := c.lane(hop.ID)
+	if c.now().Before(l.rests) {
+		c.mu.Unlock()
+		c.observe(hop.ID, Resting)
+		return nil, unreachable("the next CSE was not reached a moment ago", nil)
+	}
+	select {
+	case l.places <- struct{}{}:
+		c.mu.Unlock()
+		return l, nil
+	default:
+	}
+	if l.waiting >= maxQueued {
+		c.mu.Unlock()
+		c.observe(hop.ID, Crowded)
+		return nil, unreachable("too many requests wait for the next CSE", nil)
+	}
+	l.waiting++
+	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		l.waiting--
+		c.mu.Unlock()
+	}()
+	select {
+	case l.places <- struct{}{}:
+		return l, nil
+	case <-ctx.Done():
+		c.observe(hop.ID, Late)
+		return nil, late(ctx.Err())
+	}
+}
+
+// lane returns the lane of a hop. The lock is held.
+func (c *Carrier) lane(id onem2m.ID) *lane {
+	l := c.lanes[id]
+	if l != nil {
+		return l
+	}
+	if len(c.lanes) >= maxLanes {
+		for other, l := range c.lanes {
+			if len(l.places) == 0 && l.waiting == 0 {
+				delete(c.lanes, other)
+			}
+		}
+	}
+	l = &lane{places: make(chan struct{}, maxInFlight)}
+	c.lanes[id] = l
+	return l
+}
+
+// try sends to one point after the other until the request has left.
+func (c *Carrier) try(ctx context.Context, hop Hop, req *onem2m.Request) (*onem2m.Response, error) {
+	var failed error
+	for _, point := range hop.Points {
+		res, err := c.sender.Send(ctx, point, hop.ID, req)
+		switch {
+		case err == nil && res == nil:
+			return nil, &onem2m.Error{Code: onem2m.InternalServerError, Text: "the next CSE gave no answer"}
+		case err == nil:
+			if res.Code == 0 { // of a notification, by a success of the transport alone
+				res.Code = onem2m.OK
+			}
+			return res, nil
+		case ctx.Err() != nil:
+			return nil, late(err)
+		case sent(err):
+			c.log.InfoContext(ctx, "a forwarded request may have been carried out, its answer is lost", "hop", hop.ID, "req", req.RequestID, "err", err)
+			return nil, err
+		}
+		failed = err
+	}
+	c.log.InfoContext(ctx, "next CSE not reached", "hop", hop.ID, "req", req.RequestID, "err", failed)
+	return nil, unreachable("the next CSE can't be reached", failed)
+}
+
+// book notes how a hop took a request. Only one that nobody could deliver
+// counts against it, and not what concerns its polling channel, which costs
+// nothing to ask.
+func (c *Carrier) book(l *lane, hop Hop, err error) {
+	r := Answered
+	switch {
+	case err == nil:
+	case onem2m.AsError(err).Code == onem2m.RequestTimeout:
+		r = Late
+	default:
+		r = Unreachable
+	}
+	c.observe(hop.ID, r)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case r == Answered:
+		l.failures, l.rests = 0, time.Time{}
+	case r == Unreachable && !sent(err) && !polled(hop):
+		l.failures++
+		l.rests = c.now().Add(min(maxRest, firstRest<<min(l.failures-1, 10)))
+	}
+}
+
+// Waiting is the number of requests that are on their way or wait for a place.
+func (c *Carrier) Waiting() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	for _, l := range c.lanes {
+		n += len(l.places) + l.waiting
+	}
+	return n
+}
+
+func polled(hop Hop) bool {
+	return len(hop.Points) > 0 && strings.HasPrefix(hop.Points[0], PollingScheme)
+}
+
+// sent reports whether an error leaves open that the receiver got the request.
+func sent(err error) bool {
+	var s interface{ Sent() bool }
+	return errors.As(err, &s) && s.Sent()
+}
+
+func unreachable(text string, cause error) error {
+	return &onem2m.Error{Code: onem2m.TargetNotReachable, Text: text, Cause: cause}
+}
+
+func late(cause error) error {
+	return &onem2m.Error{Code: onem2m.RequestTimeout, Text: "the next CSE did not answer in time", Cause: cause}
+}

@@ -1,0 +1,248 @@
+package federation
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"bulwark/onem2m"
+)
+
+func tend(t *testing.T, r *Registree) {
+	t.Helper()
+	if err := r.Tend(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRegistree_C212_C214_RegistersAndKeepsAMirror(t *testing.T) {
+	t.Parallel()
+	far := newRegistrar(t)
+	r := far.registree("https://mn.m2m.example:8443")
+	tend(t, r)
+	want := []string{"RETRIEVE /id-in/-/id-mn", "CREATE /id-in/-", "RETRIEVE /id-in/-"}
+	if diff := cmp.Diff(want, far.said()); diff != "" {
+		t.Error(diff)
+	}
+	far.entry.Delete("et")
+	if got := string(far.entry.Append(nil)); got != `{"csi":"/id-mn","cb":"/id-mn/cse-mn","cst":2,"rr":true,"srv":["1","3"],"csz":["application/json"],"poa":["https://mn.m2m.example:8443"],"rn":"id-mn"}` {
+		t.Errorf("registered as %s", got)
+	}
+	if got := far.mirrored[0]; got != `{"csi":"/id-in","cb":"/id-in/cse-in","rr":true,"poa":["https://in.m2m.example","https://in.m2m.example:8443"],"cst":1,"srv":["2a","3"]}` {
+		t.Errorf("mirrored as %s", got)
+	}
+	if !r.Joined() || r.Entry() != "/id-in/-/id-mn" {
+		t.Errorf("joined %v at %s", r.Joined(), r.Entry())
+	}
+}
+
+func TestRegistree_C218_UpdatesWhatDiffers(t *testing.T) {
+	t.Parallel()
+	far := newRegistrar(t)
+	tend(t, far.registree("https://a.example"))
+	far.below = []onem2m.ID{asn, mn2}
+	r := far.registree("https://b.example") // after a restart at another address
+	far.said()
+	tend(t, r)
+	want := []string{
+		"RETRIEVE /id-in/-/id-mn", `UPDATE /id-in/-/id-mn {"poa":["https://b.example"],"dcse":["/id-asn","/id-mn2"]}`, "RETRIEVE /id-in/-",
+	}
+	if diff := cmp.Diff(want, far.said()); diff != "" {
+		t.Error(diff)
+	}
+	far.entry.Set("dcse", onem2m.TextsValue([]string{"//m2m.example/id-mn2", "/id-asn"})) // the same, written otherwise
+	tend(t, r)
+	if diff := cmp.Diff([]string{"RETRIEVE /id-in/-/id-mn"}, far.said()); diff != "" {
+		t.Error(diff)
+	}
+	far.below = nil
+	far.entry.Set("et", onem2m.TimeValue(onem2m.TimestampOf(time.Now().Add(lifetime/3))))
+	tend(t, r)
+	if log := far.said(); len(log) != 2 || !strings.HasPrefix(log[1], `UPDATE /id-in/-/id-mn {"dcse":null,"et":"`) {
+		t.Errorf("said %q", log)
+	}
+	tend(t, far.registree()) // polls from now on
+	if log := far.said(); len(log) != 3 || !strings.Contains(log[1], `{"rr":false,"poa":null}`) {
+		t.Errorf("said %q", log)
+	}
+}
+
+func TestRegistree_C219_RegistersAgainWhenItsEntryIsGone(t *testing.T) {
+	t.Parallel()
+	far := newRegistrar(t)
+	r := far.registree("https://a.example")
+	var told []bool
+	r.o.Joined = func(joined bool) { told = append(told, joined) }
+	tend(t, r)
+	far.entry = nil
+	tend(t, r)
+	far.away = true
+	if err := r.Tend(t.Context()); err == nil || !r.Joined() {
+		t.Errorf("a registrar that isn't reached: %v, joined %v", err, r.Joined())
+	}
+	far.away = false
+	tend(t, r)
+	if diff := cmp.Diff([]bool{true, false, true}, told); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestRegistree_WhenTheRegistrarRefuses(t *testing.T) {
+	t.Parallel()
+	t.Run("a name that is taken is left to the registrar", func(t *testing.T) {
+		t.Parallel()
+		far := newRegistrar(t)
+		far.taken = true
+		r := far.registree("https://a.example")
+		tend(t, r)
+		if r.Entry() != "/id-in/csr77" || far.entry.Has("rn") {
+			t.Errorf("at %s: %s", r.Entry(), far.entry.Append(nil))
+		}
+		t.Run("C-212 and found again after a restart", func(t *testing.T) {
+			far.refuse = onem2m.OriginatorHasAlreadyRegistered
+			again := far.registree("https://a.example")
+			tend(t, again)
+			if again.Entry() != "/id-in/csr77" || !again.Joined() {
+				t.Errorf("at %s", again.Entry())
+			}
+		})
+	})
+	t.Run("C-212 a CSE-ID that somebody else has", func(t *testing.T) {
+		t.Parallel()
+		far := newRegistrar(t)
+		far.refuse = onem2m.OriginatorHasAlreadyRegistered
+		r := far.registree("https://a.example")
+		if err := r.Tend(t.Context()); codeOf(err) != 4117 || r.Joined() || !strings.Contains(err.Error(), "4117 \"why\"") {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("S-014 another CSE answers", func(t *testing.T) {
+		t.Parallel()
+		far := newRegistrar(t)
+		far.base = `{"csi":"/id-other","rn":"cse-other"}`
+		r := far.registree("https://a.example")
+		if err := r.Tend(t.Context()); err == nil || r.Joined() || len(far.mirrored) > 0 {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestRegistree_C212_ComesBackWithPausesThatGrow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		far := newRegistrar(t)
+		far.away = true
+		r := far.registree("https://a.example")
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); r.Run(ctx) }()
+		time.Sleep(time.Hour)
+		before := far.tries
+		r.Changed()
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		if r.Joined() || far.tries > before || before < 45 || before > 100 {
+			t.Errorf("joined %v, asked %d times in an hour, and then %d", r.Joined(), before, far.tries-before)
+		}
+		far.mu.Lock()
+		far.away = false
+		far.mu.Unlock()
+		time.Sleep(longestPause * 5 / 4)
+		synctest.Wait()
+		if !r.Joined() {
+			t.Error("not registered with a registrar that is back")
+		}
+		far.said()
+		far.mu.Lock()
+		far.below = []onem2m.ID{asn}
+		far.mu.Unlock()
+		r.Changed()
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		if log := far.said(); len(log) != 2 || !strings.Contains(log[1], "dcse") {
+			t.Errorf("C-215: a change is told at once: %q", log)
+		}
+		cancel()
+		<-done
+		if far.entry == nil {
+			t.Error("C-217: a stop is no de-registration")
+		}
+	})
+}
+
+func TestPoller_C078_FetchesAndAnswers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		far := newRegistrar(t)
+		r := far.registree()
+		handle := func(_ context.Context, req *onem2m.Request) *onem2m.Response {
+			return &onem2m.Response{Code: onem2m.OK, RequestID: req.RequestID}
+		}
+		p := NewPoller(r, far, handle, slog.New(slog.DiscardHandler))
+		r.o.Joined = func(bool) { p.Changed() }
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{}, 2)
+		go func() { p.Run(ctx); done <- struct{}{} }()
+		go func() { r.Run(ctx); done <- struct{}{} }()
+		post := func(rqi string) {
+			far.mu.Lock()
+			defer far.mu.Unlock()
+			far.queue = append(far.queue, &onem2m.Request{Operation: onem2m.Retrieve, To: "cse-mn", From: "/id-in/Cx", HasFrom: true, RequestID: rqi})
+		}
+		post("q1")
+		post("q2")
+		time.Sleep(time.Minute)
+		far.mu.Lock()
+		far.away = true // and back
+		far.mu.Unlock()
+		time.Sleep(time.Minute)
+		far.mu.Lock()
+		far.away, far.entry, far.channel = false, nil, false
+		far.mu.Unlock()
+		post("q3")
+		time.Sleep(3 * time.Minute)
+		synctest.Wait()
+		cancel()
+		<-done
+		<-done
+		text := strings.Join(far.answers, " ")
+		for _, rqi := range []string{"q1", "q2", "q3"} {
+			if strings.Count(text, `"rqi":"`+rqi+`"`) != 1 {
+				t.Errorf("%s is not answered once: %s", rqi, text)
+			}
+		}
+	})
+}
+
+func TestDeparture_C217_TakesLeave(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		far := newRegistrar(t)
+		tend(t, far.registree("https://a.example"))
+		d := Departure{Home: middle(), Registrar: in, Points: []string{"https://in.m2m.example"}, Sender: far, Log: slog.New(slog.DiscardHandler)}
+		far.away = true
+		go func() {
+			time.Sleep(5 * time.Second)
+			far.mu.Lock()
+			defer far.mu.Unlock()
+			far.away = false
+		}()
+		if !d.Run(t.Context(), func() string { return "bye" }) || far.entry != nil {
+			t.Error("the registration is still there")
+		}
+		far.away = true
+		if !d.Run(t.Context(), func() string { return "bye" }) {
+			t.Error("it never gives up")
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if d.Run(ctx, func() string { return "bye" }) {
+			t.Error("a stop counts as a farewell")
+		}
+	})
+}

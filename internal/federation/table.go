@@ -1,0 +1,203 @@
+package federation
+
+import (
+	"maps"
+	"slices"
+	"sync"
+
+	"bulwark/onem2m"
+)
+
+// Neighbour is a CSE that has a <remoteCSE> here: one that is registered here,
+// or one that this CSE is registered with.
+type Neighbour struct {
+	ID       onem2m.ID
+	Record   int64            // surrogate of the <remoteCSE>
+	Expires  onem2m.Timestamp // 0: never
+	Upstream bool             // the registrar of this CSE inside its SP
+	Claims   []onem2m.ID      // descendantCSEs, as it states them
+}
+
+func (n *Neighbour) alive(now onem2m.Timestamp) bool { return n.Expires == 0 || n.Expires > now }
+
+// Arrival tells where a request came from.
+type Arrival struct {
+	Peer  onem2m.ID // the CSE that passed it on; "" for an entity of this CSE
+	Above bool      // that CSE is the registrar
+}
+
+// Table holds the neighbours of a CSE and finds the next hop to any other. It
+// is safe for concurrent use.
+//
+// A CSE is below one neighbour only: where two state the same descendant, the
+// one that stated it first has it until it no longer does, and a neighbour is
+// below nobody. So a neighbour that claims what isn't its own takes nothing
+// from others, and a CSE that moves is found at its new place once the old one
+// has let go.
+type Table struct {
+	home onem2m.Home
+
+	mu     sync.RWMutex // guards what follows
+	all    map[onem2m.ID]*Neighbour
+	behind map[onem2m.ID]onem2m.ID // descendant to the neighbour above it
+}
+
+// NewTable returns an empty table of the CSE home.
+func NewTable(home onem2m.Home) *Table {
+	return &Table{home: home, all: map[onem2m.ID]*Neighbour{}, behind: map[onem2m.ID]onem2m.ID{}}
+}
+
+// Set adds a neighbour or replaces what is known of it.
+func (t *Table) Set(n Neighbour) {
+	n.Claims = slices.Clone(n.Claims)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.all[n.ID] = &n
+	t.settle()
+}
+
+// Remove forgets the neighbour that the record with this surrogate stands for.
+func (t *Table) Remove(record int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	maps.DeleteFunc(t.all, func(_ onem2m.ID, n *Neighbour) bool { return n.Record == record })
+	t.settle()
+}
+
+// settle decides who is below whom. The lock is held.
+func (t *Table) settle() {
+	next := make(map[onem2m.ID]onem2m.ID, len(t.behind))
+	for below, of := range t.behind { // those who have it keep it
+		if n := t.all[of]; n != nil && t.claimable(n, below) && slices.Contains(n.Claims, below) {
+			next[below] = of
+		}
+	}
+	for _, n := range slices.SortedFunc(maps.Values(t.all), func(a, b *Neighbour) int { return int(min(1, max(-1, a.Record-b.Record))) }) {
+		for _, below := range n.Claims {
+			if _, taken := next[below]; !taken && t.claimable(n, below) {
+				next[below] = n.ID
+			}
+		}
+	}
+	t.behind = next
+}
+
+// claimable reports whether a CSE can be below a neighbour at all. Across SPs
+// no descendants are told (TS-0001 clause 6.5).
+func (t *Table) claimable(n *Neighbour, below onem2m.ID) bool {
+	return !n.Upstream && n.ID.SP() == t.home.SP && below.SP() == t.home.SP && below != t.home.ID() && t.all[below] == nil
+}
+
+// Has reports whether a CSE is a neighbour.
+func (t *Table) Has(id onem2m.ID, now onem2m.Timestamp) bool {
+	_, ok := t.Neighbour(id, now)
+	return ok
+}
+
+// Neighbour returns what is known of a neighbour whose registration has not
+// expired.
+func (t *Table) Neighbour(id onem2m.ID, now onem2m.Timestamp) (Neighbour, bool) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	n := t.all[id]
+	if n == nil || !n.alive(now) {
+		return Neighbour{}, false
+	}
+	return *n, true
+}
+
+// Via returns the neighbour that a CSE is, or is below of: where requests of it
+// come from.
+func (t *Table) Via(id onem2m.ID, now onem2m.Timestamp) (Neighbour, bool) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	n := t.all[id]
+	if n == nil {
+		n = t.all[t.behind[id]]
+	}
+	if n == nil || !n.alive(now) {
+		return Neighbour{}, false
+	}
+	return *n, true
+}
+
+// Below reports whether the CSE id is below the neighbour of; with of "" below
+// any, or itself registered here.
+func (t *Table) Below(of, id onem2m.ID, now onem2m.Timestamp) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if n := t.all[id]; of == "" && n != nil {
+		return !n.Upstream && n.alive(now)
+	}
+	above := t.behind[id]
+	n := t.all[above]
+	return n != nil && n.alive(now) && (of == "" || of == above)
+}
+
+// Descendants lists all CSEs of the own SP below this one, in order (C-215).
+func (t *Table) Descendants(now onem2m.Timestamp) []onem2m.ID {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	var list []onem2m.ID
+	for id, n := range t.all {
+		if !n.Upstream && id.SP() == t.home.SP && n.alive(now) {
+			list = append(list, id)
+		}
+	}
+	for id, of := range t.behind {
+		if n := t.all[of]; n != nil && n.alive(now) {
+			list = append(list, id)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// Next finds the next hop to the CSE target (TS-0004 clause 7.3.2.6): a
+// neighbour, or the one above the target, or for another SP the neighbour of
+// that SP, or the registrar. A request is never sent back to where it came from
+// (C-079), and what comes from the registrar goes down or nowhere (C-068). It
+// fails with 4004, or with 5000 if several CSEs would do (C-069).
+func (t *Table) Next(target onem2m.ID, from Arrival, now onem2m.Timestamp) (Neighbour, error) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	hop, err := t.candidate(target, from, now)
+	switch {
+	case err != nil:
+		return Neighbour{}, err
+	case hop == nil:
+		return Neighbour{}, onem2m.Errorf(onem2m.NotFound, "to", "no route to the CSE of this address")
+	case hop.ID == from.Peer:
+		return Neighbour{}, onem2m.Errorf(onem2m.NotFound, "to", "the way to the CSE of this address leads back to where the request came from")
+	}
+	return *hop, nil
+}
+
+func (t *Table) candidate(target onem2m.ID, from Arrival, now onem2m.Timestamp) (*Neighbour, error) {
+	if n := t.all[target]; n != nil && n.alive(now) {
+		return n, nil
+	}
+	if n := t.all[t.behind[target]]; n != nil && n.alive(now) {
+		return n, nil
+	}
+	var up, across *Neighbour
+	for _, n := range t.all {
+		switch {
+		case !n.alive(now):
+		case n.Upstream:
+			up = n
+		case n.ID.SP() != t.home.SP && n.ID.SP() == target.SP():
+			if across != nil {
+				return nil, onem2m.Errorf(onem2m.InternalServerError, "to", "several CSEs lead to the provider of this address")
+			}
+			across = n
+		}
+	}
+	switch {
+	case across != nil:
+		return across, nil
+	case from.Above:
+		return nil, nil
+	}
+	return up, nil
+}

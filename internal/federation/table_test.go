@@ -1,0 +1,150 @@
+package federation
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"bulwark/onem2m"
+)
+
+const (
+	sp  = "//m2m.example"
+	in  = onem2m.ID(sp + "/id-in")
+	mn  = onem2m.ID(sp + "/id-mn")
+	mn2 = onem2m.ID(sp + "/id-mn2")
+	mn3 = onem2m.ID(sp + "/id-mn3")
+	asn = onem2m.ID(sp + "/id-asn")
+	far = onem2m.ID("//far.example/id-in")
+)
+
+// middle is an MN-CSE.
+func middle() onem2m.Home { return onem2m.Home{SP: sp, CSE: "/id-mn", Name: "cse-mn"} }
+
+// code is the response status code of an error, 0 for none.
+func code(err error) onem2m.StatusCode {
+	if err == nil {
+		return 0
+	}
+	return onem2m.AsError(err).Code
+}
+
+func TestNext_FindsTheNextHop(t *testing.T) {
+	t.Parallel()
+	up := Neighbour{ID: in, Record: 1, Upstream: true}
+	registree := Neighbour{ID: mn2, Record: 2, Claims: []onem2m.ID{asn}}
+	provider := Neighbour{ID: far, Record: 3}
+	second := Neighbour{ID: "//far.example/id-in2", Record: 4}
+	expired := Neighbour{ID: mn3, Record: 5, Expires: 50}
+	tests := []struct {
+		name   string
+		all    []Neighbour
+		target onem2m.ID
+		from   Arrival
+		want   onem2m.ID
+		code   onem2m.StatusCode
+	}{
+		{"C-067 a registree", []Neighbour{up, registree}, mn2, Arrival{}, mn2, 0},
+		{"C-067 a descendant", []Neighbour{up, registree}, asn, Arrival{}, mn2, 0},
+		{"C-067 the registrar itself", []Neighbour{up, registree}, in, Arrival{Peer: mn2}, in, 0},
+		{"C-067 any other goes up", []Neighbour{up, registree}, mn3, Arrival{}, in, 0},
+		{"C-067 also from a registree", []Neighbour{up, registree}, mn3, Arrival{Peer: mn2}, in, 0},
+		{"C-067 nothing above", []Neighbour{registree}, mn3, Arrival{Peer: mn2}, "", 4004},
+		{"C-068 from the registrar down", []Neighbour{up, registree}, asn, Arrival{Peer: in, Above: true}, mn2, 0},
+		{"C-068 from the registrar nowhere", []Neighbour{up, registree}, mn3, Arrival{Peer: in, Above: true}, "", 4004},
+		{"C-079 back to where it came from", []Neighbour{up, registree}, asn, Arrival{Peer: mn2}, "", 4004},
+		{"C-079 to who sent it", []Neighbour{up, registree}, mn2, Arrival{Peer: mn2}, "", 4004},
+		{"C-081 another provider goes up", []Neighbour{up, registree}, far, Arrival{}, in, 0},
+		{"C-080 another provider by its IN-CSE", []Neighbour{registree, provider}, "//far.example/id-mn", Arrival{Peer: mn2}, far, 0},
+		{"C-080 not back into it", []Neighbour{registree, provider}, "//far.example/id-mn", Arrival{Peer: far}, "", 4004},
+		{"C-080 no way to a third", []Neighbour{registree, provider}, "//third.example/id-in", Arrival{}, "", 4004},
+		{"C-069 several of one provider", []Neighbour{provider, second}, "//far.example/id-mn", Arrival{}, "", 5000},
+		{"C-069 but not if one is meant", []Neighbour{provider, second}, far, Arrival{}, far, 0},
+		{"C-217 an expired registration", []Neighbour{expired}, mn3, Arrival{}, "", 4004},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			table := NewTable(middle())
+			for _, n := range tt.all {
+				table.Set(n)
+			}
+			hop, err := table.Next(tt.target, tt.from, 100)
+			if hop.ID != tt.want || code(err) != tt.code {
+				t.Errorf("got %q %v", hop.ID, err)
+			}
+		})
+	}
+}
+
+func TestTable_S093_AClaimTakesNothingFromOthers(t *testing.T) {
+	t.Parallel()
+	table := NewTable(middle())
+	via := func(id onem2m.ID) onem2m.ID { n, _ := table.Via(id, 0); return n.ID }
+	table.Set(Neighbour{ID: mn2, Record: 2, Claims: []onem2m.ID{asn}})
+	table.Set(Neighbour{ID: mn3, Record: 1, Claims: []onem2m.ID{asn, mn2, in, middle().ID(), far}})
+	if via(asn) != mn2 || via(mn2) != mn2 || via(middle().ID()) != "" || via(far) != "" {
+		t.Errorf("asn via %q, mn2 via %q, own via %q", via(asn), via(mn2), via(middle().ID()))
+	}
+	if diff := cmp.Diff([]onem2m.ID{asn, in, mn2, mn3}, table.Descendants(0)); diff != "" {
+		t.Error(diff)
+	}
+	table.Set(Neighbour{ID: in, Record: 9, Upstream: true}) // who is a neighbour is below nobody
+	if via(in) != in || slices.Contains(table.Descendants(0), in) || table.Below("", in, 0) {
+		t.Errorf("the registrar is below %q", via(in))
+	}
+	table.Set(Neighbour{ID: mn2, Record: 2}) // asn has moved
+	if via(asn) != mn3 || !table.Below(mn3, asn, 0) || table.Below(mn2, asn, 0) || !table.Below("", asn, 0) {
+		t.Errorf("asn via %q", via(asn))
+	}
+	table.Remove(1)
+	if via(asn) != "" || table.Has(mn3, 0) {
+		t.Error("a neighbour that is gone has descendants")
+	}
+}
+
+func TestTable_NeverRoutesBackNorToTheExpired(t *testing.T) {
+	t.Parallel()
+	ids := []onem2m.ID{in, mn2, mn3, asn, far, "//far.example/id-mn", middle().ID()}
+	rapid.Check(t, func(t *rapid.T) {
+		table := NewTable(middle())
+		known := map[onem2m.ID]Neighbour{}
+		for i := range rapid.IntRange(0, 12).Draw(t, "steps") {
+			id := rapid.SampledFrom(ids[:5]).Draw(t, "id")
+			if rapid.IntRange(0, 4).Draw(t, "remove") == 0 {
+				table.Remove(known[id].Record)
+				delete(known, id)
+				continue
+			}
+			n := Neighbour{
+				ID: id, Record: int64(1 + slices.Index(ids, id)), Upstream: id == in,
+				Expires: rapid.SampledFrom([]onem2m.Timestamp{0, 50, 200}).Draw(t, fmt.Sprint("expires", i)),
+				Claims:  rapid.SliceOfDistinct(rapid.SampledFrom(ids), rapid.ID).Draw(t, "claims"),
+			}
+			known[id] = n
+			table.Set(n)
+		}
+		from := Arrival{Peer: rapid.SampledFrom(append(ids, "")).Draw(t, "from")}
+		from.Above = from.Peer == in
+		target := rapid.SampledFrom(ids).Draw(t, "target")
+		hop, err := table.Next(target, from, 100)
+		var refused *onem2m.Error
+		switch {
+		case err != nil && !errors.As(err, &refused):
+			t.Fatalf("an error without code: %v", err)
+		case err != nil:
+			return
+		case hop.ID == from.Peer, hop.Expires == 50, hop.Upstream && from.Above:
+			t.Fatalf("%s from %+v goes to %+v", target, from, hop)
+		case hop.ID != target && !hop.Upstream && hop.ID.SP() == sp && !slices.Contains(known[hop.ID].Claims, target):
+			t.Fatalf("%s goes to %s, which doesn't claim it", target, hop.ID)
+		}
+		if direct, ok := known[target]; ok && (direct.Expires == 0 || direct.Expires > 100) && hop.ID != target {
+			t.Fatalf("%s is a neighbour and its requests go to %s", target, hop.ID)
+		}
+	})
+}

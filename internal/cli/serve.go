@@ -13,30 +13,31 @@ import (
 type serverFlags struct {
 	Config string `name:"config" placeholder:"FILE" help:"Configuration file (TOML). Also BULWARK_CONFIG."`
 
-	Data     *string `name:"data" placeholder:"DIR" help:"Data directory (default ./bulwark-data)."`
-	Store    *string `name:"store" placeholder:"URL" help:"Where resources are stored (default sqlite, in the data directory)."`
-	CSEType  *string `name:"cse-type" placeholder:"in|mn|asn" help:"Kind of CSE (default in)."`
-	CSEID    *string `name:"cse-id" placeholder:"/ID" help:"CSE-ID (default /id-in, /id-mn or /id-asn)."`
-	CSEName  *string `name:"cse-name" placeholder:"NAME" help:"Name of the CSEBase (default cse-in, cse-mn or cse-asn)."`
-	SP       *string `name:"sp" placeholder:"//DOMAIN" help:"M2M-SP-ID (default //m2m.example)."`
-	Admin    *string `name:"admin" placeholder:"STEM" help:"AE-ID-stem with full rights (default CAdmin)."`
-	HTTPS    *string `name:"https" placeholder:"ADDR|off" help:"Listener with mutual TLS (default 127.0.0.1:8443)."`
-	HTTP     *string `name:"http" placeholder:"ADDR|off" help:"Plain listener; loopback addresses only, unless --allow-insecure (default off)."`
-	Trust    *bool   `name:"trust-plain" help:"On the plain loopback listener, take every well-formed From as authenticated: for development."`
-	Insecure *bool   `name:"allow-insecure" help:"Permit listeners without security association on addresses that others can reach."`
-	Ops      *string `name:"ops" placeholder:"ADDR|off" help:"Listener for /healthz, /readyz, /metrics and /version (default off)."`
+	Data        *string `name:"data" placeholder:"DIR" help:"Data directory (default ./bulwark-data)."`
+	Store       *string `name:"store" placeholder:"URL" help:"Where resources are stored (default sqlite, in the data directory)."`
+	CSEType     *string `name:"cse-type" placeholder:"in|mn|asn" help:"Kind of CSE (default in)."`
+	CSEID       *string `name:"cse-id" placeholder:"/ID" help:"CSE-ID (default /id-in, /id-mn or /id-asn)."`
+	CSEName     *string `name:"cse-name" placeholder:"NAME" help:"Name of the CSEBase (default cse-in, cse-mn or cse-asn)."`
+	SP          *string `name:"sp" placeholder:"//DOMAIN" help:"M2M-SP-ID (default //m2m.example)."`
+	Admin       *string `name:"admin" placeholder:"STEM" help:"AE-ID-stem with full rights (default CAdmin)."`
+	HTTPS       *string `name:"https" placeholder:"ADDR|off" help:"Listener with mutual TLS (default 127.0.0.1:8443)."`
+	HTTP        *string `name:"http" placeholder:"ADDR|off" help:"Plain listener; loopback addresses only, unless --allow-insecure (default off)."`
+	Trust       *bool   `name:"trust-plain" help:"On the plain loopback listener, take every well-formed From as authenticated: for development."`
+	Insecure    *bool   `name:"allow-insecure" help:"Permit listeners without security association on addresses that others can reach."`
+	Registrar   *string `name:"registrar" placeholder:"URL" help:"Register with the CSE that is reached here."`
+	RegistrarID *string `name:"registrar-id" placeholder:"/ID" help:"CSE-ID of the registrar, which its certificate must name."`
+
+	Ops *string `name:"ops" placeholder:"ADDR|off" help:"Listener for /healthz, /readyz, /metrics and /version (default off)."`
 
 	LogLevel  *string `name:"log-level" placeholder:"LEVEL" help:"debug, info, warn or error (default info)."`
 	LogFormat *string `name:"log-format" placeholder:"text|json" help:"Form of the log (default text)."`
 
-	CoAP        *string `name:"coap" hidden:""`
-	CoAPS       *string `name:"coaps" hidden:""`
-	MQTT        *string `name:"mqtt" hidden:""`
-	MQTTS       *string `name:"mqtts" hidden:""`
-	WS          *string `name:"ws" hidden:""`
-	WSS         *string `name:"wss" hidden:""`
-	Registrar   *string `name:"registrar" hidden:""`
-	RegistrarID *string `name:"registrar-id" hidden:""`
+	CoAP  *string `name:"coap" hidden:""`
+	CoAPS *string `name:"coaps" hidden:""`
+	MQTT  *string `name:"mqtt" hidden:""`
+	MQTTS *string `name:"mqtts" hidden:""`
+	WS    *string `name:"ws" hidden:""`
+	WSS   *string `name:"wss" hidden:""`
 }
 
 // given returns the flags that were given, by name.
@@ -70,7 +71,8 @@ Examples:
 
     bulwark serve
     bulwark serve --data /var/lib/bulwark --https 0.0.0.0:8443 --cse-id /id-in --sp //iot.example.com
-    bulwark serve --https off --http 127.0.0.1:8080 --trust-plain`
+    bulwark serve --https off --http 127.0.0.1:8080 --trust-plain
+    bulwark serve --cse-type mn --registrar https://in.m2m.example:8443 --registrar-id /id-in --config gateway.toml`
 }
 
 // Run runs a CSE until the context ends.

@@ -85,37 +85,8 @@ func (k *call) checkTimes(context.Context) error {
 		}
 		return nil
 	}
-	from := k.now
-	if s := k.req.OriginatingTimestamp; s != "" {
-		t, err := onem2m.ParseTimestamp(s)
-		if err != nil {
-			return onem2m.Errorf(onem2m.BadRequest, "ot", "not a timestamp")
-		}
-		from = t
-	}
-	parse := func(s, name string) (onem2m.Timestamp, error) {
-		if s == "" {
-			return 0, nil
-		}
-		t, err := onem2m.ParseAbsRel(s, from)
-		if err != nil {
-			return 0, onem2m.Errorf(onem2m.BadRequest, name, "neither a timestamp nor a number of milliseconds")
-		}
-		return t, nil
-	}
-	rqet, err := parse(k.req.RequestExpiration, "rqet")
+	rqet, rset, oet, err := k.instants(k.now)
 	if err != nil {
-		return err
-	}
-	rset, err := parse(k.req.ResultExpiration, "rset")
-	if err != nil {
-		return err
-	}
-	oet, err := parse(k.req.ExecutionTime, "oet")
-	if err != nil {
-		return err
-	}
-	if _, err := parse(k.req.ResultPersistence, "rp"); err != nil {
 		return err
 	}
 	switch {
@@ -134,6 +105,32 @@ func (k *call) checkTimes(context.Context) error {
 		k.expires = max(k.now, oet) + onem2m.Timestamp(k.c.Timing.RequestExpiration.Microseconds())
 	}
 	return nil
+}
+
+// instants reads rqet, rset and oet, 0 for those that aren't stated. Relative
+// ones count from ot, else from the reception (C-012).
+func (k *call) instants(received onem2m.Timestamp) (rqet, rset, oet onem2m.Timestamp, err error) {
+	from := received
+	if s := k.req.OriginatingTimestamp; s != "" {
+		if from, err = onem2m.ParseTimestamp(s); err != nil {
+			return 0, 0, 0, onem2m.Errorf(onem2m.BadRequest, "ot", "not a timestamp")
+		}
+	}
+	parse := func(s, name string) onem2m.Timestamp {
+		if s == "" || err != nil {
+			return 0
+		}
+		var t onem2m.Timestamp
+		if t, err = onem2m.ParseAbsRel(s, from); err != nil {
+			err = onem2m.Errorf(onem2m.BadRequest, name, "neither a timestamp nor a number of milliseconds")
+		}
+		return t
+	}
+	rqet = parse(k.req.RequestExpiration, "rqet")
+	rset = parse(k.req.ResultExpiration, "rset")
+	oet = parse(k.req.ExecutionTime, "oet")
+	parse(k.req.ResultPersistence, "rp")
+	return rqet, rset, oet, err
 }
 
 // checkFrom holds From against the association (rows 5 to 8): before anything
@@ -246,7 +243,7 @@ func (k *call) checkResultContent() error {
 	k.rcn = int(allowed[0])
 	n := k.req.ResultContent
 	if n != nil {
-		if *n == 12 && k.req.Operation == onem2m.Retrieve && !discovery {
+		if *n == 12 && k.req.Operation == onem2m.Retrieve && !discovery && k.address.Local(k.c.Home) {
 			return onem2m.Errorf(onem2m.NotImplemented, "rcn", "permissions aren't supported")
 		}
 		if *n < 0 || *n > 12 || strings.IndexByte(allowed, byte(*n)) < 0 {
@@ -285,6 +282,9 @@ func (k *call) checkRelease(context.Context) error {
 // checkSupport refuses what the standard knows and this CSE doesn't do yet
 // (row 12, C-034). asi, auri and tqi only offer something and are ignored.
 func (k *call) checkSupport(context.Context) error {
+	if !k.address.Local(k.c.Home) {
+		return nil // another CSE may have it
+	}
 	req := k.req
 	no := func(name string) error {
 		return onem2m.Errorf(onem2m.NotImplemented, name, "this parameter isn't supported")

@@ -25,8 +25,8 @@ type errand struct {
 	ri          string
 	who         onem2m.ID
 	due         onem2m.Timestamp
-	interrupted bool // a fan-out that was broken off
-	begun       bool // a fan-out that has begun
+	interrupted bool // a fan-out, or what was sent to another CSE, that was broken off
+	begun       bool // such a one that has begun
 	running     bool // guarded by the backlog
 	removed     bool // guarded by the backlog
 
@@ -281,11 +281,11 @@ func (c *CSE) loadErrands(ctx context.Context) error {
 			for _, rec := range list {
 				after = rec.ID
 				rs, _ := attributes(rec).Int("rs")
-				if rs != statusPending && rs != statusPartial || c.alive(r, rec, onem2m.TimestampOf(c.Now())) != nil {
+				if rs != statusPending && rs != statusPartial && rs != statusForwarded || c.alive(r, rec, onem2m.TimestampOf(c.Now())) != nil {
 					continue
 				}
 				c.backlog.adopt(&errand{
-					id: rec.ID, ri: rec.RI, who: rec.Origin, due: c.dueOf(rec), interrupted: rs == statusPartial,
+					id: rec.ID, ri: rec.RI, who: rec.Origin, due: c.dueOf(rec), interrupted: rs != statusPending,
 					answer: make(chan *onem2m.Response, 1),
 				})
 			}
@@ -293,9 +293,17 @@ func (c *CSE) loadErrands(ctx context.Context) error {
 	})
 }
 
-// dueOf reads when the operation of a <request> may begin: oet, or at once.
+// dueOf reads when the operation of a <request> may begin: oet, or at once. What
+// is for another CSE is sent at once.
 func (c *CSE) dueOf(rec *store.Record) onem2m.Timestamp {
-	meta, _ := attributes(rec).Object("mi")
+	attrs := attributes(rec)
+	to, _ := attrs.Text("tg")
+	if address, err := onem2m.ParseAddress(to); err == nil {
+		if _, here := c.hosted(address); !here {
+			return 0
+		}
+	}
+	meta, _ := attrs.Object("mi")
 	oet, ok := meta.Text("oet")
 	if !ok {
 		return 0

@@ -18,6 +18,7 @@ type call struct {
 	req   *onem2m.Request
 	assoc *identity.Association
 	now   onem2m.Timestamp // reception (rq_time)
+	since onem2m.Timestamp // of a non-blocking request: when it was received
 
 	from    identity.Originator
 	vouched bool // from was established before; From isn't looked at
@@ -40,6 +41,8 @@ type call struct {
 	patient  bool             // but not before a moment has passed (C-186)
 	persist  onem2m.Timestamp // et of its <request>
 	errand   *errand          // the non-blocking request that this call carries out, or nil
+
+	carried bool // the next CSE has answered
 
 	made   *store.Record // by a CREATE
 	target *store.Record // of a RETRIEVE or DELETE
@@ -72,15 +75,17 @@ func (k *call) process(ctx context.Context) (*onem2m.Response, error) {
 		defer cancel()
 		return k.acknowledge(ctx)
 	}
-	if k.req.Operation != onem2m.Retrieve || k.execute > k.now || k.rcn != 1 { // a plain RETRIEVE waits for nobody
+	path, here := k.c.hosted(k.address)
+	if !here || k.req.Operation != onem2m.Retrieve || k.execute > k.now || k.rcn != 1 { // a plain RETRIEVE waits for nobody
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, k.deadline())
 		defer cancel()
 	}
-	if err := k.await(ctx); err != nil {
-		return nil, err
+	if !here {
+		return k.passOn(ctx)
 	}
-	if err := k.route(); err != nil {
+	k.address.Path = path
+	if err := k.await(ctx); err != nil {
 		return nil, err
 	}
 	if err := k.checkDuplicate(ctx); err != nil {
@@ -166,19 +171,6 @@ func (k *call) await(ctx context.Context) error {
 	}
 }
 
-// route tells whether this CSE hosts the target. There is no next hop yet, so
-// everything else is 4004 (C-067).
-func (k *call) route() error {
-	if path, ok := k.c.hosted(k.address); ok {
-		k.address.Path = path
-		return nil
-	}
-	if k.req.Operation == onem2m.Create && (k.ty == onem2m.TypeAE || k.ty == onem2m.TypeRemoteCSE) {
-		return onem2m.Errorf(onem2m.BadRequest, "to", "a registration isn't forwarded") // C-074
-	}
-	return onem2m.Errorf(onem2m.NotFound, "to", "no route to the CSE of this address")
-}
-
 func timedOut() error {
 	return onem2m.Errorf(onem2m.RequestTimeout, "rqet", "the request has expired")
 }
@@ -213,7 +205,9 @@ func (k *call) finish(res *onem2m.Response) *onem2m.Response {
 	if k.nesting > 0 {
 		return res // it becomes a part of another, which has the rest
 	}
-	res.From = k.c.Home.CSE
+	if res.From == "" || !k.carried {
+		res.From = k.c.Home.CSE
+	}
 	res.To = k.req.From
 	res.OriginatingTimestamp = onem2m.TimestampOf(k.c.Now()).String()
 	res.ResultExpiration = k.req.ResultExpiration // C-043

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,6 +17,7 @@ import (
 
 	"bulwark/access"
 	"bulwark/internal/definition"
+	"bulwark/internal/federation"
 	"bulwark/internal/identity"
 	"bulwark/internal/notify"
 	"bulwark/internal/store"
@@ -73,7 +75,7 @@ type Audit struct {
 	Authentic   bool // rq_authn
 	Operation   onem2m.Operation
 	To          string
-	Stage       string // "identity", "registration", "admin", "static", "special"
+	Stage       string // "identity", "registration", "admin", "static", "special", "transit"
 	Rule        string // policy and number of the rule that permitted, or ""
 	Permit      bool
 	Code        onem2m.StatusCode // of a refusal
@@ -93,8 +95,12 @@ type Options struct {
 	Notifier Notifier
 	Sender   notify.Sender // for NOTIFY that is retargeted to an AE
 	Auditor  Auditor
+	Carrier  Carrier                          // for what goes to other CSEs; nil: nothing does
 	Locate   func(onem2m.ID) *access.Location // nil result: unknown
 	Allowed  []string                         // originator patterns that may register without service subscription data; empty: all
+
+	Registrar  onem2m.ID // the CSE that this one registers with; "" for none
+	Neighbours func()    // called when the CSEs registered here have changed; must return quickly; nil: nobody is told
 
 	Statistics func(Statistic) // takes statistics that are collected; must return quickly; nil: none are
 
@@ -196,7 +202,8 @@ type CSE struct {
 	pending  pending
 	backlog  backlog  // non-blocking requests
 	channels channels // what waits at polling channels
-	peers    registrees
+	peers    *federation.Table
+	trail    *federation.Trail
 	names    *namer
 	series   *alarms  // <timeSeries> whose data are watched
 	points   points   // their latest points
@@ -204,6 +211,7 @@ type CSE struct {
 	triggers triggers // <action>s and their subjects
 	beacons  *beacons // <timeSyncBeacon> and when they are due
 	heard    groupRequests
+	hops     atomic.Uint64 // requests that were forwarded
 	helpers  chan struct{} // one token per goroutine that helps with a fan-out
 
 	statistics statistics
@@ -230,6 +238,8 @@ func New(ctx context.Context, o Options) (*CSE, error) {
 	}
 	c := &CSE{Options: o, admin: admin, sweep: make(chan struct{}, 1), names: newNamer(o.Random), helpers: make(chan struct{}, maxHelpers)}
 	c.pending.init(o.Limits.Pending)
+	c.peers = federation.NewTable(o.Home)
+	c.trail = federation.NewTrail(string(c.names.appendTail(nil, markLength)), func() string { return strconv.FormatUint(c.hops.Add(1), 36) })
 	c.series, c.windows = newAlarms(), newAlarms()
 	c.beacons = newBeacons()
 	if c.Definitions == nil {

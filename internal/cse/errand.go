@@ -25,7 +25,7 @@ import (
 // PENDING at a start hasn't been done. Only what leaves the CSE can be done
 // twice, like any notification; a fan-out is marked PARTIALLY_COMPLETED before
 // it begins and becomes FAILED if a crash interrupts it, because its members
-// may have been changed.
+// may have been changed; so is what goes to another CSE, as FORWARDED.
 
 // witnessName is the attribute that holds who vouched for the originator; no
 // short name can be spelt like this, and it is never shown.
@@ -87,7 +87,7 @@ func (c *CSE) resume(ctx context.Context, e *errand) (*call, error) {
 		return nil, fmt.Errorf("read the request %s: %w", rec.RI, err)
 	}
 	k := &call{
-		c: c, req: req, now: onem2m.TimestampOf(c.Now()), vouched: true, errand: e,
+		c: c, req: req, now: onem2m.TimestampOf(c.Now()), since: rec.Created, vouched: true, errand: e,
 		from: identity.Originator{ID: w.ID, Authenticated: w.Authenticated, Forwarded: w.Forwarded},
 		assoc: &identity.Association{
 			Kind: w.Kind, Framework: w.Framework, CredentialID: w.Credential, IDs: w.IDs, Upstream: w.Upstream,
@@ -122,7 +122,7 @@ func (c *CSE) carryOut(ctx context.Context, e *errand) {
 	}
 	var res *onem2m.Response
 	if e.interrupted {
-		res = k.fail(ctx, &onem2m.Error{Code: onem2m.InternalServerError, Text: "interrupted; some members may have carried it out"})
+		res = k.fail(ctx, &onem2m.Error{Code: onem2m.InternalServerError, Text: "interrupted; others may have carried it out"})
 	} else if res, err = k.safely(ctx); err != nil {
 		if errors.Is(err, errRecalled) || ctx.Err() != nil {
 			return // gone; or the process stops, and the next one begins anew
@@ -163,8 +163,22 @@ func (k *call) safely(ctx context.Context) (res *onem2m.Response, err error) {
 // begin makes sure that the <request> is still there, before something happens
 // that no rollback undoes. A fan-out can't be repeated: it is marked.
 func (k *call) begin(ctx context.Context, fan bool) error {
+	if k.req.Operation == onem2m.Retrieve {
+		return nil
+	}
+	status := int64(0)
+	if fan {
+		status = statusPartial
+	}
+	return k.mark(ctx, status)
+}
+
+// mark makes sure that the <request> is still there and, with a status, says
+// in it how far its operation has come: it isn't begun again then. For a
+// blocking request it does nothing.
+func (k *call) mark(ctx context.Context, status int64) error {
 	e := k.errand
-	if e == nil || k.req.Operation == onem2m.Retrieve {
+	if e == nil {
 		return nil
 	}
 	return k.c.Store.Update(ctx, func(tx store.Tx) error {
@@ -172,11 +186,11 @@ func (k *call) begin(ctx context.Context, fan bool) error {
 		if errors.Is(err, store.ErrNotFound) {
 			return errRecalled
 		}
-		if err != nil || !fan {
+		if err != nil || status == 0 {
 			return err
 		}
 		e.begun = true
-		return k.c.amend(tx, rec, k.c.Home.ID(), onem2m.Object{{Name: "rs", Value: onem2m.IntValue(statusPartial)}})
+		return k.c.amend(tx, rec, k.c.Home.ID(), onem2m.Object{{Name: "rs", Value: onem2m.IntValue(status)}})
 	})
 }
 
@@ -198,8 +212,8 @@ func (k *call) settle(tx store.Tx, res *onem2m.Response) error {
 	final := *res
 	k.finish(&final)
 	status := int64(statusCompleted)
-	if _, here := k.c.hosted(k.address); e.interrupted || !here && !final.Code.Success() {
-		status = statusFailed // the next hop, or the lack of one
+	if _, here := k.c.hosted(k.address); e.interrupted || !here && k.strayed(final.Code) {
+		status = statusFailed
 	}
 	err = k.c.amend(tx, rec, k.c.Home.ID(), onem2m.Object{
 		{Name: "rs", Value: onem2m.IntValue(status)},

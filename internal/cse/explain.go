@@ -27,7 +27,7 @@ type Question struct {
 // Explanation is the answer to a Question.
 type Explanation struct {
 	Permit   bool
-	Stage    string // "admin", "static", "registration", "discovery"
+	Stage    string // "admin", "static", "registration", "discovery", "transit"
 	Resource string // structured address of the target
 	Governed string // which policies govern it
 	Reasons  []access.Reason
@@ -46,7 +46,10 @@ func (c *CSE) Explain(ctx context.Context, q Question) (Explanation, error) {
 	if err != nil {
 		return Explanation{}, err
 	}
-	if !address.Local(c.Home) || len(address.Path) == 0 {
+	if !address.Local(c.Home) {
+		return c.explainTransit(address)
+	}
+	if len(address.Path) == 0 {
 		return Explanation{}, onem2m.Errorf(onem2m.NotFound, "to", "this CSE doesn't host the address")
 	}
 	when := q.Time

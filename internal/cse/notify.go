@@ -86,7 +86,7 @@ func (c *CSE) Reach(ctx context.Context, target string) (notify.Reach, error) {
 	}
 	path, ok := c.hosted(address)
 	if !ok {
-		return notify.Reach{}, onem2m.Errorf(onem2m.TargetNotReachable, "to", "no route to the target")
+		return c.reachAcross(address)
 	}
 	var reach notify.Reach
 	err = c.Store.Read(ctx, func(r store.Reader) error {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 
+	"bulwark/internal/federation"
 	"bulwark/internal/notify"
 	"bulwark/internal/store"
 	"bulwark/onem2m"
@@ -21,7 +22,7 @@ const (
 
 // pollScheme begins the point of access that stands for a polling channel
 // inside the CSE; the rest is the resourceID of the <pollingChannel>.
-const pollScheme = "pcu:"
+const pollScheme = federation.PollingScheme
 
 // channels are the polling channels at which something waits. They live in
 // memory: whoever sends waits for the answer, and what must not get lost stands
@@ -224,6 +225,9 @@ func (c *CSE) Send(ctx context.Context, point string, who onem2m.ID, req *onem2m
 	}
 	if ri, ok := strings.CutPrefix(point, crossScheme); ok {
 		return c.crossed(ctx, ri, who, req)
+	}
+	if point == acrossPoint {
+		return c.relay(ctx, req), nil
 	}
 	if c.Sender == nil {
 		return nil, onem2m.Errorf(onem2m.TargetNotReachable, "to", "nothing is sent from here")

@@ -3,9 +3,8 @@ package cse
 import (
 	"context"
 	"errors"
-	"slices"
-	"sync"
 
+	"bulwark/internal/federation"
 	"bulwark/internal/identity"
 	"bulwark/internal/store"
 	"bulwark/onem2m"
@@ -36,11 +35,12 @@ func (s snapshot) AERegistered(id onem2m.ID) bool {
 	return err == nil && rec.Type == onem2m.TypeAE && !expired(rec, s.now)
 }
 
-// CSERegistered reports whether a CSE with this CSE-ID is registered here.
-func (s snapshot) CSERegistered(id onem2m.ID) bool { return s.c.peers.has(id, s.now) }
+// CSERegistered reports whether a CSE with this CSE-ID is registered here, or
+// this one with it.
+func (s snapshot) CSERegistered(id onem2m.ID) bool { return s.c.peers.Has(id, s.now) }
 
 // Descendant reports whether id is a CSE below the registree of.
-func (s snapshot) Descendant(of, id onem2m.ID) bool { return s.c.peers.below(of, id, s.now) }
+func (s snapshot) Descendant(of, id onem2m.ID) bool { return s.c.peers.Below(of, id, s.now) }
 
 // CredentialOf returns the Credential-ID that an AE-ID is bound to.
 func (s snapshot) CredentialOf(id onem2m.ID) (string, bool) {
@@ -58,63 +58,6 @@ func (s snapshot) BoundTo(credential string) []onem2m.ID {
 		return nil
 	}
 	return ids
-}
-
-// registrees are the CSEs registered here, by CSE-ID, kept beside the store
-// because every request of a CSE asks for them.
-type registrees struct {
-	mu  sync.RWMutex // guards all
-	all map[onem2m.ID]registree
-}
-
-type registree struct {
-	id          int64 // surrogate of the <remoteCSE>
-	expires     onem2m.Timestamp
-	descendants []onem2m.ID
-}
-
-func (p *registrees) has(id onem2m.ID, now onem2m.Timestamp) bool {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	peer, ok := p.all[id]
-	return ok && (peer.expires == 0 || peer.expires > now)
-}
-
-// surrogate returns the record that stands for a CSE registered here, or 0.
-func (p *registrees) surrogate(id onem2m.ID, now onem2m.Timestamp) int64 {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	peer, ok := p.all[id]
-	if !ok || peer.expires != 0 && peer.expires <= now {
-		return 0
-	}
-	return peer.id
-}
-
-func (p *registrees) below(of, id onem2m.ID, now onem2m.Timestamp) bool {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	peer, ok := p.all[of]
-	return ok && (peer.expires == 0 || peer.expires > now) && slices.Contains(peer.descendants, id)
-}
-
-func (p *registrees) set(id onem2m.ID, peer registree) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.all == nil {
-		p.all = make(map[onem2m.ID]registree)
-	}
-	p.all[id] = peer
-}
-
-func (p *registrees) remove(surrogate int64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for id, peer := range p.all {
-		if peer.id == surrogate {
-			delete(p.all, id)
-		}
-	}
 }
 
 // loadRegistrees reads the CSEs registered here at start.
@@ -136,7 +79,8 @@ func (c *CSE) loadRegistrees(ctx context.Context) error {
 	})
 }
 
-// noteRegistree makes a committed <remoteCSE> known to the From check.
+// noteRegistree makes a committed <remoteCSE> known to the From check and to
+// the choice of the next hop.
 func (c *CSE) noteRegistree(rec *store.Record) {
 	attrs := attributes(rec)
 	csi, _ := attrs.Text("csi")
@@ -144,12 +88,32 @@ func (c *CSE) noteRegistree(rec *store.Record) {
 	if err != nil {
 		return
 	}
-	peer := registree{id: rec.ID, expires: rec.Expires}
+	mirror := rec.Origin == c.Home.ID()
+	if mirror && id != c.Registrar {
+		return // of a registrar that isn't one any more
+	}
+	n := federation.Neighbour{ID: id, Record: rec.ID, Expires: rec.Expires, Upstream: mirror && id.SP() == c.Home.SP}
 	list, _ := attrs.Texts("dcse")
 	for _, s := range list {
 		if below, _, err := c.Home.ParseID(s); err == nil {
-			peer.descendants = append(peer.descendants, below)
+			n.Claims = append(n.Claims, below)
 		}
 	}
-	c.peers.set(id, peer)
+	c.peers.Set(n)
+	c.neighboursChanged()
 }
+
+// forgetRegistree ends what noteRegistree began.
+func (c *CSE) forgetRegistree(record int64) {
+	c.peers.Remove(record)
+	c.neighboursChanged()
+}
+
+func (c *CSE) neighboursChanged() {
+	if c.Neighbours != nil {
+		c.Neighbours()
+	}
+}
+
+// Descendants lists the CSEs of the own SP below this one (C-215).
+func (c *CSE) Descendants() []onem2m.ID { return c.peers.Descendants(onem2m.TimestampOf(c.Now())) }

@@ -29,13 +29,15 @@ func registerCSE(k *call, _ store.Reader, _ *store.Record) error {
 
 func (k *call) mayRegisterCSE() error {
 	switch {
+	case k.mirrors():
+		return nil
 	case !k.from.Authenticated: // the credential comes before everything else
 		return onem2m.Errorf(onem2m.SecurityAssociationRequired, "fr", "a CSE registers over a security association of its own")
 	case k.fromAE():
 		return onem2m.Errorf(onem2m.OperationNotAllowed, "fr", "an AE doesn't register as a CSE")
 	case k.c.Type == ASN:
 		return onem2m.Errorf(onem2m.OperationNotAllowed, "to", "an ASN-CSE has no registrees")
-	case k.c.peers.has(k.from.ID, k.now):
+	case k.c.peers.Has(k.from.ID, k.now):
 		return onem2m.Errorf(onem2m.OriginatorHasAlreadyRegistered, "fr", "this CSE-ID is registered")
 	}
 	return nil
@@ -59,6 +61,9 @@ func checkRemoteCSE(k *call, _ store.Reader, s *subject) error {
 	}
 	if s.old != nil {
 		return k.refuseAE()
+	}
+	if k.mirrors() {
+		return nil // csi is the registrar's
 	}
 	if csi, given := s.attrs.Text("csi"); given {
 		id, _, err := k.c.Home.ParseID(csi)
@@ -91,6 +96,8 @@ func remoteCSEDeletable(k *call, _ store.Reader, _ *store.Record) error {
 // claimCSE looks again, in the writer: what registrees know is only what has
 // been committed, and two registrations may share a commit.
 func claimCSE(k *call, tx store.Tx, s *subject) error {
+	csi, _ := s.attrs.Text("csi")
+	id := k.c.custodian(csi)
 	after := int64(0)
 	for {
 		list, err := tx.OfType(onem2m.TypeRemoteCSE, after, 500)
@@ -99,7 +106,7 @@ func claimCSE(k *call, tx store.Tx, s *subject) error {
 		}
 		for _, rec := range list {
 			after = rec.ID
-			if rec.Origin == s.origin && k.c.alive(tx, rec, k.now) == nil {
+			if k.c.represents(rec) == id && k.c.alive(tx, rec, k.now) == nil {
 				return onem2m.Errorf(onem2m.OriginatorHasAlreadyRegistered, "fr", "this CSE-ID is registered")
 			}
 		}
@@ -120,6 +127,6 @@ func updateRemoteCSE(k *call, tx store.Tx, s *subject) error {
 
 func removeRemoteCSE(c *CSE, tx store.Tx, rec *store.Record) error {
 	id := rec.ID
-	tx.OnCommit(func() { c.peers.remove(id) })
+	tx.OnCommit(func() { c.forgetRegistree(id) })
 	return hostRemoved(c, tx, rec)
 }

@@ -126,7 +126,8 @@ func (g *groups) Member(resourceID string, who onem2m.ID) bool {
 
 // entity finds the <AE> or <remoteCSE> that stands for who here.
 func (g *groups) entity(who onem2m.ID) *store.Record {
-	if id := g.c.peers.surrogate(who, g.now); id != 0 {
+	if n, ok := g.c.peers.Neighbour(who, g.now); ok {
+		id := n.Record
 		rec, err := g.r.ByID(id)
 		if err == nil && g.c.alive(g.r, rec, g.now) == nil {
 			return rec

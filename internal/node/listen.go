@@ -77,19 +77,6 @@ func (n *Node) serverOptions(ctx context.Context, l config.Listener, creds *cred
 	return o
 }
 
-// points are the addresses at which the CSE says it can be reached. They are
-// known only after listening when a port is chosen by the system, so the
-// configured ones are told.
-func (n *Node) points() []string {
-	var list []string
-	for _, l := range n.cfg.Listen {
-		if !strings.HasSuffix(l.Address, ":0") {
-			list = append(list, string(l.Binding)+"://"+l.Address)
-		}
-	}
-	return list
-}
-
 // Addresses returns the URLs of the listeners, in the order of the configuration.
 func (n *Node) Addresses() []string {
 	list := make([]string, 0, len(n.servers))

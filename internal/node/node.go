@@ -63,6 +63,7 @@ type Node struct {
 	client  *httpb.Client
 	cse     *cse.CSE
 	gate    *gate
+	peers   federate
 	trust   *identity.Trust   // of connections that the CSE opens; nil without an https listener
 	own     *identity.KeyPair // what the CSE shows there
 	tls     []*credentials    // by listener; nil for a plain one
@@ -136,6 +137,9 @@ func (n *Node) openCSE(ctx context.Context) error {
 		return err
 	}
 	n.client = httpb.NewClient(options)
+	if err := n.openWays(late); err != nil {
+		return err
+	}
 	n.engine = notify.New(notify.Options{
 		Home: cfg.Home(), Store: n.store, Sender: late, Directory: late,
 		Expire: late.expire, Now: n.o.Now, Random: n.o.Random, Log: n.log,
@@ -164,6 +168,7 @@ func (n *Node) openCSE(ctx context.Context) error {
 	n.cse, err = cse.New(ctx, cse.Options{
 		Home: cfg.Home(), Type: cseType(cfg.CSE.Type), Admin: cfg.CSE.Admin, Releases: releases,
 		Points: n.points(), Store: n.store, Notifier: n.engine, Sender: n.client,
+		Carrier: n.peers.carrier, Registrar: cfg.RegistrarID(), Neighbours: n.neighboursChanged,
 		Auditor: auditor{log: n.audit}, Locate: locate, BasePolicy: base, Definitions: definitions, MaskExistence: cfg.CSE.MaskExistence,
 		RequireSubscription: cfg.CSE.RequireSubscription, Statistics: n.collected,
 		Timing: cse.Timing{
@@ -181,6 +186,7 @@ func (n *Node) openCSE(ctx context.Context) error {
 		return err
 	}
 	late.cse = n.cse
+	n.openRegistration(late, releases)
 	n.gate = newGate(n.cse, cfg.Limits.Requests, cfg.Timing.RequestExpiration.Duration, releases, n.o.Now)
 	return nil
 }
@@ -213,8 +219,10 @@ func (n *Node) CSE() *cse.CSE { return n.cse }
 // Close releases everything, the store last: what was acknowledged is synced.
 func (n *Node) Close() error {
 	var errs []error
-	if n.client != nil {
-		n.client.Close()
+	for _, c := range []*httpb.Client{n.client, n.peers.client} {
+		if c != nil {
+			c.Close()
+		}
 	}
 	if n.audit != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)

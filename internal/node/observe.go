@@ -90,6 +90,10 @@ func (n *Node) observe() {
 	n.metrics.Queue("notifications", n.engine.Pending)
 	n.metrics.Queue("writer", func() int { return n.store.Stats().Waiting })
 	n.metrics.Queue("audit", n.audit.Waiting)
+	n.metrics.Queue("forwarding", n.peers.carrier.Waiting)
+	if r := n.peers.registree; r != nil {
+		n.metrics.Registered(r.Joined)
+	}
 	n.metrics.Queue("requests", n.gate.length)
 	n.metrics.AuditLost(n.audit.Lost)
 	n.metrics.Store(func() metrics.Commits {

@@ -30,8 +30,8 @@ type anchorChoice struct {
 // loadTrust reads or makes the certificates: who this CSE is, and whom it
 // believes, by listener. Without any configured anchor that is the development
 // authority in the data directory, which is made at first start. Connections
-// that the CSE opens show the certificate of the first listener and believe the
-// anchors of all.
+// that the CSE opens show the certificate of [remote] or of the first listener
+// and believe the anchors of all.
 func (n *Node) loadTrust() error {
 	n.tls = make([]*credentials, len(n.cfg.Listen))
 	made := map[anchorChoice]*identity.Trust{}
@@ -64,12 +64,13 @@ func (n *Node) loadTrust() error {
 			n.trust, n.own = c.trust, c.own
 		}
 	}
-	if len(made) < 2 {
-		return nil
+	if len(made) > 1 {
+		var err error
+		if n.trust, err = n.newTrust(all); err != nil {
+			return err
+		}
 	}
-	var err error
-	n.trust, err = n.newTrust(all)
-	return err
+	return n.loadShown()
 }
 
 // anchors lists the anchors of a listener.
@@ -115,8 +116,12 @@ func (n *Node) newTrust(anchors []identity.Anchor) (*identity.Trust, error) {
 		}
 		peers = append(peers, identity.Peer{ID: id, DNS: p.DNS, CA: string(p.CA)})
 	}
+	registrar := n.cfg.RegistrarID()
+	if registrar.SP() != n.cfg.CSE.SP {
+		registrar = "" // a CSE of another provider is beside this one, not above it
+	}
 	trust, err := identity.NewTrust(identity.TrustConfig{
-		Home: n.cfg.Home(), Anchors: anchors, Peers: peers, Log: n.log, Now: n.o.Now,
+		Home: n.cfg.Home(), Anchors: anchors, Peers: append(peers, registrarPeer(n.cfg)...), Registrar: registrar, Log: n.log, Now: n.o.Now,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("trust anchors: %w", err)

@@ -21,6 +21,7 @@ type Config struct {
 	Anchors    []Anchor   `toml:"anchor" doc:"A trust anchor for the certificates of peers."`
 	Locations  []Location `toml:"location" doc:"A position that the operator states for an entity; only these count in location rules of policies."`
 	Peers      []Peer     `toml:"peer" doc:"A CSE that is known by name."`
+	Remote     Remote     `toml:"remote" doc:"The CSE that this one registers with."`
 	Outbound   Outbound   `toml:"outbound" doc:"Requests that the CSE itself sends: notifications and forwarding."`
 	Audit      Audit      `toml:"audit" doc:"The audit trail of security decisions, DIR/audit/."`
 	Limits     Limits     `toml:"limits" doc:"Bounds that keep one client from using up the process."`
@@ -49,6 +50,7 @@ type CSE struct {
 	BasePolicy          Path      `toml:"base-policy" doc:"JSON file with a privileges object that replaces the built-in policy of the CSEBase as a whole."`
 	Definitions         Path      `toml:"definitions" doc:"Folder of JSON files with definitions of flexContainer specializations, in addition to the built-in ones of the common information models."`
 	RequireSubscription bool      `toml:"require-subscription" default:"false" doc:"Hold every AE registration against service subscription data, also before there are any. The default does so from the first m2mServiceSubscriptionProfile until somebody deletes the last one. Only an IN-CSE keeps such data: on an mn or asn no AE can register with true."`
+	Points              []string  `toml:"points" doc:"Points of access that other CSEs are told, such as https://gateway.example.com:8443. The default is the addresses of the listeners, but for those that stand for every address of the machine."`
 	VerifyURLs          bool      `toml:"verify-urls" default:"false" doc:"Send a verification request also to notification targets that are plain URLs."`
 	MaskExistence       bool      `toml:"mask-existence" default:"false" doc:"Answer 4004 (not found) in place of 4103 (no privilege) to originators that are not authenticated."`
 }
@@ -90,6 +92,16 @@ type Peer struct {
 	CA  Path   `toml:"ca" doc:"PEM file of its trust anchor, when that is none of the [[anchor]] entries."`
 }
 
+// Remote is the table [remote].
+type Remote struct {
+	URL  string `toml:"url" flag:"registrar" doc:"Point of access of the registrar CSE: an https URL. Plain http is for a registrar on this machine. An mn or asn registers with a CSE of its own provider, an in with one of another provider."`
+	ID   string `toml:"id" flag:"registrar-id" doc:"CSE-ID of the registrar: /id-in, or absolute for one of another provider. Its certificate must name it."`
+	Cert Path   `toml:"cert" doc:"PEM file of the certificate that is shown to other CSEs, with its chain. The default is that of the first https listener. Goes with key."`
+	Key  Path   `toml:"key" doc:"PEM file of the private key for cert."`
+	CA   Path   `toml:"ca" doc:"PEM file of the trust anchor of the registrar. No other anchor vouches for it then. The default is any [[anchor]] or client-ca."`
+	Poll bool   `toml:"poll" default:"false" doc:"Fetch requests from the registrar instead of being called: for a CSE that nobody can connect to, behind a home router say."`
+}
+
 // Outbound is the table [outbound].
 type Outbound struct {
 	Allow          []HostRule `toml:"allow" doc:"Address ranges and host names that may be called although they are denied by default (loopback). Link-local, multicast and own listener addresses stay denied."`
@@ -127,6 +139,7 @@ type Timing struct {
 	ExpiryCheck       Duration `toml:"expiry-check" default:"60s" doc:"Period of the sweep of expired resources. What expired is hidden at once."`
 	RequestExpiration Duration `toml:"request-expiration" default:"10s" doc:"Deadline of a request that states none."`
 	RequestLifetime   Duration `toml:"request-lifetime" default:"1h" doc:"How long the result of a non-blocking request can be fetched whose originator states no time."`
+	RegistrationCheck Duration `toml:"registration-check" default:"30s" doc:"How often the registration with the registrar is looked at, and repaired."`
 	PollWait          Duration `toml:"poll-wait" default:"30s" doc:"How long a poll at a polling channel waits that states no deadline."`
 	DefaultExpiration Duration `toml:"default-expiration" default:"5y" doc:"Lifetime of a resource whose creator states none."`
 	MaxExpiration     Duration `toml:"max-expiration" default:"10y" doc:"Longest lifetime; a later expirationTime is cut to it."`

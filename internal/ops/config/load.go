@@ -114,7 +114,7 @@ func listenerFlags() []string { return []string{"https", "http", "trust-plain"} 
 
 // laterFlags are flags of bindings and functions that this version lacks.
 func laterFlags() []string {
-	return []string{"coap", "coaps", "mqtt", "mqtts", "ws", "wss", "registrar", "registrar-id"}
+	return []string{"coap", "coaps", "mqtt", "mqtts", "ws", "wss"}
 }
 
 // setting is a value with its place.

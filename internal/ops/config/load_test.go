@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,7 +53,8 @@ func TestLoad_WithoutSourcesGivesTheDocumentedDefaults(t *testing.T) {
 	timing := config.Timing{
 		ExpiryCheck:       config.Duration{Duration: time.Minute},
 		RequestExpiration: config.Duration{Duration: 10 * time.Second},
-		RequestLifetime:   config.Duration{Duration: time.Hour}, PollWait: config.Duration{Duration: 30 * time.Second},
+		RequestLifetime:   config.Duration{Duration: time.Hour},
+		RegistrationCheck: config.Duration{Duration: 30 * time.Second}, PollWait: config.Duration{Duration: 30 * time.Second},
 		DefaultExpiration: config.Duration{Duration: 5 * 365 * 24 * time.Hour}, MaxExpiration: config.Duration{Duration: 10 * 365 * 24 * time.Hour},
 	}
 	if c.Timing != timing {
@@ -100,9 +102,26 @@ func texts() (byKind, special map[string]string) {
 	special = map[string]string{
 		"store": "sqlite", "ops": "127.0.0.1:9090", "log.level": "debug", "log.format": "json", "cse.type": "mn", "cse.id": "/other",
 		"cse.name": "other", "cse.sp": "//other.example", "cse.admin": "CBoss", "cse.releases": "2a,3",
-		"timing.max-expiration": "9y",
+		"timing.max-expiration": "9y", "cse.points": "https://a.example", "remote.url": "https://a.example", "remote.id": "/id-in",
 	}
 	return byKind, special
+}
+
+// company are the environment and the flags without which a key is refused.
+func company(path string) (env []string, flags map[string]string) {
+	switch path {
+	case "remote.url":
+		return nil, map[string]string{"cse-type": "mn", "registrar-id": "/id-in"}
+	case "remote.id":
+		return nil, map[string]string{"cse-type": "mn", "registrar": "https://in.example"}
+	case "remote.poll":
+		return nil, registrar("mn", "https://in.example", "/id-in")
+	case "remote.cert":
+		return []string{"BULWARK_REMOTE_KEY=/etc/x"}, nil
+	case "remote.key":
+		return []string{"BULWARK_REMOTE_CERT=/etc/x"}, nil
+	}
+	return nil, nil
 }
 
 func TestLoad_EveryKeyCanBeSetByFileEnvironmentAndItsFlag(t *testing.T) {
@@ -129,17 +148,20 @@ func TestLoad_EveryKeyCanBeSetByFileEnvironmentAndItsFlag(t *testing.T) {
 			if k.Table != "" {
 				head = "[" + k.Table + "]\n"
 			}
-			byFile := load(t, config.Sources{File: write(t, head+k.Name+" = "+value+"\n")})
+			env, flags := company(k.Path)
+			byFile := load(t, config.Sources{File: write(t, head+k.Name+" = "+value+"\n"), Env: env, Flags: flags})
 			if cmp.Equal(byFile, load(t, config.Sources{}), options()) && k.Path != "store" {
 				t.Error("the file changes nothing")
 			}
 			for _, name := range k.Env {
-				if diff := cmp.Diff(byFile, load(t, config.Sources{Env: []string{name + "=" + text}}), options()); diff != "" {
+				if diff := cmp.Diff(byFile, load(t, config.Sources{Env: append([]string{name + "=" + text}, env...), Flags: flags}), options()); diff != "" {
 					t.Errorf("%s: %s", name, diff)
 				}
 			}
 			if k.Flag != "" {
-				if diff := cmp.Diff(byFile, load(t, config.Sources{Flags: map[string]string{k.Flag: text}}), options()); diff != "" {
+				given := map[string]string{k.Flag: text}
+				maps.Copy(given, flags)
+				if diff := cmp.Diff(byFile, load(t, config.Sources{Flags: given}), options()); diff != "" {
 					t.Errorf("--%s: %s", k.Flag, diff)
 				}
 			}
@@ -227,7 +249,19 @@ func TestLoad_RefusesWithThePlaceAndWhatToDo(t *testing.T) {
 		{name: "an unknown key in a list of tables", file: "[[listen]]\nadress = \"x\"\n", want: "toml:2:1: listen.adress: unknown key"},
 		{name: "several unknown keys at once", file: "a = 1\nb = 2\n", want: "toml:2:1: b: unknown key"},
 		{name: "a table of a later version", file: "[[esprim.key]]\nid = \"x\"\n", want: "toml:1:3: esprim.key: not in this version", later: true},
-		{name: "another table of a later version", file: "[remote]\nurl = \"x\"\n", want: "toml:1:2: remote: not in this version", later: true},
+		{name: "another table of a later version", file: "[pdp]\nresource = \"x\"\n", want: "toml:1:2: pdp: not in this version", later: true},
+		{name: "a registrar without its identity", file: "[cse]\ntype=\"mn\"\n[remote]\nurl = \"https://in.example\"\n", want: "remote.id: must be the CSE-ID of the registrar"},
+		{name: "a registrar without an address", file: "[cse]\ntype=\"mn\"\n[remote]\nid = \"/id-in\"\n", want: "toml:3:2: remote.url: must be the URL of the registrar"},
+		{name: "a registrar that is no CSE", flags: registrar("mn", "https://in.example", "Cx"), want: "--registrar-id: remote.id: \"Cx\" is no CSE-ID"},
+		{name: "a registrar that is the CSE itself", flags: registrar("mn", "https://in.example", "/id-mn"), want: "is this CSE itself"},
+		{name: "a registrar with a scheme of its own", flags: registrar("mn", "mqtt://in.example", "/id-in"), want: "--registrar: remote.url: \"mqtt://in.example\" is no https URL"},
+		{name: "a registrar that has credentials in its URL", flags: registrar("mn", "https://u:p@in.example", "/id-in"), want: "is no https URL"},
+		{name: "a plain registrar elsewhere", flags: registrar("mn", "http://in.example:8080", "/id-in"), want: "plain http is for a registrar on this machine"},
+		{name: "a registrar of an IN-CSE in its own domain (C-216)", flags: registrar("in", "https://in.example", "/id-far"), want: "an in registers with a CSE of another provider"},
+		{name: "a registrar of another provider for an MN-CSE (C-216)", flags: registrar("mn", "https://in.example", "//far.example/id-far"), want: "an mn registers with a CSE of its own provider"},
+		{name: "polling without a registrar", file: "[remote]\npoll = true\n", want: "toml:2:1: remote.poll: there is no registrar"},
+		{name: "a certificate for the registrar without its key", file: "[remote]\ncert = \"x\"\n", want: "toml:2:1: remote.cert: cert and key go together"},
+		{name: "a point of access that is no URL", file: "[cse]\npoints = [\"gateway\"]\n", want: "cse.points: \"gateway\" is no http or https URL"},
 		{name: "a binding of a later version", file: "[[listen]]\nbinding = \"coaps\"\n", want: "toml:2:1: listen[0].binding: the binding coaps is not in this version", later: true},
 		{name: "pre-shared keys", file: "[[listen]]\nbinding = \"https\"\naddress = \"127.0.0.1:1\"\npsk = true\n", want: "toml:4:1: listen[0].psk: pre-shared keys are not in this version", later: true},
 		{name: "a syntax error", file: "[cse\n", want: "toml:1:5: "},
@@ -244,7 +278,7 @@ func TestLoad_RefusesWithThePlaceAndWhatToDo(t *testing.T) {
 		{name: "an admin that is no stem", flags: map[string]string{"admin": "admin"}, want: "--admin: cse.admin: \"admin\" is no AE-ID-stem"},
 		{name: "a postgres store", flags: map[string]string{"store": "postgres://db.example/x"}, want: "--store: store: a shared PostgreSQL engine is not in this version; use sqlite", later: true},
 		{name: "a flag of a later version", flags: map[string]string{"coap": "127.0.0.1:5683"}, want: "--coap: not in this version", later: true},
-		{name: "its environment variable", env: []string{"BULWARK_REGISTRAR=https://in.example"}, want: "BULWARK_REGISTRAR: not in this version", later: true},
+		{name: "its environment variable", env: []string{"BULWARK_COAP=127.0.0.1:5683"}, want: "BULWARK_COAP: not in this version", later: true},
 		{name: "two variables that disagree", env: []string{"BULWARK_SP=//a.example", "BULWARK_CSE_SP=//b.example"}, want: "BULWARK_SP: cse.sp: BULWARK_CSE_SP says otherwise"},
 		{name: "plain http that others reach", flags: map[string]string{"http": "0.0.0.0:8080"}, want: "--http: listen[1].address: 0.0.0.0:8080 is plain http on an address that others can reach; use 127.0.0.1, use https, or give --allow-insecure"},
 		{name: "plain http on every address", flags: map[string]string{"http": ":8080"}, want: "or give --allow-insecure"},
@@ -398,5 +432,28 @@ func TestLoad_ListenerFlagsChangeAddOrRemove(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// registrar are the flags of a CSE of a kind that registers with another.
+func registrar(kind, url, id string) map[string]string {
+	return map[string]string{"cse-type": kind, "registrar": url, "registrar-id": id}
+}
+
+func TestLoad_TakesARegistrar(t *testing.T) {
+	t.Parallel()
+	for name, flags := range map[string]map[string]string{
+		"an MN-CSE":                         registrar("mn", "https://in.m2m.example:8443", "/id-in"),
+		"an ASN-CSE with an absolute name":  registrar("asn", "https://in.m2m.example:8443/path", "//m2m.example/id-mn"),
+		"an IN-CSE of another provider":     registrar("in", "https://in.far.example", "//far.example/id-in"),
+		"a plain registrar on this machine": registrar("mn", "http://127.0.0.1:8080", "/id-in"),
+	} {
+		c := load(t, config.Sources{Flags: flags})
+		if c.Remote.URL != flags["registrar"] || c.RegistrarID() == "" {
+			t.Errorf("%s: %+v", name, c.Remote)
+		}
+	}
+	if id := load(t, config.Sources{}).RegistrarID(); id != "" {
+		t.Errorf("without a registrar: %q", id)
 	}
 }

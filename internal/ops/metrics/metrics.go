@@ -23,6 +23,7 @@ type Metrics struct {
 	durations     *prometheus.HistogramVec
 	handshakes    *prometheus.CounterVec
 	notifications *prometheus.CounterVec
+	forwarded     *prometheus.CounterVec
 
 	mu     sync.RWMutex // guards series
 	series map[seriesKey]series
@@ -60,13 +61,16 @@ func New(version string) *Metrics {
 		notifications: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "onem2m_notifications_total", Help: "Notifications by what became of them.",
 		}, []string{"result"}),
+		forwarded: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "onem2m_forwarded_total", Help: "Requests for other CSEs by what became of them.",
+		}, []string{"direction", "result"}),
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "onem2m_build_info", Help: "1, with the version of the program.",
 	}, []string{"version"})
 	build.WithLabelValues(version).Set(1)
 	m.registry.MustRegister(
-		m.requests, m.durations, m.handshakes, m.notifications, build,
+		m.requests, m.durations, m.handshakes, m.notifications, m.forwarded, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
@@ -131,6 +135,28 @@ func (m *Metrics) Handshake(result, suite string) {
 // Notification counts the end of one notification.
 func (m *Metrics) Notification(result string) {
 	m.notifications.WithLabelValues(oneOf(result, "delivered", "refused", "dropped", "given-up", "stored")).Inc()
+}
+
+// Forwarded counts one request that was to go to another CSE: up to the
+// registrar, down to a registree, or across to another provider.
+func (m *Metrics) Forwarded(direction, result string) {
+	m.forwarded.WithLabelValues(
+		oneOf(direction, "up", "down", "across"),
+		oneOf(result, "answered", "unreachable", "late", "crowded", "resting"),
+	).Inc()
+}
+
+// Registered shows whether the CSE is registered with its registrar, which is
+// read at each scrape. It must be called at most once.
+func (m *Metrics) Registered(joined func() bool) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "onem2m_registered", Help: "1 while the CSE is registered with its registrar.",
+	}, func() float64 {
+		if joined() {
+			return 1
+		}
+		return 0
+	}))
 }
 
 // Queue shows the length of a queue, which is read at each scrape. It must be

@@ -1,0 +1,189 @@
+package cse
+
+import (
+	"context"
+
+	"bulwark/internal/federation"
+	"bulwark/internal/identity"
+	"bulwark/internal/notify"
+	"bulwark/internal/store"
+	"bulwark/onem2m"
+)
+
+// Carrier takes requests to other CSEs. It fails with 5103 if the next hop
+// isn't reached and 4008 if no answer comes before ctx ends (C-076).
+type Carrier interface {
+	Carry(ctx context.Context, hop federation.Hop, req *onem2m.Request) (*onem2m.Response, error)
+}
+
+// markLength is how many letters the mark of a process has in the identifiers
+// of forwarded requests: as many as one random word gives.
+const markLength = 12
+
+// acrossPoint is the point of access that stands, inside the CSE, for the way to
+// another one.
+const acrossPoint = "mcc:"
+
+// passOn passes a request on whose target another CSE hosts (TS-0004 clause
+// 7.3.2.6). A transit CSE decides about no access.
+func (k *call) passOn(ctx context.Context) (*onem2m.Response, error) {
+	if k.req.Operation == onem2m.Create && (k.ty == onem2m.TypeAE || k.ty == onem2m.TypeRemoteCSE) {
+		return nil, onem2m.Errorf(onem2m.BadRequest, "to", "a registration isn't forwarded") // C-074
+	}
+	if k.c.trail.Seen(k.req.RequestID) {
+		return nil, onem2m.Errorf(onem2m.NotFound, "to", "the request has come round in a circle") // C-079
+	}
+	t, err := k.transit()
+	if err != nil {
+		return nil, err
+	}
+	next, err := k.c.peers.Next(t.Target, k.arrival(), k.now)
+	if err != nil {
+		return nil, err
+	}
+	hop := federation.Hop{ID: next.ID}
+	err = k.c.Store.Read(ctx, func(r store.Reader) (err error) {
+		hop.Points, t.Releases, err = k.c.pointsOf(r, next, k.now)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if k.c.Carrier == nil {
+		return nil, onem2m.Errorf(onem2m.TargetNotReachable, "to", "nothing is sent from here")
+	}
+	if err := k.mark(ctx, statusForwarded); err != nil {
+		return nil, err
+	}
+	k.audit("transit", "", 0, "next hop "+string(next.ID))
+	defer Yield(ctx)()
+	res, err := k.c.Carrier.Carry(ctx, hop, t.Request(k.req))
+	if err != nil {
+		return nil, err
+	}
+	k.carried = true
+	return &onem2m.Response{
+		Code: res.Code, Content: res.Content, From: res.From, ContentStatus: res.ContentStatus, ContentOffset: res.ContentOffset,
+		AssignedTokenIDs: res.AssignedTokenIDs, TokenRequestInfo: res.TokenRequestInfo, AuthorSignRequest: res.AuthorSignRequest,
+	}, nil
+}
+
+// transit settles what the request becomes. What is over already isn't sent,
+// and an operation that is to begin in the past can't be passed on (C-072).
+func (k *call) transit() (federation.Transit, error) {
+	received := k.now
+	if k.errand != nil {
+		received = k.since
+	}
+	t := federation.Transit{Home: k.c.Home, From: k.from.ID, Target: k.address.Host(k.c.Home), RequestID: k.req.RequestID}
+	var err error
+	t.RequestExpiration, t.ResultExpiration, t.ExecutionTime, err = k.instants(received)
+	if err != nil {
+		return t, err
+	}
+	for _, at := range []onem2m.Timestamp{t.RequestExpiration, t.ResultExpiration, t.ExecutionTime} {
+		if at != 0 && at <= k.now {
+			return t, timedOut()
+		}
+	}
+	switch {
+	case k.from.ID == k.c.Home.ID(): // of its own making, and unique (C-007)
+	case k.nesting > 0:
+		t.RequestID = k.c.trail.Onward("") // a member of a fan-out is a request of its own
+	default:
+		t.RequestID = k.c.trail.Onward(k.req.RequestID)
+	}
+	return t, nil
+}
+
+// arrival tells where the request came from. On a listener that trusts From
+// there is no association to tell: From has to.
+func (k *call) arrival() federation.Arrival {
+	a := k.assoc
+	switch {
+	case k.from.ID == k.c.Home.ID():
+	case a.Kind == identity.KindCSE && len(a.IDs) == 1:
+		return federation.Arrival{Peer: a.IDs[0], Above: a.Upstream}
+	case a.Kind == identity.KindNone && a.Trusted:
+		return k.c.deduced(k.from.ID, k.now)
+	}
+	return federation.Arrival{}
+}
+
+// deduced finds out from which neighbour requests of an originator come: of one
+// that nobody below knows, from the registrar.
+func (c *CSE) deduced(id onem2m.ID, now onem2m.Timestamp) federation.Arrival {
+	answers := id.Registrar()
+	if answers == "" && id.Stem() == "" {
+		answers = id
+	}
+	if answers == "" || answers == c.Home.ID() {
+		return federation.Arrival{}
+	}
+	if n, ok := c.peers.Via(answers, now); ok {
+		return federation.Arrival{Peer: n.ID, Above: n.Upstream}
+	}
+	return federation.Arrival{Peer: c.Registrar, Above: c.Registrar != "" && c.Registrar.SP() == c.Home.SP}
+}
+
+// pointsOf reads how a neighbour is reached, and the releases that it speaks: its
+// polling channel goes before its points of access, which count only while it
+// says that it can be called (C-077, C-078).
+func (c *CSE) pointsOf(r store.Reader, n federation.Neighbour, now onem2m.Timestamp) (points, releases []string, err error) {
+	rec, err := r.ByID(n.Record)
+	if err != nil {
+		return nil, nil, missing(err)
+	}
+	attrs := attributes(rec)
+	releases, _ = attrs.Texts("srv")
+	channel, err := c.pollingChannel(r, rec, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	if channel != nil {
+		return []string{pollScheme + channel.RI}, releases, nil
+	}
+	points, _ = attrs.Texts("poa")
+	if reachable, _ := attrs.Bool("rr"); !reachable || len(points) == 0 {
+		return nil, nil, onem2m.Errorf(onem2m.TargetNotReachable, "to", "the next CSE can't be called and doesn't poll")
+	}
+	return points, releases, nil
+}
+
+// strayed reports whether a request for another CSE has, as far as can be told,
+// not been carried out there (C-178, C-179).
+func (k *call) strayed(code onem2m.StatusCode) bool {
+	return !k.carried || code == onem2m.TargetNotReachable || code == onem2m.RequestTimeout
+}
+
+// reachAcross is how a notification target behind another CSE is reached: by a
+// request of this CSE, which goes the way of all others.
+func (c *CSE) reachAcross(address onem2m.Address) (notify.Reach, error) {
+	host := address.Host(c.Home)
+	if _, err := c.peers.Next(host, federation.Arrival{}, onem2m.TimestampOf(c.Now())); err != nil {
+		return notify.Reach{}, &onem2m.Error{Code: onem2m.TargetNotReachable, Subject: "to", Text: "no route to the target", Cause: err}
+	}
+	id := address.Entity(c.Home)
+	if id == "" {
+		id = host
+	}
+	return notify.Reach{ID: id, Points: []string{acrossPoint}}, nil
+}
+
+// relay sends a request of this CSE to another one.
+func (c *CSE) relay(ctx context.Context, req *onem2m.Request) *onem2m.Response {
+	self := identity.Originator{ID: c.Home.ID(), Authenticated: true}
+	return c.perform(ctx, self, &identity.Association{Framework: identity.FrameworkNone, Binding: "internal"}, req)
+}
+
+// explainTransit says where a request for another CSE would go.
+func (c *CSE) explainTransit(address onem2m.Address) (Explanation, error) {
+	next, err := c.peers.Next(address.Host(c.Home), federation.Arrival{}, onem2m.TimestampOf(c.Now()))
+	if err != nil {
+		return Explanation{}, err
+	}
+	return Explanation{
+		Permit: true, Stage: "transit", Resource: address.String(),
+		Governed: "the CSE that hosts it; this one passes the request on to " + string(next.ID),
+	}, nil
+}

@@ -1,0 +1,226 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync/atomic"
+
+	"bulwark/internal/binding/httpb"
+	"bulwark/internal/cse"
+	"bulwark/internal/federation"
+	"bulwark/internal/identity"
+	"bulwark/internal/ops/config"
+	"bulwark/onem2m"
+)
+
+// federate is what connects the CSE with others: nil fields where there is no
+// registrar.
+type federate struct {
+	client    *httpb.Client
+	carrier   *federation.Carrier
+	registree *federation.Registree
+	poller    *federation.Poller
+}
+
+// ways sends to other CSEs: through a polling channel of this one, or to a
+// point of access, with the certificate as it is now.
+type ways struct {
+	late   *directory
+	client *httpb.Client
+	own    *identity.KeyPair
+	leaf   *atomic.Pointer[x509.Certificate] // that the open connections were made with
+}
+
+// Send implements federation.Sender.
+func (w ways) Send(ctx context.Context, point string, who onem2m.ID, req *onem2m.Request) (*onem2m.Response, error) {
+	if strings.HasPrefix(point, federation.PollingScheme) {
+		return w.late.cse.Send(ctx, point, who, req)
+	}
+	if w.own != nil {
+		if now := w.own.Leaf(); w.leaf.Swap(now) != now {
+			w.client.Close() // the next connections show the new certificate
+		}
+	}
+	return w.client.Send(ctx, point, who, req)
+}
+
+// openWays makes what carries requests to other CSEs. It has connections of its
+// own: a request may take as long as its originator waits, and notifications
+// wait for nobody.
+func (n *Node) openWays(late *directory) error {
+	options, err := n.clientOptions()
+	if err != nil {
+		return err
+	}
+	options.Timeout = -1
+	if n.cfg.Remote.URL != "" {
+		u, err := url.Parse(n.cfg.Remote.URL)
+		if err != nil {
+			return fmt.Errorf("registrar: %w", err)
+		}
+		// The operator names the registrar: it may be on this machine.
+		if ip, err := netip.ParseAddr(u.Hostname()); err == nil {
+			options.Policy.AllowPrefixes = append(options.Policy.AllowPrefixes, netip.PrefixFrom(ip.Unmap(), ip.Unmap().BitLen()))
+		} else {
+			options.Policy.AllowNames = append(options.Policy.AllowNames, u.Hostname())
+		}
+	}
+	n.peers.client = httpb.NewClient(options)
+	n.peers.carrier = federation.NewCarrier(n.sender(late), n.forwarded, n.o.Now, n.log)
+	return nil
+}
+
+func (n *Node) sender(late *directory) ways {
+	w := ways{late: late, client: n.peers.client, own: n.own, leaf: &atomic.Pointer[x509.Certificate]{}}
+	if w.own != nil {
+		w.leaf.Store(w.own.Leaf())
+	}
+	return w
+}
+
+// openRegistration makes what keeps this CSE registered.
+func (n *Node) openRegistration(late *directory, releases []string) {
+	if n.cfg.Remote.URL == "" {
+		return
+	}
+	random := n.o.Random
+	if random == nil {
+		random = rand.Reader
+	}
+	self := federation.Self{Type: int(cseType(n.cfg.CSE.Type)), Releases: releases}
+	if !n.cfg.Remote.Poll {
+		self.Points = n.points()
+	}
+	sender := n.sender(late)
+	n.peers.registree = federation.NewRegistree(federation.RegistreeOptions{
+		Home: n.cfg.Home(), Registrar: n.cfg.RegistrarID(), URL: n.cfg.Remote.URL, Self: self,
+		Sender: sender, Local: n.cse, Check: n.cfg.Timing.RegistrationCheck.Duration,
+		Now: n.o.Now, Random: random, Log: n.log,
+		Joined: func(bool) {
+			if p := n.peers.poller; p != nil {
+				p.Changed()
+			}
+		},
+	})
+	if n.cfg.Remote.Poll {
+		n.peers.poller = federation.NewPoller(n.peers.registree, sender, n.fetched, n.log)
+	}
+}
+
+// fetched carries out a request that was fetched from the registrar: it came
+// over the connection to it, so it is held against its identity.
+func (n *Node) fetched(ctx context.Context, req *onem2m.Request) *onem2m.Response {
+	id := n.cfg.RegistrarID()
+	a := &identity.Association{
+		Kind: identity.KindCSE, Framework: identity.FrameworkNone, IDs: []onem2m.ID{id}, Upstream: id.SP() == n.cfg.CSE.SP,
+		Required: true, Binding: "http",
+	}
+	if strings.HasPrefix(n.cfg.Remote.URL, "https:") {
+		a.Framework, a.Binding = identity.FrameworkCertificate, "https"
+		a.CredentialID = identity.CredentialID(identity.CredentialCSE, string(id))
+	}
+	return n.gate.Handle(ctx, a, req)
+}
+
+// neighboursChanged tells the registrar of other descendants.
+func (n *Node) neighboursChanged() {
+	if r := n.peers.registree; r != nil {
+		r.Changed()
+	}
+}
+
+// forwarded counts what became of a request on its way to another CSE.
+func (n *Node) forwarded(hop onem2m.ID, r federation.Result) {
+	direction := "down"
+	switch {
+	case hop == n.cfg.RegistrarID():
+		direction = "up"
+	case hop.SP() != n.cfg.CSE.SP:
+		direction = "across"
+	}
+	n.metrics.Forwarded(direction, string(r))
+}
+
+// leaveOthers takes leave of former registrars. What can't be done now is left
+// to the next start.
+func (n *Node) leaveOthers(ctx context.Context) {
+	former, err := n.cse.FormerRegistrars(ctx)
+	if err != nil && ctx.Err() == nil {
+		n.log.WarnContext(ctx, "former registrars", "err", err)
+	}
+	for _, m := range former {
+		d := federation.Departure{
+			Home: n.cfg.Home(), Registrar: m.ID, Points: m.Points, Log: n.log,
+			Sender: ways{client: n.peers.client},
+		}
+		if !d.Run(ctx, rand.Text) {
+			return
+		}
+		if err := n.cse.Unmirror(ctx, m.RI); err != nil {
+			n.log.WarnContext(ctx, "the <remoteCSE> of a former registrar stays", "registrar", m.ID, "err", err)
+		}
+	}
+}
+
+// points are the addresses at which the CSE says it can be reached: those of
+// the configuration, else those of the listeners. They are known only after
+// listening when a port is chosen by the system, so the configured ones are
+// told, and none that stands for every address of the machine.
+func (n *Node) points() []string {
+	if len(n.cfg.CSE.Points) > 0 {
+		return n.cfg.CSE.Points
+	}
+	var list []string
+	for _, l := range n.cfg.Listen {
+		if host, port, err := net.SplitHostPort(l.Address); err == nil && port != "0" && !everywhere(host) {
+			list = append(list, string(l.Binding)+"://"+l.Address)
+		}
+	}
+	return list
+}
+
+// everywhere reports whether a host stands for every address of the machine.
+func everywhere(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "" || err == nil && ip.Unmap().IsUnspecified()
+}
+
+// loadShown reads the certificate that other CSEs are shown, where that is not
+// the one of a listener, and the trust of connections to them, where there is
+// no listener to take it from.
+func (n *Node) loadShown() (err error) {
+	r := n.cfg.Remote
+	if r.Cert != "" {
+		if n.own, err = identity.LoadKeyPair(string(r.Cert), string(r.Key)); err != nil {
+			return fmt.Errorf("certificate for other CSEs: %w", err)
+		}
+	}
+	if n.trust != nil || !strings.HasPrefix(r.URL, "https:") {
+		return nil
+	}
+	anchors, err := n.anchors(anchorChoice{})
+	if err != nil {
+		return err
+	}
+	n.trust, err = n.newTrust(anchors)
+	return err
+}
+
+// registrarPeer is the registrar as a peer with an anchor of its own.
+func registrarPeer(cfg *config.Config) []identity.Peer {
+	if cfg.Remote.CA == "" || cfg.RegistrarID() == "" {
+		return nil
+	}
+	return []identity.Peer{{ID: cfg.RegistrarID(), CA: string(cfg.Remote.CA)}}
+}
+
+var (
+	_ federation.Sender = ways{}
+	_ federation.Local  = (*cse.CSE)(nil)
+)

@@ -1,0 +1,70 @@
+package config
+
+import (
+	"net"
+	"net/url"
+	"slices"
+
+	"bulwark/onem2m"
+)
+
+// checkRemote holds the registrar and the own points of access against the
+// rules of TS-0001 clause 6.1: an MN-CSE or ASN-CSE has its registrar in its own
+// SP, and IN-CSEs register with each other across SPs only (C-216).
+func (c *Config) checkRemote(k *checker) {
+	for _, p := range c.CSE.Points {
+		if u, err := url.Parse(p); err != nil || !httpURL(u) {
+			k.fail("cse.points", "%q is no http or https URL", p)
+		}
+	}
+	r := c.Remote
+	if (r.Cert == "") != (r.Key == "") {
+		k.fail("remote.cert", "cert and key go together")
+	}
+	if r.URL == "" && r.ID == "" {
+		if r.Poll {
+			k.fail("remote.poll", "there is no registrar to poll: name one with url and id")
+		}
+		return
+	}
+	c.checkRegistrarURL(k)
+	switch id, form, err := c.Home().ParseID(r.ID); {
+	case r.ID == "":
+		k.fail("remote.id", "must be the CSE-ID of the registrar, such as /id-in")
+	case err != nil || form == onem2m.FormStem || id.Registrar() != "" || id.Stem() != "":
+		k.fail("remote.id", "%q is no CSE-ID: write /id-in or //far.example/id-in", r.ID)
+	case id == c.Home().ID():
+		k.fail("remote.id", "%q is this CSE itself", r.ID)
+	case c.CSE.Type == CSETypeIN && id.SP() == c.CSE.SP:
+		k.fail("remote.id", "an in registers with a CSE of another provider only: write //far.example/id-far, or choose another type")
+	case c.CSE.Type != CSETypeIN && id.SP() != c.CSE.SP:
+		k.fail("remote.id", "an %s registers with a CSE of its own provider %s", c.CSE.Type, c.CSE.SP)
+	}
+}
+
+// checkRegistrarURL: every hop between CSEs is a security association, but for
+// one on the same machine (S-004).
+func (c *Config) checkRegistrarURL(k *checker) {
+	u, err := url.Parse(c.Remote.URL)
+	switch {
+	case c.Remote.URL == "":
+		k.fail("remote.url", "must be the URL of the registrar, such as https://in.m2m.example:8443")
+	case err != nil || !httpURL(u) || u.RawQuery != "" || u.Fragment != "":
+		k.fail("remote.url", "%q is no https URL: write https://host:port", c.Remote.URL)
+	case u.Scheme == "http" && !(Listener{Address: net.JoinHostPort(u.Hostname(), "0")}).Loopback():
+		k.fail("remote.url", "plain http is for a registrar on this machine; use https")
+	}
+}
+
+func httpURL(u *url.URL) bool {
+	return slices.Contains([]string{"http", "https"}, u.Scheme) && u.Hostname() != "" && u.User == nil
+}
+
+// RegistrarID is the absolute CSE-ID of the registrar, "" if there is none.
+func (c *Config) RegistrarID() onem2m.ID {
+	id, _, err := c.Home().ParseID(c.Remote.ID)
+	if err != nil {
+		return ""
+	}
+	return id
+}

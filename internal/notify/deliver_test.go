@@ -179,7 +179,7 @@ func TestDelivery_AnswersAreJudged(t *testing.T) {
 		{"B-42", "a success without code of a plain URL", urlA, answer(0), false, Delivered},
 		{"B-42", "an error of a plain URL", urlA, answer(onem2m.InternalServerError), true, Repeated},
 		{"B-43", "2000 of an entity", "Crecv01", answer(onem2m.OK), false, Delivered},
-		{"B-43", "another success of an entity", "Crecv01", answer(onem2m.Created), true, Repeated},
+		{"B-43", "another success of an entity", "Crecv01", answer(onem2m.Created), false, Delivered},
 		{"B-43", "an answer of an entity without code", "Crecv01", none, true, Repeated},
 		{"C-310", "refused for good", "Crecv01", answer(onem2m.OriginatorHasNoPrivilege), false, Refused},
 		{"C-310", "refused for good by a plain URL", urlA, answer(onem2m.NotFound), false, Refused},

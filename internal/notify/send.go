@@ -13,6 +13,7 @@ type verdict int
 
 const (
 	accepted verdict = iota
+	taken            // by an entity, with another success than OK
 	refused          // answered so that repetition is pointless
 	missed           // not reached, or answered so that it may work later
 )
@@ -54,8 +55,10 @@ func (e *Engine) sendTo(ctx context.Context, reach Reach, req onem2m.Request) (v
 	return missed, err
 }
 
-// try sends to one address and judges the answer: 2000 is needed from an
-// entity (B-43), any success from a plain URL (B-42).
+// try sends to one address and judges the answer. A plain URL accepts with any
+// success (B-42); an entity accepts with 2000 (B-43). Whether it has taken a
+// notification no text ties to one code, and receivers in the field answer
+// 2001: to repeat what they have would only do harm.
 func (e *Engine) try(ctx context.Context, url string, identity onem2m.ID, req *onem2m.Request) (verdict, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.limits.RequestTimeout)
 	defer cancel()
@@ -70,6 +73,8 @@ func (e *Engine) try(ctx context.Context, url string, identity onem2m.ID, req *o
 		return missed, errors.New("answered without a response status code")
 	case resp.Code == onem2m.OK:
 		return accepted, nil
+	case resp.Code/1000 == 2:
+		return taken, nil
 	case final(resp.Code):
 		return refused, refusal(resp.Code)
 	}

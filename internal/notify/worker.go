@@ -62,7 +62,7 @@ func (e *Engine) fly(ctx context.Context, f flight) {
 		defer e.replies.reply(d.ID, code)
 	}
 	switch v {
-	case accepted:
+	case accepted, taken:
 		out.Kind = Delivered
 		e.finish(ctx, f, out, s.counter > 0)
 	case refused:

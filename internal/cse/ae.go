@@ -210,6 +210,13 @@ func (k *call) clearIdentity(tx store.Tx, stem string) error {
 	return k.c.removeTree(tx, old, k.c.Home.ID())
 }
 
+// listens lets the notifications go on that rest because an <AE> or <remoteCSE>
+// couldn't be reached: it has registered again, or has said where it is now.
+func (k *call) listens(tx store.Tx, s *subject) {
+	targets := k.c.spellings(s.ri, s.rn)
+	tx.OnCommit(func() { k.c.Notifier.Hasten(targets...) })
+}
+
 // visibleAE hides the point of access from everybody but the AE.
 func visibleAE(k *call, rec *store.Record, attrs onem2m.Object) onem2m.Object {
 	if !k.owns(rec) {

@@ -180,6 +180,7 @@ func (c *CSE) unhost(tx store.Tx, link, ri string, ty onem2m.ResourceType, who o
 
 // hostCreated enters a new <AE> or <remoteCSE> at its node.
 func hostCreated(k *call, tx store.Tx, s *subject) error {
+	k.listens(tx, s)
 	link, ok := s.attrs.Text("nl")
 	if !ok {
 		return nil
@@ -189,6 +190,9 @@ func hostCreated(k *call, tx store.Tx, s *subject) error {
 
 // hostUpdated moves an <AE> or <remoteCSE> from one node to another.
 func hostUpdated(k *call, tx store.Tx, s *subject) error {
+	if slices.Contains(s.touched, "poa") {
+		k.listens(tx, s)
+	}
 	was, _ := attributes(s.old).Text("nl")
 	is, _ := s.attrs.Text("nl")
 	if was == is {

@@ -211,21 +211,23 @@ func (k *call) listen(ctx context.Context, ri string, poll chan []*posted, wait 
 
 // spellings are the notification addresses that lead to the owner of a
 // channel: what rests for one of them can go on now.
-func (k *call) spellings(ctx context.Context, rec *store.Record) []string {
+func (k *call) spellings(ctx context.Context, channel *store.Record) []string {
 	var owner *store.Record
-	var path string
 	err := k.c.Store.Read(ctx, func(r store.Reader) (err error) {
-		if owner, err = r.ByID(rec.Parent); err == nil {
-			path, err = Structured(r, owner)
-		}
+		owner, err = r.ByID(channel.Parent)
 		return err
 	})
 	if err != nil {
 		return nil
 	}
+	return k.c.spellings(owner.RI, owner.RN)
+}
+
+// spellings are the notification addresses of an <AE> or <remoteCSE>.
+func (c *CSE) spellings(ri, rn string) []string {
 	var list []string
-	for _, own := range []string{owner.RI, path, "-/" + owner.RN} {
-		for _, prefix := range []string{"", k.c.Home.CSE + "/", k.c.Home.SP + k.c.Home.CSE + "/"} {
+	for _, own := range []string{ri, c.Home.Name + "/" + rn, "-/" + rn} {
+		for _, prefix := range []string{"", c.Home.CSE + "/", c.Home.SP + c.Home.CSE + "/"} {
 			list = append(list, prefix+own, prefix+own+"?ct=json")
 		}
 	}

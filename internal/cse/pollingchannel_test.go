@@ -148,6 +148,9 @@ func TestPolling_C367_APollIsHandedTheNextRequest(t *testing.T) {
 	t.Parallel()
 	w := polled(t, "")
 	w.c.Timing.PollWait = 10 * time.Second
+	w.mu.Lock()
+	w.hastened = nil // by the registration
+	w.mu.Unlock()
 	polls := make(chan *onem2m.Response, 1)
 	q := w.request(ask{op: "R", to: "cse-in/app/pch/pcu", from: "Capp01"})
 	go func() { polls <- w.c.Handle(t.Context(), trusted(), q) }()

@@ -54,6 +54,25 @@ func TestHasten_LetsATargetThatListensGoOnAtOnce(t *testing.T) {
 	})
 }
 
+func TestVerify_C310_ATargetThatAgreesGetsWhatRestsForIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		defer b.run(b.engine)()
+		b.update(func(tx store.Tx) error { return b.engine.Tell(tx, "Crecv01", []byte(`{"rsc":2000,"rqi":"r1"}`)) })
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		b.directory["Crecv01"] = Reach{ID: receiver, Points: []string{urlA}}
+		if err := b.engine.Verify(t.Context(), "sub9", maker, maker, []string{"Crecv01"}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if calls := b.sender.seen(); len(calls) != 2 {
+			t.Errorf("%d calls, want the verification and what rested", len(calls))
+		}
+	})
+}
+
 func TestCheckTarget_RefusesWhatCanNotBeNotified(t *testing.T) {
 	t.Parallel()
 	for nu, good := range map[string]bool{"Capp01": true, "http://192.0.2.9/a": true, "pcu:x": false, "a//b": false} {

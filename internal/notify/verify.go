@@ -80,9 +80,10 @@ func (e *Engine) verify(ctx context.Context, subscription string, creator, origi
 	}
 	v, err := e.ask(ctx, target, originator, req)
 	if v == accepted {
+		e.Hasten(target) // it listens
 		return nil
 	}
-	if err == nil {
+	if err == nil { // an answer that isn't OK (TS-0004 clause 7.4.8.2.1)
 		err = errors.New("no agreement")
 	}
 	return fmt.Errorf("verification of %s: %w", printable(target), err)

@@ -40,6 +40,11 @@ func NewSink(tb testing.TB) *Sink {
 // Agree answers with RSC 2000.
 func Agree(w http.ResponseWriter, r *http.Request, _ string) { reply(w, r, "2000", http.StatusOK) }
 
+// Acknowledge answers with RSC 2001, as some receivers do.
+func Acknowledge(w http.ResponseWriter, r *http.Request, _ string) {
+	reply(w, r, "2001", http.StatusCreated)
+}
+
 // Refuse answers with RSC 4103.
 func Refuse(w http.ResponseWriter, r *http.Request, _ string) {
 	reply(w, r, "4103", http.StatusForbidden)

@@ -21,7 +21,7 @@ func (silent) EndGathering(store.Tx, string) error   { return nil }
 func (silent) Gather(context.Context, string, string, []byte, onem2m.Timestamp) (onem2m.StatusCode, error) {
 	return onem2m.OK, nil
 }
-func (silent) Tell(store.Tx, string, []byte) error                      { return nil }
+func (silent) Tell(store.Tx, string, []byte, onem2m.Timestamp) error    { return nil }
 func (silent) Changed(store.Tx, *store.Record, *store.Record) error     { return nil }
 func (silent) Schedule(string, onem2m.ResourceType, []*onem2m.Schedule) {}
 func (silent) Blocked(*store.Record, notify.Event) bool                 { return false }

@@ -281,3 +281,12 @@ func count(t *testing.T, w *world, address, nsi string) {
 		t.Fatal(err)
 	}
 }
+
+func TestBlocking_C316_TheTargetItselfIsAskedToo(t *testing.T) {
+	t.Parallel()
+	w := blocked(t)
+	w.must(onem2m.Updated, change("own"))
+	if len(w.consulted) != 1 {
+		t.Errorf("asked %v", w.consulted)
+	}
+}

@@ -46,6 +46,9 @@ type call struct {
 
 	made   *store.Record // by a CREATE
 	target *store.Record // of a RETRIEVE or DELETE
+	within *store.Record // where a Discovery begins
+
+	counted []*store.Record // what the result shows and the retrieval is counted of
 
 	aged      int64 // the last instance whose life has been shortened before the UPDATE (thin)
 	rehearsal bool  // what is permitted is going to be decided again, in the writer

@@ -56,7 +56,6 @@ func TestContainer_BoundsAndCounters(t *testing.T) {
 		{name: "C-246 con is an object", ask: put("c1", `{"con":{"a":[1]}}`), code: 2001, show: map[string]string{"cs": "9", "con": `{"a":[1]}`}},
 		{name: "C-246 con is a number", ask: put("c1", `{"con":21.5}`), code: 2001, show: map[string]string{"cs": "4"}},
 		{name: "C-246 con has escapes", ask: put("c1", `{"con":"a\n\"\u00e9"}`), code: 2001, show: map[string]string{"cs": "5"}},
-		{name: "C-247 dcnt isn't supported", ask: put("c1", `{"con":"x","dcnt":3}`), code: 5001},
 		{name: "C-248 contentRef is stored", ask: c(`{"rn":"more","or":"http://example.com/o"}`), code: 2001, show: map[string]string{"or": `"http://example.com/o"`}},
 		{name: "C-250 a child of another type", ask: ask{op: "C2", to: "cse-in/app/c1", from: "Capp01", body: `{"m2m:ae":{"api":"N","rr":false,"srv":["3"]}}`}, code: 4108},
 		{name: "C-250 a policy in a container", ask: ask{op: "C1", to: "cse-in/app/c1", from: "Capp01", body: `{"m2m:acp":{"pv":{},"pvs":{"acr":[{"acor":["all"],"acop":1}]}}}`}, code: 4108},

@@ -168,7 +168,6 @@ func (k *call) setExpiry(r store.Reader, s *subject) error {
 var unsupported = [...]string{
 	"at", "aa", "ast", // announcement
 	"daci", // dynamic authorization
-	"dcnt", // deletion count
 }
 
 // checkSpecific runs rows 28 and 29: attributes without support, links to

@@ -47,8 +47,9 @@ type Notifier interface {
 	// subscription, and Consult asks the target.
 	Blocked(subscription *store.Record, ev notify.Event) bool
 	Consult(ctx context.Context, subscription *store.Record, ev notify.Event) (onem2m.StatusCode, error)
-	// Tell sends the response of a non-blocking request to a target.
-	Tell(tx store.Tx, target string, response []byte) error
+	// Tell sends the response of a non-blocking request to a target, while it is
+	// of use.
+	Tell(tx store.Tx, target string, response []byte, until onem2m.Timestamp) error
 	// Hasten lets what rests for these targets go on: they listen.
 	Hasten(targets ...string)
 	// Gather takes a notification of another CSE for a gathering of a group, and

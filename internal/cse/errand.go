@@ -232,11 +232,28 @@ func (k *call) settle(tx store.Tx, res *onem2m.Response) error {
 			k.audit("special", "", onem2m.OriginatorHasNoPrivilege, "no NOTIFY privilege on "+target)
 			continue
 		}
-		if err := k.c.Notifier.Tell(tx, target, response); err != nil {
+		if err := k.c.Notifier.Tell(tx, target, response, k.useful(rec)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// useful is until when the result may be sent: until rset, where that is given
+// (C-184); 0: as long as any notification.
+func (k *call) useful(request *store.Record) onem2m.Timestamp {
+	if k.req.ResultExpiration == "" {
+		return 0
+	}
+	from := request.Created
+	if t, err := onem2m.ParseTimestamp(k.req.OriginatingTimestamp); err == nil {
+		from = t
+	}
+	until, err := onem2m.ParseAbsRel(k.req.ResultExpiration, from)
+	if err != nil {
+		return 0
+	}
+	return until
 }
 
 // resultTargets are the addresses that the result is sent to (C-037).

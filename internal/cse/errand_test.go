@@ -126,3 +126,17 @@ func TestRequest_A200_CredentialsAreForTheOriginator(t *testing.T) {
 		t.Errorf("the originator: %s", got)
 	}
 }
+
+func TestRequest_C184_TheResultIsOfUseUntilRset(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.register("Capp01", "app")
+	k := &call{c: w.c, req: &onem2m.Request{ResultExpiration: "5000"}}
+	rec := w.record("cse-in/app")
+	if got := k.useful(rec); got != rec.Created+onem2m.Timestamp((5*time.Second).Microseconds()) {
+		t.Errorf("until %s", got)
+	}
+	if k.req.ResultExpiration = ""; k.useful(rec) != 0 {
+		t.Error("bounded without rset")
+	}
+}

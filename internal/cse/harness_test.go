@@ -146,12 +146,15 @@ func (w *world) Consult(ctx context.Context, sub *store.Record, ev notify.Event)
 }
 
 // result is one result of a non-blocking request on its way.
-type result struct{ target, response string }
+type result struct {
+	target, response string
+	until            onem2m.Timestamp
+}
 
-func (w *world) Tell(_ store.Tx, target string, response []byte) error {
+func (w *world) Tell(_ store.Tx, target string, response []byte, until onem2m.Timestamp) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.results = append(w.results, result{target: target, response: string(response)})
+	w.results = append(w.results, result{target: target, response: string(response), until: until})
 	return nil
 }
 

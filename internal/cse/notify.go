@@ -28,6 +28,9 @@ func (k *call) notify(ctx context.Context) (*onem2m.Response, error) {
 			return onem2m.Errorf(onem2m.OperationNotAllowed, "to", "this resource takes no notification") // C-086
 		}
 		if err := k.authorize(r, t.rec, onem2m.Notify, access.Notify); err != nil {
+			return k.unverified(err)
+		}
+		if err := k.checkCreator(r, t.rec); err != nil {
 			return err
 		}
 		if t.rec.Type == onem2m.TypeCSEBase {
@@ -43,6 +46,55 @@ func (k *call) notify(ctx context.Context) (*onem2m.Response, error) {
 		return nil, err
 	}
 	return k.retarget(ctx, reach)
+}
+
+// verification returns the creator in a question whether a target agrees to be
+// notified (TS-0004 clause 7.5.1.2.3).
+func (k *call) verification() (creator string, asks bool) {
+	if k.req.Content == nil || k.req.Content.Name != "m2m:sgn" {
+		return "", false
+	}
+	o, err := onem2m.ParseObject(k.req.Content.Value)
+	if err != nil {
+		return "", false
+	}
+	creator, _ = o.Text("cr")
+	asks, _ = o.Bool("vrq")
+	return creator, asks
+}
+
+// unverified says by its own code that the host of a subscription may not
+// notify the target that it asks about (C-275).
+func (k *call) unverified(err error) error {
+	if _, asks := k.verification(); !asks || onem2m.AsError(err).Code != onem2m.OriginatorHasNoPrivilege {
+		return err
+	}
+	return onem2m.Errorf(onem2m.SubscriptionHostHasNoPrivilege, "", "the host of the subscription may not notify this target")
+}
+
+// checkCreator: who has made a subscription on another CSE needs NOTIFY on the
+// target of this one too (C-275).
+func (k *call) checkCreator(r store.Reader, rec *store.Record) error {
+	creator, asks := k.verification()
+	if !asks {
+		return nil
+	}
+	refused := onem2m.Errorf(onem2m.SubscriptionCreatorHasNoPrivilege, "cr", "the creator of the subscription may not notify this target")
+	id, _, err := k.c.Home.ParseID(creator)
+	if err != nil {
+		return refused
+	}
+	if id == rec.Origin && rec.Type == onem2m.TypeAE {
+		return nil
+	}
+	who := *k
+	who.from.ID = id
+	ok, err := who.permitted(r, rec, onem2m.Notify, access.Notify)
+	if err == nil && !ok {
+		k.audit("static", "", onem2m.SubscriptionCreatorHasNoPrivilege, "the creator of a subscription has no NOTIFY privilege")
+		err = refused
+	}
+	return err
 }
 
 // notificationRoot reports whether a Content is that of a NOTIFY (C-129).

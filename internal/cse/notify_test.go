@@ -55,3 +55,27 @@ func TestReach_FindsOnlyAEsWithAPointOfAccess(t *testing.T) {
 		}
 	}
 }
+
+func TestNotify_C275_TheVerificationOfAnotherCSE(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.must(onem2m.Created, ask{op: "C2", to: "cse-in", from: "Capp01", body: `{"m2m:ae":{"rn":"app","api":"Ntest","rr":true,"srv":["3"],"poa":["http://192.0.2.1/"]}}`})
+	w.policy("Capp01", "cse-in/app", "p", `{"acor":["/id-far","/id-far/Cgood"],"acop":16},{"acor":["Capp01"],"acop":63}`)
+	w.must(onem2m.Updated, ask{op: "U", to: "cse-in/app", from: "Capp01", body: `{"m2m:ae":{"acpi":["cse-in/app/p"]}}`})
+	w.answer = &onem2m.Response{Code: onem2m.OK}
+	for _, tt := range []struct {
+		name, from, cr string
+		code           onem2m.StatusCode
+	}{
+		{"C-275 both may", "/id-far", "/id-far/Cgood", 2000},
+		{"C-275 the AE's own", "/id-far", "/id-in/Capp01", 2000},
+		{"C-275 the creator may not", "/id-far", "/id-far/Cbad", 4101},
+		{"C-275 the creator is nobody", "/id-far", "//", 4101},
+		{"C-275 the host may not", "/id-other", "/id-far/Cgood", 5205},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w.must(tt.code, ask{op: "N", to: "cse-in/app", from: tt.from, body: `{"m2m:sgn":{"vrq":true,"sur":"/id-far/s","cr":"` + tt.cr + `"}}`})
+		})
+	}
+	w.must(onem2m.OriginatorHasNoPrivilege, ask{op: "N", to: "cse-in/app", from: "/id-other", body: `{"m2m:sgn":{"sur":"/id-far/s"}}`})
+}

@@ -70,6 +70,7 @@ func (s *channels) post(ri string, p *posted) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ch := s.at(ri)
+	ch.supersede(p.req)
 	if s.closed || len(ch.posted)+len(ch.out) >= maxPosted {
 		s.tidy(ri)
 		return onem2m.Errorf(onem2m.TargetNotReachable, "to", "the polling channel takes no more")

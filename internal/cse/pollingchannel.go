@@ -133,17 +133,35 @@ func servePolling(ctx context.Context, k *call, t target) (*onem2m.Response, err
 		}
 		return k.poll(ctx, t)
 	}
-	if k.req.Content.Name != "m2m:rsp" {
-		return nil, onem2m.Errorf(onem2m.BadRequest, "pc", "a polling channel takes responses only")
-	}
-	res, err := wire.DecodeResponse(k.req.Content.Value, wire.Limits{})
+	res, err := decodeAnswer(k.req.Content)
 	if err != nil {
+		k.c.spoil(t.rec.RI, k.req.Content)
 		return nil, err
 	}
 	if !k.c.channels.answered(t.rec.RI, res) {
 		return nil, onem2m.Errorf(onem2m.BadRequest, "rqi", "no request with this identifier waits for an answer") // C-369
 	}
 	return &onem2m.Response{Code: onem2m.OK}, nil
+}
+
+// decodeAnswer reads what comes to a polling channel.
+func decodeAnswer(content *onem2m.Content) (*onem2m.Response, error) {
+	if content.Name != "m2m:rsp" {
+		return nil, onem2m.Errorf(onem2m.BadRequest, "pc", "a polling channel takes responses only")
+	}
+	return wire.DecodeResponse(content.Value, wire.Limits{})
+}
+
+// spoil fails the request that a malformed answer names: no other is going to
+// come, so whoever waits for it is told at once (C-370).
+func (c *CSE) spoil(channel string, content *onem2m.Content) {
+	o, err := onem2m.ParseObject(content.Value)
+	if err != nil {
+		return
+	}
+	if rqi, ok := o.Text("rqi"); ok {
+		c.channels.answered(channel, &onem2m.Response{Code: onem2m.TargetNotReachable, RequestID: rqi})
+	}
 }
 
 // viaChannel is how an entity with a polling channel is reached: through it and

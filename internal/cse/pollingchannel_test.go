@@ -285,3 +285,20 @@ func TestChannels_C367_APollThatEndsGivesBackWhatItWasHanded(t *testing.T) {
 		}
 	}
 }
+
+func TestPolling_C370_AMalformedAnswerFailsTheRequest(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{`{"m2m:rsp":{"rqi":"n1"}}`, `{"m2m:rsp":{"rqi":"n1","rsc":"2000"}}`, `{"m2m:sgn":{"rqi":"n1"}}`} {
+		t.Run("C-370 "+body, func(t *testing.T) {
+			t.Parallel()
+			w := polled(t, "")
+			waiting := w.sending(t.Context(), "n1")
+			w.queued(1)
+			w.must(onem2m.OK, ask{op: "R", to: "cse-in/app/pch/pcu", from: "Capp01"})
+			w.must(onem2m.BadRequest, ask{op: "N", to: "cse-in/app/pch/pcu", from: "Capp01", body: body})
+			if got := <-waiting; got.err != nil || got.res.Code != onem2m.TargetNotReachable {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}

@@ -94,6 +94,7 @@ func (k *call) children(ctx context.Context, r store.Reader, rec *store.Record, 
 	w.prune = true
 	var own onem2m.Object
 	if k.rcn == 4 || k.rcn == 5 {
+		k.show(rec)
 		if own, err = k.shownObject(rec); err != nil {
 			return err
 		}
@@ -117,7 +118,8 @@ func (k *call) children(ctx context.Context, r store.Reader, rec *store.Record, 
 	octets := 0
 	w.found = func(rec *store.Record, _ string) error {
 		octets += len(rec.Attributes)
-		w.more = octets > maxOctets // told as any other cut (C-139)
+		k.show(rec)
+		w.more = octets > maxOctets || len(k.counted) >= maxCounted // told as any other cut (C-139)
 		return tree.add(rec)
 	}
 	if err := w.search(ctx, rec, path); err != nil {

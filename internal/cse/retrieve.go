@@ -15,44 +15,43 @@ import (
 // retrieve is the generic RETRIEVE procedure (core section 7), Discovery
 // included (core section 12).
 func (k *call) retrieve(ctx context.Context) (*onem2m.Response, error) {
-	var res *onem2m.Response
-	var root *store.Record // of a discovery
-	err := k.c.Store.Read(ctx, func(r store.Reader) error {
-		t, err := k.c.resolve(r, k.address.Path, k.now)
-		if err != nil {
-			return err
-		}
-		rec, err := k.reached(r, t)
-		if err != nil {
-			return err
-		}
-		if k.discovery() {
-			root = rec
-			res, err = k.discover(ctx, r, rec) // asks no privilege on the root (C-147)
-			return err
-		}
-		if err := k.matchTarget(r, rec); err != nil {
-			return err
-		}
-		if err := k.authorize(r, rec, onem2m.Retrieve, access.Retrieve); err != nil {
-			return k.concealed(err)
-		}
-		if p := k.c.types[rec.Type]; p != nil && p.retrievable != nil {
-			if err := p.retrievable(k, r, rec); err != nil {
-				return k.concealed(err)
-			}
-		}
-		k.target = rec
-		res, err = k.result(ctx, r, rec)
-		return err
-	})
+	res, err := k.retrieveCounting(ctx)
 	if err == nil && res == nil {
-		return k.discoverOutside(ctx, root)
+		return k.discoverOutside(ctx, k.within)
 	}
 	if err == nil && (k.rcn == 4 || k.rcn == 8) {
 		err = k.tellEmpty(ctx, k.target, res)
 	}
 	return res, err
+}
+
+// retrieveOnce decides and makes the result on one state of the store.
+func (k *call) retrieveOnce(ctx context.Context, r store.Reader) (*onem2m.Response, error) {
+	t, err := k.c.resolve(r, k.address.Path, k.now)
+	if err != nil {
+		return nil, err
+	}
+	rec, err := k.reached(r, t)
+	if err != nil {
+		return nil, err
+	}
+	if k.discovery() {
+		k.within = rec
+		return k.discover(ctx, r, rec) // asks no privilege on the root (C-147)
+	}
+	if err := k.matchTarget(r, rec); err != nil {
+		return nil, err
+	}
+	if err := k.authorize(r, rec, onem2m.Retrieve, access.Retrieve); err != nil {
+		return nil, k.concealed(err)
+	}
+	if p := k.c.types[rec.Type]; p != nil && p.retrievable != nil {
+		if err := p.retrievable(k, r, rec); err != nil {
+			return nil, k.concealed(err)
+		}
+	}
+	k.target = rec
+	return k.result(ctx, r, rec)
 }
 
 // matchTarget holds filter conditions against the target itself: a conditional
@@ -98,6 +97,7 @@ func (k *call) result(ctx context.Context, r store.Reader, rec *store.Record) (*
 	res := &onem2m.Response{Code: onem2m.OK}
 	switch k.rcn {
 	case 1:
+		k.show(rec)
 		value, err := k.attributes(rec)
 		if err != nil {
 			return nil, err

@@ -193,3 +193,26 @@ func TestEvents_C411_ExpiryIsTheCSEsDoing(t *testing.T) {
 		t.Errorf("C-407 C-411: told %v, removed %v", got, w.removed)
 	}
 }
+
+func TestRecord_C294_WhatFailsIsNoEvent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.register("Capp01", "app")
+	w.container("Capp01", "cse-in/app", "c1", `"mbs":3`)
+	w.must(onem2m.Created, ask{op: "C23", to: "cse-in/app/c1", from: "Capp01", body: sub(`"nu":["Capp01"],"enc":{"net":[1,2,3,4]},"nct":1`)})
+	before := len(w.events)
+	for _, q := range []ask{
+		{op: "U", to: "cse-in/app/c1", from: "Capp01", body: `{"m2m:cnt":{"mni":-1}}`},
+		{op: "U", to: "cse-in/app/c1", from: "Cother1", body: `{"m2m:cnt":{"mni":1}}`},
+		{op: "C4", to: "cse-in/app/c1", from: "Capp01", body: `{"m2m:cin":{"con":"too long"}}`},
+		{op: "D", to: "cse-in/app/c1", from: "Cother1"},
+		{op: "D", to: "cse-in/app/c1/la", from: "Capp01"},
+	} {
+		if code := w.do(q).Code; code/1000 == 2 {
+			t.Errorf("%+v: %d", q, code)
+		}
+	}
+	if got := w.events[before:]; len(got) != 0 {
+		t.Errorf("C-294: told %+v", got)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"container/heap"
 
 	"bulwark/internal/store"
+	"bulwark/onem2m"
 )
 
 // answerHead begins the payload that carries a response (TS-0004 clause
@@ -16,8 +17,9 @@ const answerRoot = "m2m:rsp"
 // target, a URL or a resource identifier. It is delivered like a notification,
 // but belongs to no subscription. response is the JSON object of the response
 // primitive. Tell is part of the transaction that stores the result, so that
-// the result is told if and only if it is kept (C-183, C-184).
-func (e *Engine) Tell(tx store.Tx, target string, response []byte) error {
+// the result is told if and only if it is kept (C-183). It isn't sent any more
+// after until, if that isn't 0 (C-184).
+func (e *Engine) Tell(tx store.Tx, target string, response []byte, until onem2m.Timestamp) error {
 	event, err := e.number()
 	if err != nil {
 		return err
@@ -26,9 +28,11 @@ func (e *Engine) Tell(tx store.Tx, target string, response []byte) error {
 	payload = append(payload, answerHead...)
 	payload = append(payload, response...)
 	payload = append(payload, '}')
-	queued, err := e.enqueue(tx, nil, &store.Delivery{
-		Target: target, Event: event, Final: true, Payload: payload, Created: e.clock(),
-	})
+	d := &store.Delivery{Target: target, Event: event, Final: true, Payload: payload, Created: e.clock()}
+	if until != 0 { // it counts as so old that it is given up in time
+		d.Created = min(d.Created, until-onem2m.Timestamp(e.limits.GiveUp.Microseconds()))
+	}
+	queued, err := e.enqueue(tx, nil, d)
 	if err != nil {
 		return err
 	}

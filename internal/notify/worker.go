@@ -46,6 +46,11 @@ func (e *Engine) fly(ctx context.Context, f flight) {
 		return
 	}
 	out.RequestID = d.RequestID
+	if d.Subscription == "" && d.Created <= onem2m.TimestampOf(e.now().Add(-e.limits.GiveUp)) {
+		out.Kind = GaveUp // a result that nobody wants any more (C-184)
+		e.finish(ctx, f, out, false)
+		return
+	}
 	out.Attempts++
 	req := onem2m.Request{RequestID: d.RequestID, Content: content, EventCategory: s.category}
 	if d.Category != 0 {
@@ -122,7 +127,7 @@ func (e *Engine) finish(ctx context.Context, f flight, out Outcome, wait bool) {
 		<-stored
 	}
 	how := landed
-	if out.Kind == Discarded {
+	if out.Kind == Discarded || out.Kind == GaveUp {
 		how = spared
 	}
 	e.line.done(f, how, 0, 0)

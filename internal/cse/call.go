@@ -46,7 +46,7 @@ type call struct {
 
 	made   *store.Record // by a CREATE
 	target *store.Record // of a RETRIEVE or DELETE
-	within *store.Record // where a Discovery begins
+	start  *store.Record // where a Discovery begins
 
 	counted []*store.Record // what the result shows and the retrieval is counted of
 

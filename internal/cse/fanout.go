@@ -62,7 +62,7 @@ func fanOut(ctx context.Context, k *call, t target) (*onem2m.Response, error) {
 		return nil, err
 	}
 	answers := k.ask(ctx, orders, gid)
-	if err := done(); err != nil {
+	if err := done(keptElsewhere(orders, answers)); err != nil {
 		k.c.Log.WarnContext(ctx, "a gathering of notifications stays until its group goes", "group", t.rec.RI, "err", err)
 	}
 	if k.req.Operation == onem2m.Delete && len(t.rest) == 0 {

@@ -13,9 +13,10 @@ import (
 // forward prepares a fan-out that creates subscriptions with
 // notificationForwardingURI: they notify the group, which passes on what comes
 // (TS-0004 clause 7.4.14.2.3, C-356). done is called when the members have been
-// asked.
-func (k *call) forward(ctx context.Context, group *store.Record) (done func() error, err error) {
-	done = func() error { return nil }
+// asked, with whether other CSEs have something that uses the gathering: nobody
+// tells when that goes, so that it stays as long as the group.
+func (k *call) forward(ctx context.Context, group *store.Record) (done func(elsewhere bool) error, err error) {
+	done = func(bool) error { return nil }
 	if k.req.Operation != onem2m.Create || k.ty != onem2m.TypeSubscription || !k.draft.raw.Has("nfu") || k.draft.raw.IsNull("nfu") {
 		return done, nil
 	}
@@ -34,9 +35,23 @@ func (k *call) forward(ctx context.Context, group *store.Record) (done func() er
 	req := *k.req
 	req.Content = &onem2m.Content{Name: k.req.Content.Name, Value: attrs.Append(nil)}
 	k.req, k.gathers = &req, to
-	return func() error {
+	return func(elsewhere bool) error {
+		if elsewhere {
+			return nil
+		}
 		return k.c.Store.Update(context.WithoutCancel(ctx), func(tx store.Tx) error { return k.c.release(tx, to) })
 	}, nil
+}
+
+// keptElsewhere reports whether a member on another CSE may have done what it
+// was asked: also where no answer has come.
+func keptElsewhere(orders []order, answers []*onem2m.Response) bool {
+	for i, res := range answers {
+		if orders[i].member.path == nil && (res == nil || res.Code.Success() || res.Code == onem2m.RequestTimeout) {
+			return true
+		}
+	}
+	return false
 }
 
 // checkForwarding reads and verifies whom the notifications are for. A group
@@ -148,14 +163,20 @@ func (k *call) gatherHere(ctx context.Context) (*onem2m.Response, error) {
 // fromMember: the notifications come from the CSE of a member, about
 // subscriptions of that CSE, and say whom they are for.
 func (k *call) fromMember(group *store.Record, one *gathering, notices []onem2m.Object) error {
-	hosts := k.c.rosterOf(group).members
-	if !slices.ContainsFunc(hosts, func(m member) bool { return m.path == nil && k.hostedBy(m.address) }) {
+	hosted, passesOn := false, false
+	for _, m := range k.c.rosterOf(group).members {
+		if m.path == nil && k.hostedBy(m.address) {
+			hosted = true
+			passesOn = passesOn || slices.Contains(m.address.Path, fanOutPoint) // what it gathers comes from anywhere
+		}
+	}
+	if !hosted {
 		return onem2m.Errorf(onem2m.OriginatorHasNoPrivilege, "", "not from a member of the group")
 	}
 	for _, notice := range notices {
 		sur, _ := notice.Text("sur")
 		a, err := onem2m.ParseAddress(sur)
-		if err != nil || !k.hostedBy(a) {
+		if err != nil || !passesOn && !k.hostedBy(a) {
 			return onem2m.Errorf(onem2m.OriginatorHasNoPrivilege, "sur", "not a subscription of a member of the group")
 		}
 		if plain, _ := notice.Bool("vrq"); plain || notice.Has("sud") {
@@ -169,16 +190,7 @@ func (k *call) fromMember(group *store.Record, one *gathering, notices []onem2m.
 }
 
 // hostedBy reports whether the originator is the CSE of an address.
-func (k *call) hostedBy(a onem2m.Address) bool {
-	if a.CSE == "" {
-		return false
-	}
-	sp := a.SP
-	if sp == "" {
-		sp = k.c.Home.SP
-	}
-	return k.from.ID == onem2m.ID(sp+a.CSE)
-}
+func (k *call) hostedBy(a onem2m.Address) bool { return a.CSE != "" && a.Host(k.c.Home) == k.from.ID }
 
 // names reports whether a text is an identifier of an entity.
 func (k *call) names(text string, id onem2m.ID) bool {

@@ -17,7 +17,7 @@ import (
 func (k *call) retrieve(ctx context.Context) (*onem2m.Response, error) {
 	res, err := k.retrieveCounting(ctx)
 	if err == nil && res == nil {
-		return k.discoverOutside(ctx, k.within)
+		return k.discoverOutside(ctx, k.start)
 	}
 	if err == nil && (k.rcn == 4 || k.rcn == 8) {
 		err = k.tellEmpty(ctx, k.target, res)
@@ -36,7 +36,7 @@ func (k *call) retrieveOnce(ctx context.Context, r store.Reader) (*onem2m.Respon
 		return nil, err
 	}
 	if k.discovery() {
-		k.within = rec
+		k.start = rec
 		return k.discover(ctx, r, rec) // asks no privilege on the root (C-147)
 	}
 	if err := k.matchTarget(r, rec); err != nil {

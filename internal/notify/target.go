@@ -74,6 +74,9 @@ func (e *Engine) scopeOf(target string) scope {
 	if isURL(target) {
 		return scopeLocal
 	}
+	if _, ok := e.gathers(target); ok {
+		return scopeSP // nobody knows where what is gathered goes
+	}
 	to, _ := splitTarget(target)
 	a, err := onem2m.ParseAddress(to)
 	switch {

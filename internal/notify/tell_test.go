@@ -101,7 +101,7 @@ func TestVerify_C310_ATargetThatAgreesGetsWhatRestsForIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		defer b.run(b.engine)()
-		b.update(func(tx store.Tx) error { return b.engine.Tell(tx, "Crecv01", []byte(`{"rsc":2000,"rqi":"r1"}`)) })
+		b.update(func(tx store.Tx) error { return b.engine.Tell(tx, "Crecv01", []byte(`{"rsc":2000,"rqi":"r1"}`), 0) })
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
 		b.directory["Crecv01"] = Reach{ID: receiver, Points: []string{urlA}}

@@ -40,6 +40,26 @@ func TestParseCredentialID_GA07_SplitsAtTheFirstHyphen(t *testing.T) {
 	}
 }
 
+func TestCredentialID_E127_NamesKeysOfEndToEndSecurity(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		kind  CredentialType
+		value string
+		want  string
+	}{
+		{10, "dev0042@mef.trust.example.org", "10-dev0042@mef.trust.example.org"},
+		{13, "4AA495E7AA55ABB9B854001FF239071B@mef.trust.example.org", "13-4AA495E7AA55ABB9B854001FF239071B@mef.trust.example.org"},
+		{16, "hmac_key.7@maf.trust.example.org", "16-hmac_key.7@maf.trust.example.org"},
+	} {
+		if got := CredentialID(tc.kind, tc.value); got != tc.want {
+			t.Errorf("%q, want %q", got, tc.want)
+		}
+		if kind, value, ok := ParseCredentialID(tc.want); kind != tc.kind || value != tc.value || !ok {
+			t.Errorf("%q reads as %d, %q, %v", tc.want, kind, value, ok)
+		}
+	}
+}
+
 func TestKeyPair_IsReadAgainWhenItsFilesChange(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t, nil, nil)

@@ -66,6 +66,10 @@ func Parse(format Format, base string, data []byte, limits Limits) (*Graph, erro
 		err = parseTurtle(b, string(data))
 	case NTriples:
 		err = parseNTriples(b, string(data))
+	case RDFXML:
+		err = parseRDFXML(b, data)
+	case JSONLD:
+		err = parseJSONLD(b, data)
 	default:
 		err = scan.Fail(0, "no parser for the format %q", string(format))
 	}

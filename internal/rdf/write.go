@@ -10,6 +10,12 @@ func (g *Graph) Write(format Format) ([]byte, error) {
 	switch format {
 	case NTriples:
 		return g.writeNTriples(), nil
+	case Turtle:
+		return g.writeTurtle(), nil
+	case RDFXML:
+		return g.writeRDFXML()
+	case JSONLD:
+		return g.writeJSONLD()
 	default:
 		return nil, fmt.Errorf("rdf: no writer for the format %q", string(format))
 	}

@@ -285,12 +285,20 @@ func (c *CSE) loadErrands(ctx context.Context) error {
 					continue
 				}
 				c.backlog.adopt(&errand{
-					id: rec.ID, ri: rec.RI, who: rec.Origin, due: c.dueOf(rec), interrupted: rs != statusPending,
+					id: rec.ID, ri: rec.RI, who: rec.Origin, due: c.dueOf(rec), interrupted: brokenOff(attributes(rec)),
 					answer: make(chan *onem2m.Response, 1),
 				})
 			}
 		}
 	})
+}
+
+// brokenOff reports whether what a <request> stands for may have had effects
+// that can't be had twice. The members of a RETRIEVE are asked again.
+func brokenOff(request onem2m.Object) bool {
+	rs, _ := request.Int("rs")
+	op, _ := request.Int("op")
+	return rs == statusForwarded || rs == statusPartial && op != int64(onem2m.Retrieve)
 }
 
 // dueOf reads when the operation of a <request> may begin: oet, or at once. What

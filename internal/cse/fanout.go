@@ -145,7 +145,8 @@ func nests(orders []order) bool {
 // ask carries the orders out and returns one answer each (C-352); nil for
 // a member that hasn't answered in time (C-351).
 func (k *call) ask(ctx context.Context, orders []order, gid string) []*onem2m.Response {
-	answers := make([]*onem2m.Response, len(orders))
+	all := &collected{answers: make([]*onem2m.Response, len(orders))}
+	defer k.showProgress(ctx, orders, all)()
 	until := k.expires.String()
 	base := string(k.c.names.appendTail([]byte("f-"), 12)) + "-"
 	var next atomic.Int64
@@ -161,7 +162,7 @@ func (k *call) ask(ctx context.Context, orders []order, gid string) []*onem2m.Re
 			}
 			res := k.askMember(ctx, m, &orders[i], gid, base+strconv.Itoa(i+1), until)
 			if res.Code != onem2m.RequestTimeout || ctx.Err() == nil {
-				answers[i] = k.spread.gather(res)
+				all.put(i, k.spread.gather(res))
 			}
 		}
 	}
@@ -173,7 +174,7 @@ func (k *call) ask(ctx context.Context, orders []order, gid string) []*onem2m.Re
 	}
 	work()
 	helpers.Wait()
-	return answers
+	return all.answers
 }
 
 // gather counts an answer, and leaves out its content when there is too much

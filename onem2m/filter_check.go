@@ -92,8 +92,8 @@ const (
 // Check checks the filter as a whole, whatever format it came in: enumerations,
 // names of attributes, conditions that only come together (C-036, C-160, C-166,
 // C-168), and the grammars of labelsQuery and contentFilterQuery (C-171, C-172).
-// Errors name the condition; 4000, or 5001 for a condition that this version
-// can't evaluate.
+// Errors name the condition. The queries of semanticsFilter are read by whoever
+// evaluates them.
 func (f *FilterCriteria) Check() error {
 	if err := f.checkNumbers(); err != nil {
 		return err
@@ -118,7 +118,7 @@ func (f *FilterCriteria) Check() error {
 			return err
 		}
 	}
-	return f.checkUnsupported()
+	return f.checkTogether()
 }
 
 func (f *FilterCriteria) checkNumbers() *Error {
@@ -160,9 +160,8 @@ func checkCondition(subject string, c AttributeCondition) *Error {
 // contentJSONPath is the only content filter syntax.
 const contentJSONPath = 1
 
-// checkUnsupported checks conditions that go together, and refuses the ones
-// that need what this version doesn't have.
-func (f *FilterCriteria) checkUnsupported() error {
+// checkTogether checks conditions that go together, and what they say.
+func (f *FilterCriteria) checkTogether() error {
 	switch {
 	case f.ContentFilterSyntax != nil && f.ContentFilterQuery == "":
 		return Errorf(BadRequest, "cfq", "contentFilterSyntax needs a contentFilterQuery")
@@ -172,8 +171,6 @@ func (f *FilterCriteria) checkUnsupported() error {
 		return Errorf(BadRequest, "gmty", "gmty, geom and gsf come together or not at all")
 	case f.hasGeometry() && !ValidGeometry(*f.GeometryType, f.Geometry):
 		return Errorf(BadRequest, "geom", "the coordinates don't fit the geometry")
-	case len(f.SemanticsFilter) > 0:
-		return Errorf(NotImplemented, "smf", "the semantics filter is not in this version")
 	}
 	if f.hasGeometry() {
 		if _, err := geo.Parse(geo.Kind(*f.GeometryType), f.Geometry); err != nil {

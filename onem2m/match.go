@@ -22,6 +22,9 @@ type Candidate interface {
 	Parent() Candidate // nil at the top
 	// EachChild calls fn for the children until it returns false.
 	EachChild(fn func(Candidate) bool) error
+	// Described reports whether a semantic description of the resource satisfies
+	// one of the queries of a semanticsFilter.
+	Described(queries []string) (bool, error)
 }
 
 // Matcher is a filter made ready to be tried on many candidates. It may be
@@ -47,6 +50,9 @@ func (f *FilterCriteria) Compile() (*Matcher, error) {
 	m.addOwn(f)
 	m.addGeometry(f)
 	m.addRelatives(f)
+	if len(f.SemanticsFilter) > 0 { // last: it costs most
+		m.tests = append(m.tests, func(c Candidate) (bool, error) { return c.Described(f.SemanticsFilter) })
+	}
 	return m, nil
 }
 
@@ -63,7 +69,7 @@ func (f *FilterCriteria) Match(c Candidate) (bool, error) {
 // Match reports whether the candidate satisfies the conditions of the filter:
 // values of one condition are alternatives, conditions are joined by
 // filterOperation (C-157). A filter without conditions matches everything. An
-// error comes from EachChild.
+// error comes from EachChild or Described.
 func (m *Matcher) Match(c Candidate) (bool, error) {
 	if len(m.tests) == 0 {
 		return true, nil

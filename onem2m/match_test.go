@@ -30,6 +30,11 @@ func (r *resource) Size() (int64, bool)                  { return r.attributes.I
 func (r *resource) ContentType() (string, bool)          { return r.attributes.Text("cnf") }
 func (r *resource) Attribute(name string) jsontext.Value { return r.attributes.Get(name) }
 
+func (r *resource) Described(queries []string) (bool, error) {
+	meaning, ok := r.attributes.Text("meaning")
+	return ok && slices.Contains(queries, meaning), nil
+}
+
 func (r *resource) Labels() []string {
 	labels, _ := r.attributes.Texts("lbl")
 	return labels

@@ -1,7 +1,6 @@
 package onem2m_test
 
 import (
-	"errors"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -138,16 +137,6 @@ func TestParseQuery_B32_ACreateHasNoFilter(t *testing.T) {
 		wantBadRequest(t, onem2m.ParseQuery(fields("lbl=a"), &req), "fc")
 		if err := onem2m.ParseQuery(fields("rcn=1&rt=3"), &req); err != nil {
 			t.Error(err)
-		}
-	}
-}
-
-func TestParseQuery_C034_WhatThisVersionCannotDoIsNotImplemented(t *testing.T) {
-	t.Parallel()
-	for query, subject := range map[string]string{"smf=SELECT": "smf"} {
-		var e *onem2m.Error
-		if err := onem2m.ParseQuery(fields(query), &onem2m.Request{}); !errors.As(err, &e) || e.Code != onem2m.NotImplemented || e.Subject != subject {
-			t.Errorf("%s: %v, want 5001 about %s", query, err, subject)
 		}
 	}
 }

@@ -34,6 +34,7 @@ func (k *call) admit(ctx context.Context) error {
 		k.checkRelease,
 		k.checkSupport,
 		k.checkProhibitions,
+		k.checkSemantics,
 		k.checkResponseType,
 	} {
 		if err := step(ctx); err != nil {
@@ -255,16 +256,20 @@ func (k *call) checkResultContent() error {
 	if partial && (discovery || n != nil && *n != 1 && *n != 7) {
 		return onem2m.Errorf(onem2m.BadRequest, "atrl", "an attribute list goes with result content 1 only") // C-040
 	}
-	if k.req.SemanticQuery != nil && *k.req.SemanticQuery && k.rcn != 10 {
-		return onem2m.Errorf(onem2m.BadRequest, "sqi", "a semantic query has result content 10") // C-039
-	}
-	return nil
+	return k.checkSemanticQuery()
 }
 
-// discovery reports whether the request is a Discovery: fu 1 or 3.
+// discovery reports whether the request is a Discovery: fu 1 or 3, or a
+// semanticsFilter without a word about its usage (TS-0001 table 8.1.2-2).
 func (k *call) discovery() bool {
 	f := k.req.Filter
-	return k.req.Operation == onem2m.Retrieve && f != nil && f.FilterUsage != nil && (*f.FilterUsage == 1 || *f.FilterUsage == 3)
+	if k.req.Operation != onem2m.Retrieve || f == nil {
+		return false
+	}
+	if f.FilterUsage == nil {
+		return len(f.SemanticsFilter) > 0 && !k.semanticQuery()
+	}
+	return *f.FilterUsage == onem2m.UsageDiscovery || *f.FilterUsage == onem2m.UsageIPEOnDemand
 }
 
 // checkRelease: rvi is one that this CSE speaks (row 11, C-048).
@@ -302,8 +307,6 @@ func (k *call) checkSupport(context.Context) error {
 		return no("aus")
 	case req.DeliveryAggregate != nil && *req.DeliveryAggregate:
 		return no("da")
-	case req.SemanticQuery != nil && *req.SemanticQuery, k.rcn == 10:
-		return no("sqi")
 	}
 	if f := req.Filter; f != nil && f.FilterUsage != nil && *f.FilterUsage > usageOnDemand {
 		return no("fu")

@@ -33,6 +33,7 @@ type call struct {
 	execute onem2m.Timestamp // oet, 0 if none
 	draft   draft            // validated Content of CREATE and UPDATE
 
+	meaning  meaning      // what is asked about semantic descriptions
 	registry snapshot     // of the From check, while it runs
 	question access.Query // of the decision that is being made
 
@@ -88,6 +89,7 @@ func (k *call) process(ctx context.Context) (*onem2m.Response, error) {
 		return k.passOn(ctx)
 	}
 	k.address.Path = path
+	k.meaning.ctx = ctx
 	if err := k.await(ctx); err != nil {
 		return nil, err
 	}

@@ -20,6 +20,7 @@ import (
 	"bulwark/internal/federation"
 	"bulwark/internal/identity"
 	"bulwark/internal/notify"
+	"bulwark/internal/semantics"
 	"bulwark/internal/store"
 	"bulwark/onem2m"
 )
@@ -215,6 +216,9 @@ type CSE struct {
 	hops     atomic.Uint64 // requests that were forwarded
 	helpers  chan struct{} // one token per goroutine that helps with a fan-out
 
+	documents *semantics.Cache // semantic descriptions and ontologies that were read
+	pondering chan struct{}    // one token for each request that evaluates semantics
+
 	statistics statistics
 
 	hours    atomic.Pointer[[]*onem2m.Schedule] // of the <schedule> below the CSEBase; nil: always
@@ -249,6 +253,7 @@ func New(ctx context.Context, o Options) (*CSE, error) {
 		}
 	}
 	c.triggers.init()
+	c.documents, c.pondering = semantics.NewCache(maxDocuments), make(chan struct{}, maxPondering)
 	c.Store, c.Notifier = chained{o.Store}, observer{Notifier: o.Notifier, triggers: &c.triggers}
 	c.backlog.init(o.Limits.Backlog)
 	c.channels.init()

@@ -43,7 +43,7 @@ func (k *call) show(rec *store.Record) {
 func (k *call) retrieveCounting(ctx context.Context) (res *onem2m.Response, err error) {
 	for range maxCountTries {
 		k.counted = nil
-		err = k.c.Store.Read(ctx, func(r store.Reader) error {
+		err = k.look(ctx, func(r store.Reader) error {
 			res, err = k.retrieveOnce(ctx, r)
 			return err
 		})

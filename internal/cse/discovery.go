@@ -95,6 +95,7 @@ func (w *walk) below(ctx context.Context, rec *store.Record, path string, level 
 			}
 			address := path + "/" + child.RN
 			visible, err := w.visit(child, address)
+			w.examined += w.k.meaning.taken()
 			if err != nil || w.more {
 				return false, err
 			}
@@ -188,6 +189,19 @@ func (w *walk) visit(child *store.Record, address string) (bool, error) {
 	return true, w.found(child, address)
 }
 
+// itself visits the root of a semantic discovery where a description of its own
+// matches: that lies below the root as well (TS-0004 clause 7.3.3.18).
+func (w *walk) itself(rec *store.Record, address string) error {
+	if w.k.meaning.filter == nil {
+		return nil
+	}
+	described, err := w.k.described(w.r, rec, w.privilege)
+	if err == nil && described {
+		_, err = w.visit(rec, address)
+	}
+	return err
+}
+
 // status tells the originator that a result is cut, and where to go on (C-139).
 func (w *walk) status(res *onem2m.Response) {
 	if w.more {
@@ -214,6 +228,9 @@ func (k *call) discover(ctx context.Context, r store.Reader, rec *store.Record) 
 	}
 	nothing := false
 	res, err := k.discovered(r, rec, func(w *walk, path string) error {
+		if err := w.itself(rec, path); err != nil {
+			return err
+		}
 		err := w.search(ctx, rec, path)
 		nothing = w.position == 0 && !w.more
 		return err

@@ -27,7 +27,7 @@ const typeMixed onem2m.ResourceType = 0
 func groupProcedures() *procedures {
 	return &procedures{
 		check: checkGroup, remove: removeGroup,
-		virtual: map[string]*virtual{fanOutPoint: {through: true, serve: fanOut}},
+		virtual: map[string]*virtual{fanOutPoint: {through: true, serve: fanOut}, semanticFanOutPoint: {serve: semanticFanOut}},
 	}
 }
 
@@ -43,6 +43,7 @@ func checkGroup(k *call, r store.Reader, s *subject) error {
 	if err := k.checkPolicyList(r, "macp"); err != nil {
 		return err
 	}
+	s.set("ssi", onem2m.BoolValue(true)) // TS-0004 clause 7.4.35.1
 	limit, _ := s.attrs.Int("mnm")
 	if s.old == nil {
 		s.setDefaults(onem2m.Object{{Name: "mt", Value: onem2m.IntValue(0)}, {Name: "csy", Value: onem2m.IntValue(1)}})

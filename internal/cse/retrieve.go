@@ -15,6 +15,9 @@ import (
 // retrieve is the generic RETRIEVE procedure (core section 7), Discovery
 // included (core section 12).
 func (k *call) retrieve(ctx context.Context) (*onem2m.Response, error) {
+	if k.semanticQuery() {
+		return k.queryBelow(ctx)
+	}
 	res, err := k.retrieveCounting(ctx)
 	if err == nil && res == nil {
 		return k.discoverOutside(ctx, k.start)
@@ -244,6 +247,10 @@ func (x *candidate) Attribute(name string) jsontext.Value {
 	}
 	return attributes(x.rec).Get(name)
 }
+
+// Described tries the semanticsFilter of the request on the descriptions of the
+// resource that are in sight (C-435).
+func (x *candidate) Described([]string) (bool, error) { return x.k.described(x.r, x.rec, x.privilege) }
 
 // Parent returns the parent; nil above the CSEBase and if it is out of sight.
 func (x *candidate) Parent() onem2m.Candidate {

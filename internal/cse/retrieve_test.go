@@ -32,7 +32,7 @@ func TestRetrieve_GenericProcedure(t *testing.T) {
 		{name: "C-035 rcn 3", ask: ask{op: "R", to: "cse-in/app?rcn=3", from: "Capp01"}, code: 4000},
 		{name: "C-035 rcn 9", ask: ask{op: "R", to: "cse-in/app?rcn=9", from: "Capp01"}, code: 4000},
 		{name: "C-035 rcn 99", ask: ask{op: "R", to: "cse-in/app", from: "Capp01", edit: func(r *onem2m.Request) { r.ResultContent = new(int64(99)) }}, code: 4000},
-		{name: "C-133 rcn 12", ask: ask{op: "R", to: "cse-in/app?rcn=12", from: "Capp01"}, code: 5001},
+		{name: "C-034 C-133 rcn 12", ask: ask{op: "R", to: "cse-in/app?rcn=12", from: "Capp01"}, code: 5001},
 		{name: "no privilege", ask: ask{op: "R", to: "cse-in/app/c1", from: "Cother1"}, code: 4103},
 		{name: "no privilege for a part either", ask: ask{op: "R", to: "cse-in/app/c1#rn", from: "Cother1"}, code: 4103},
 	})

@@ -93,7 +93,8 @@ type subject struct {
 	dropped []string      // UPDATE: names removed as a side effect (rcn 9, C-141)
 	asked   onem2m.Object // UPDATE: values that fell back at once, for subscribers to see
 
-	size    int64 // contentSize
+	drafted *drafted // <semanticDescriptor>, <ontology>: what the request makes of the document
+	size    int64    // contentSize
 	counted bool
 	count   store.Counters
 	discard bool // CREATE: succeed and keep nothing (C-236)
@@ -148,6 +149,9 @@ func (c *CSE) registerTypes() {
 		onem2m.TypeStatsConfig:                      statsConfigProcedures(),
 		onem2m.TypeEventConfig:                      eventConfigProcedures(),
 		onem2m.TypeStatsCollect:                     statsCollectProcedures(),
+		onem2m.TypeSemanticDescriptor:               descriptorProcedures(),
+		onem2m.TypeOntologyRepository:               repositoryProcedures(),
+		onem2m.TypeOntology:                         ontologyProcedures(),
 	}
 	c.virtualNames = make(map[string]bool)
 	for ty, p := range c.types {

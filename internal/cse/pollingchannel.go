@@ -69,10 +69,13 @@ func checkPollingChannel(k *call, r store.Reader, s *subject) error {
 		return k.onlyOwner(k.c.represents(s.parent))
 	}
 	have, err := k.c.pollingChannel(r, s.parent, k.now)
-	if err == nil && have != nil {
-		return onem2m.Errorf(onem2m.BadRequest, "ty", "there is a polling channel already")
+	if err != nil || have == nil {
+		return err
 	}
-	return err
+	if rn, _ := s.attrs.Text("rn"); rn == have.RN {
+		return onem2m.Errorf(onem2m.Conflict, "rn", "the name is taken") // TS-0004 clause 7.3.3.5
+	}
+	return onem2m.Errorf(onem2m.BadRequest, "ty", "there is a polling channel already")
 }
 
 // pollingChannel returns the channel of an <AE> or <remoteCSE>, or nil.

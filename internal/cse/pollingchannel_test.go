@@ -36,6 +36,7 @@ func TestPollingChannel_BelongsToItsParent(t *testing.T) {
 		{name: "C-364 A-47 created by the administrator", ask: ask{op: "C15", to: "cse-in/app", from: "CAdmin", body: body}, code: 4103},
 		{name: "C-364 created by the AE", ask: ask{op: "C15", to: "cse-in/app", from: "Capp01", body: body}, code: 2001},
 		{name: "C-364 a second one", ask: ask{op: "C15", to: "cse-in/app", from: "Capp01", body: `{"m2m:pch":{}}`}, code: 4000},
+		{name: "C-088 one of the same name", ask: ask{op: "C15", to: "cse-in/app", from: "Capp01", body: `{"m2m:pch":{"rn":"pch"}}`}, code: 4105},
 		{name: "C-364 below the CSEBase", ask: ask{op: "C15", to: "cse-in", from: "CAdmin", body: body}, code: 4108},
 		{name: "C-028 its virtual child's name is taken", ask: ask{op: "C15", to: "cse-in/other", from: "Cother1", body: body}, code: 2001},
 		{name: "C-364 A-47 read by another", ask: ask{op: "R", to: "cse-in/app/pch", from: "Cother1"}, code: 4103},

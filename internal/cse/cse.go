@@ -218,6 +218,7 @@ type CSE struct {
 
 	documents *semantics.Cache // semantic descriptions and ontologies that were read
 	pondering chan struct{}    // one token for each request that evaluates semantics
+	mashups   *alarms          // <semanticMashupInstance>s and when their next result is due
 
 	statistics statistics
 
@@ -254,6 +255,7 @@ func New(ctx context.Context, o Options) (*CSE, error) {
 	}
 	c.triggers.init()
 	c.documents, c.pondering = semantics.NewCache(maxDocuments), make(chan struct{}, maxPondering)
+	c.mashups = newAlarms()
 	c.Store, c.Notifier = chained{o.Store}, observer{Notifier: o.Notifier, triggers: &c.triggers}
 	c.backlog.init(o.Limits.Backlog)
 	c.channels.init()
@@ -276,6 +278,7 @@ func (c *CSE) Run(ctx context.Context) error {
 	errands.Go(func() { c.runErrands(ctx) })
 	errands.Go(func() { c.attend(ctx, "missing data", c.series, c.rearm, c.DetectMissing) })
 	errands.Go(func() { c.attend(ctx, "time windows", c.windows, c.rearmWindows, c.CloseWindows) })
+	errands.Go(func() { c.attend(ctx, "mashups", c.mashups, c.rearmMashups, c.MakeMashups) })
 	errands.Go(func() { c.runActions(ctx) })
 	errands.Go(func() { c.runBeacons(ctx) })
 	tick := time.NewTicker(c.Timing.ExpiryCheck)

@@ -18,6 +18,7 @@ func TestOntology_C438_Representations(t *testing.T) {
 	}
 	w.follow(t, []step{
 		{name: "C-438 the format that it has", ask: create(`"ontf":5,"ontc":"` + wrapped(ontology) + `","dc":"at home"`), code: 2001, show: map[string]string{"dc": `"at home"`}},
+		{name: "C-438 another format", ask: create(`"ontf":4,"ontc":"` + wrapped(ontology) + `"`), code: 4000},
 		{name: "C-438 not base64", ask: create(`"ontf":5,"ontc":"wrong"`), code: 4000},
 		{name: "C-438 no text", ask: create(`"ontf":5,"ontc":17`), code: 4000},
 		{name: "C-438 a format that isn't read", ask: create(`"ontf":6,"ontc":"` + wrapped(ontology) + `"`), code: 5001},
@@ -61,6 +62,7 @@ func TestSemanticValidation_C434(t *testing.T) {
 		{name: "C-434 it doesn't fit", ask: send("ex:l a ex:Lampp .", here), code: 4120},
 		{name: "C-434 no description", ask: ask{op: "U", to: "cse-in/lib/smv", from: "Chome01", body: `{"m2m:cnt":{}}`}, code: 4000},
 		{name: "C-434 half a description", ask: ask{op: "U", to: "cse-in/lib/smv", from: "Chome01", body: `{"m2m:smd":{` + here + `}}`}, code: 4000},
+		{name: "C-434 another format", ask: ask{op: "U", to: "cse-in/lib/smv", from: "Chome01", body: `{"m2m:smd":{"dcrp":4,"dsp":"` + wrapped(lamp) + `",` + here + `}}`}, code: 4000},
 		{name: "C-434 C-027 the policies of the repository", ask: closed, code: 2004},
 		{name: "C-434 C-027 admit nobody else", ask: stranger, code: 4103},
 		{name: "C-434 R", ask: ask{op: "R", to: "cse-in/lib/smv", from: "CAdmin"}, code: 4005},

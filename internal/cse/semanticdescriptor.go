@@ -45,6 +45,7 @@ type drafted struct {
 	text      string // in base64
 	changed   bool   // text is new: a SPARQL update has made it
 	validated bool
+	mashup    *mashup // of a <semanticMashupInstance>; nil if it stays as it is
 }
 
 // current reports whether the draft still holds for what is stored.
@@ -104,7 +105,7 @@ func (f fields) draft(k *call, s *subject, d *drafted) error {
 		return onem2m.Errorf(onem2m.BadRequest, f.format, "an IRI is no representation")
 	}
 	if format.Supported() != nil {
-		return onem2m.Errorf(onem2m.NotImplemented, f.format, "this version reads Turtle (5)")
+		return onem2m.Errorf(onem2m.NotImplemented, f.format, "this version reads RDF/XML (4), Turtle (5) and JSON-LD (7)")
 	}
 	if changes {
 		return f.execute(k, s, d, format, update)

@@ -192,7 +192,7 @@ func TestSemantics_C440_AreSupported(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	types := "," + strings.Trim(w.attribute("cse-in", "srt"), "[]") + ","
-	for _, ty := range []string{"24", "38", "39"} {
+	for _, ty := range []string{"24", "38", "39", "40", "41", "42"} {
 		if !strings.Contains(types, ","+ty+",") {
 			t.Errorf("type %s isn't among the supported ones: %s", ty, types)
 		}

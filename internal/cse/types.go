@@ -152,6 +152,9 @@ func (c *CSE) registerTypes() {
 		onem2m.TypeSemanticDescriptor:               descriptorProcedures(),
 		onem2m.TypeOntologyRepository:               repositoryProcedures(),
 		onem2m.TypeOntology:                         ontologyProcedures(),
+		onem2m.TypeSemanticMashupJobProfile:         mashupProfileProcedures(),
+		onem2m.TypeSemanticMashupInstance:           mashupInstanceProcedures(),
+		onem2m.TypeSemanticMashupResult:             mashupResultProcedures(),
 	}
 	c.virtualNames = make(map[string]bool)
 	for ty, p := range c.types {

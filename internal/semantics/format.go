@@ -42,9 +42,13 @@ const MaxDocument = 1 << 20
 // syntax is the format by which the engine reads it.
 func (f Format) syntax() (rdf.Format, error) {
 	switch f {
+	case FormatRDFXML:
+		return rdf.RDFXML, nil
 	case FormatTurtle:
 		return rdf.Turtle, nil
-	case FormatIRI, FormatFunctional, FormatOWLXML, FormatRDFXML, FormatManchester, FormatJSONLD:
+	case FormatJSONLD:
+		return rdf.JSONLD, nil
+	case FormatIRI, FormatFunctional, FormatOWLXML, FormatManchester:
 	}
 	return "", ErrFormat
 }
@@ -114,10 +118,11 @@ func Decode(f Format, base, text string) (*rdf.Graph, error) {
 
 // Encode writes a graph as a representation in base64.
 func Encode(f Format, g *rdf.Graph) (string, error) {
-	if err := f.Supported(); err != nil {
+	syntax, err := f.syntax()
+	if err != nil {
 		return "", err
 	}
-	data, err := g.Write(rdf.NTriples) // which is Turtle too
+	data, err := g.Write(syntax)
 	if err != nil {
 		return "", fmt.Errorf("write a description: %w", err)
 	}

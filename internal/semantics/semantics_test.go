@@ -43,8 +43,8 @@ func TestDecode_C432_TheTextIsOneOfItsFormat(t *testing.T) {
 		want   error
 	}{
 		{"Turtle", semantics.FormatTurtle, wrap("<a:b> <a:c> 1 ."), nil},
-		{"RDF/XML", semantics.FormatRDFXML, wrap(`<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/>`), semantics.ErrFormat},
-		{"JSON-LD", semantics.FormatJSONLD, wrap(`{"@id":"a:b","a:c":1}`), semantics.ErrFormat},
+		{"RDF/XML", semantics.FormatRDFXML, wrap(`<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/>`), nil},
+		{"JSON-LD", semantics.FormatJSONLD, wrap(`{"@id":"a:b","a:c":1}`), nil},
 		{"no base64", semantics.FormatTurtle, "wrong", semantics.ErrSyntax},
 		{"of another format", semantics.FormatTurtle, wrap(`{"@id":"a:b"}`), semantics.ErrSyntax},
 		{"not UTF-8", semantics.FormatTurtle, wrap("<a:b> <a:c> \"\xff\" ."), semantics.ErrSyntax},
@@ -67,7 +67,7 @@ func TestDecode_C432_TheTextIsOneOfItsFormat(t *testing.T) {
 func TestEncode_GivesTheSameTriplesAgain(t *testing.T) {
 	t.Parallel()
 	g := graph(t, `ex:lamp1 a ex:Lamp ; ex:power 12 ; ex:label "Lampe"@de ; ex:near [ ex:power 1.5 ] .`)
-	for _, f := range []semantics.Format{semantics.FormatTurtle} {
+	for _, f := range []semantics.Format{semantics.FormatRDFXML, semantics.FormatTurtle, semantics.FormatJSONLD} {
 		text, err := semantics.Encode(f, g)
 		if err != nil {
 			t.Fatal(f, err)
@@ -284,6 +284,43 @@ func TestDocs_TheExamplesDoWhatTheySay(t *testing.T) {
 	}
 	if ok, err := find.Match(t.Context(), lamp); !ok || err != nil {
 		t.Error("the update has changed what is shared")
+	}
+}
+
+func TestMashup_C438_TheFunctionOfTheDocsAverages(t *testing.T) {
+	t.Parallel()
+	g, err := semantics.Parse(semantics.FormatRDFXML, "m2m://m2m.example/id-in/x", []byte(examples(t, "xml function")[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := semantics.ReadFunction(g, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	members := []semantics.Member{{IRI: "m2m://m2m.example/id-in/a", Value: 1, HasValue: true}, {IRI: "m2m://m2m.example/id-in/b", Value: 4, HasValue: true}, {IRI: "m2m://m2m.example/id-in/c"}}
+	res, err := f.Apply(t.Context(), members, nil)
+	if err != nil || !strings.Contains(string(res.JSON()), `"2.5`) {
+		t.Errorf("got %s, %v", res.JSON(), err)
+	}
+	for _, text := range []string{"", `ex:f <urn:bulwark:mashup#query> "FIND"`, `ex:f <urn:bulwark:mashup#query> "DESCRIBE <a:b>"`, `ex:f <urn:bulwark:mashup#query> ex:q`} {
+		if text != "" {
+			text += " ."
+		}
+		if _, err := semantics.ReadFunction(graph(t, text), noon); !errors.Is(err, semantics.ErrFunction) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+func TestProvides_C438_WantsOneOfEachClass(t *testing.T) {
+	t.Parallel()
+	asked := graph(t, "[] a ex:Unit . [] a ex:Place, rdfs:Resource .")
+	for text, want := range map[string]error{
+		"ex:c a ex:Unit . ex:k a ex:Place .": nil, "ex:c a ex:Unit .": semantics.ErrInput, "": semantics.ErrInput,
+	} {
+		if err := semantics.Provides(graph(t, text), asked); !errors.Is(err, want) {
+			t.Errorf("%q: %v", text, err)
+		}
 	}
 }
 

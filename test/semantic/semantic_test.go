@@ -14,10 +14,12 @@ import (
 )
 
 const (
+	formatRDFXML = 4
 	formatTurtle = 5
+	formatJSONLD = 7
 )
 
-// device is one device with its description, by its name.
+// device is one device with its description, each in a format of its own.
 type device struct {
 	name        string
 	format      int
@@ -25,12 +27,17 @@ type device struct {
 }
 
 var devices = []device{
-	{"washer", formatTurtle, `@prefix ex: <https://ontology.example/plant#> .
-<https://example.com/devices/washer> a ex:Washer ; ex:locatedIn <https://example.com/rooms/cellar> ; ex:power 2200 .`},
+	{"washer", formatRDFXML, `<?xml version="1.0"?>
+<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:ex="https://ontology.example/plant#">
+  <ex:Washer rdf:about="https://example.com/devices/washer">
+    <ex:locatedIn rdf:resource="https://example.com/rooms/cellar"/>
+    <ex:power rdf:datatype="http://www.w3.org/2001/XMLSchema#integer">2200</ex:power>
+  </ex:Washer>
+</rdf:RDF>`},
 	{"pump", formatTurtle, `@prefix ex: <https://ontology.example/plant#> .
 <https://example.com/devices/pump> a ex:Pump ; ex:locatedIn <https://example.com/rooms/cellar> ; ex:power 400 .`},
-	{"lamp", formatTurtle, `@prefix ex: <https://ontology.example/plant#> .
-<https://example.com/devices/lamp> a ex:Lamp ; ex:locatedIn <https://example.com/rooms/attic> ; ex:power 12 .`},
+	{"lamp", formatJSONLD, `{"@context":{"ex":"https://ontology.example/plant#"},"@id":"https://example.com/devices/lamp","@type":"ex:Lamp",
+"ex:locatedIn":{"@id":"https://example.com/rooms/attic"},"ex:power":12}`},
 }
 
 func (d device) body(acpi string) string {
@@ -72,7 +79,7 @@ func TestSemantic_C435_DevicesAreFoundByWhatTheyAre(t *testing.T) {
 		name, from, target string
 		want               []string
 	}{
-		{"all", "Cplant01", "/cse-in/plant?fu=1&" + filter(inCellar), []string{"cse-in/plant/washer", "cse-in/plant/pump"}},
+		{"in any format", "Cplant01", "/cse-in/plant?fu=1&" + filter(inCellar), []string{"cse-in/plant/washer", "cse-in/plant/pump"}},
 		{"those in sight", "Creader01", "/cse-in/plant?fu=1&" + filter(inCellar), []string{"cse-in/plant/washer"}},
 		{"alternatives", "Cplant01", "/cse-in?fu=1&" + filter("ASK { ?d a ex:Lamp }") + "&" + filter("ASK { ?d a ex:Pump }"), []string{"cse-in/plant/pump", "cse-in/plant/lamp"}},
 		{"a comparison", "Creader01", "/cse-in?" + filter("ASK { ?d ex:power ?p FILTER(?p > 1000) }"), []string{"cse-in/plant/washer"}},

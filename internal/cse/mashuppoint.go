@@ -1,0 +1,79 @@
+package cse
+
+import (
+	"context"
+
+	"bulwark/access"
+	"bulwark/internal/identity"
+	"bulwark/internal/store"
+	"bulwark/onem2m"
+)
+
+// mashupPoint is the name of the virtual child that makes a result.
+const mashupPoint = "msp"
+
+// serveMashup answers requests to <mashup> (clause 7.4.51). The data are read as
+// the creator of the instance may read them: the result is for those whom the
+// creator lets see it.
+func serveMashup(ctx context.Context, k *call, t target) (*onem2m.Response, error) {
+	if k.req.Operation != onem2m.Retrieve {
+		return nil, onem2m.Errorf(onem2m.OperationNotAllowed, "to", "a mashup is only retrieved")
+	}
+	release, err := k.c.ponder(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	reader := k
+	if k.from.ID != t.rec.Origin {
+		reader = k.c.creator(ctx, t.rec)
+	}
+	var result *mashupResult
+	err = k.c.Store.Read(ctx, func(r store.Reader) error {
+		if err := k.authorize(r, t.rec, onem2m.Retrieve, access.Retrieve); err != nil { // C-027
+			return err
+		}
+		var err error
+		result, err = reader.remake(ctx, r, t.rec)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var res *onem2m.Response
+	err = k.c.Store.Update(ctx, func(tx store.Tx) error {
+		instance, err := tx.ByID(t.rec.ID)
+		if err != nil {
+			return missing(err)
+		}
+		rec, err := k.keepResult(tx, instance, result)
+		if err != nil {
+			return err
+		}
+		res = &onem2m.Response{Code: onem2m.OK, Content: root(rec)}
+		return nil
+	})
+	return res, err
+}
+
+// creator is a call on behalf of who made a mashup. It doesn't count as
+// authenticated: nobody has proven anything now.
+func (c *CSE) creator(ctx context.Context, instance *store.Record) *call {
+	k := &call{c: c, req: &onem2m.Request{Operation: onem2m.Retrieve}, assoc: &identity.Association{}, now: onem2m.TimestampOf(c.Now()), vouched: true}
+	k.from.ID = instance.Origin
+	k.meaning.ctx = ctx
+	return k
+}
+
+// remake makes a result from the latest data.
+func (k *call) remake(ctx context.Context, r store.Reader, instance *store.Record) (*mashupResult, error) {
+	profile := k.c.profileOf(r, instance)
+	if profile == nil {
+		return nil, onem2m.Errorf(onem2m.BadRequest, "mjid", "the mashup has no profile any more")
+	}
+	j, err := k.newJob(r, profile, attributes(instance))
+	if err != nil {
+		return nil, err
+	}
+	return j.compute(ctx, attributes(instance))
+}

@@ -53,9 +53,10 @@ func decodeRequest(r *http.Request, limits *Limits, body func() ([]byte, *refusa
 		return in, refuse(err)
 	}
 	in.req.Operation = operation(r.Method, ty != nil)
-	if r.Method != http.MethodPost {
+	if r.Method == http.MethodPut || r.Method == http.MethodDelete {
 		// Clients that set the header once leave ty in it. The parameter is
 		// part of CREATE only (TS-0009 clause 6.4.3), so there it says nothing.
+		// In a GET it may be a misplaced filter: the CSE refuses it.
 		in.req.Type = nil
 	}
 	path, query, err := splitTarget(r.RequestURI)

@@ -42,7 +42,7 @@ func TestRequest_B01_B15_BecomesThePrimitive(t *testing.T) {
 		})},
 		{"B-01", "DELETE is DELETE", message("DELETE", "/cse-in/x", ""), base(onem2m.Delete, "cse-in/x", nil)},
 		{"B-11", "blanks, quotes, charset and case in Content-Type are tolerated", message("POST", "/a", cnt, `Content-Type: Application/JSON ; charset="utf-8" ; TY = "3"`), base(onem2m.Create, "a", container)},
-		{"B-11", "ty left in the header of a GET", message("GET", "/a", "", "Content-Type: application/json;ty=3"), base(onem2m.Retrieve, "a", nil)},
+		{"B-01", "ty on a RETRIEVE is for the CSE to judge", message("GET", "/a", "", "Content-Type: application/json;ty=2"), base(onem2m.Retrieve, "a", func(r *onem2m.Request) { r.Type = new(int64(2)) })},
 		{"B-11", "ty left in the header of a DELETE", message("DELETE", "/a", "", "Content-Type: application/json;ty=3"), base(onem2m.Delete, "a", nil)},
 		{"B-11", "ty left in the header of a PUT", message("PUT", "/a", cnt, "Content-Type: application/json;ty=3"), base(onem2m.Update, "a", func(r *onem2m.Request) {
 			container(r)

@@ -151,7 +151,7 @@ func (p *parser) selection() (*selection, error) {
 		if s.grouped {
 			return nil, p.fail("SELECT * together with GROUP BY")
 		}
-		for _, slot := range scope {
+		for _, slot := range slices.Sorted(slices.Values(scope)) { // in the order of the text
 			if p.variables[slot] != "" {
 				s.items = append(s.items, item{slot: slot})
 			}

@@ -67,7 +67,7 @@ func compile(pattern, flags string) *matcher {
 
 // cost pays for matching a text.
 func (m *matcher) cost(r *run, text string) error {
-	return r.tick(1 + len(text)*m.size/64)
+	return r.tick(1 + len(text)*m.size/16)
 }
 
 // matches is REGEX (section 17.4.3.14).

@@ -2,6 +2,7 @@ package access
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -73,6 +74,11 @@ func (r *reader) rule(home onem2m.Home) (rule, error) {
 				out.details = append(out.details, d)
 				return err
 			})
+		case "aca":
+			out.attributes, err = r.strings(MaxAttributes, maxAttribute)
+			if err == nil && (len(out.attributes) == 0 || slices.Contains(out.attributes, "")) {
+				err = r.errorf("is not a list of attributes")
+			}
 		default:
 			return false, nil
 		}
@@ -80,6 +86,10 @@ func (r *reader) rule(home onem2m.Home) (rule, error) {
 	}, "acor", "acop")
 	return out, err
 }
+
+// maxAttribute bounds the short name of an attribute; those of the
+// specifications have eight letters at most.
+const maxAttribute = 64
 
 // strings reads a list of strings.
 func (r *reader) strings(limit, octets int) ([]string, error) {

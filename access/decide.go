@@ -42,9 +42,14 @@ func (p *Policy) find(q *Query) int {
 	return -1
 }
 
-// matches is res_acr of TS-0003 clause 7.1.5. The parts are ANDed, so the
+// matches reports whether a rule grants the whole of what is asked. One that is
+// limited to attributes never does: whoever doesn't know what to do with such a
+// grant has none (see Attributes).
+func (r *rule) matches(q *Query) bool { return r.attributes == nil && r.applies(q) }
+
+// applies is res_acr of TS-0003 clause 7.1.5. The parts are ANDed, so the
 // cheap ones come first and groups, which may cost a look-up, come last.
-func (r *rule) matches(q *Query) bool {
+func (r *rule) applies(q *Query) bool {
 	if !r.grantsPrivilege(q) || !r.acceptsAuthentication(q) {
 		return false
 	}

@@ -17,6 +17,7 @@ const (
 	PartOperations     = "operations"
 	PartContexts       = "contexts"
 	PartObjectDetails  = "object details"
+	PartAttributes     = "attributes"
 )
 
 // Reason says in words why a rule matched, or one part by which it did not.
@@ -83,6 +84,9 @@ func (p *Policy) explainRule(k int, q *Query) []Reason {
 		return failed
 	}
 	text := fmt.Sprintf("%s matches %q, %v is in %d", who, entry, q.Privilege, r.privileges)
+	if r.attributes != nil {
+		return []Reason{{Part: PartAttributes, Text: fmt.Sprintf("%s, but only for requests that name, change or show nothing but %s", text, quoteSome(r.attributes))}}
+	}
 	if r.authenticated {
 		text += ", the originator is authenticated"
 	}

@@ -31,6 +31,7 @@ func (p *Policy) Findings(now time.Time) []Finding {
 		r.reportOriginators(p.home, report)
 		r.reportContexts(now, report)
 		r.reportDetails(report)
+		r.reportAttributes(report)
 	}
 	return out
 }
@@ -125,6 +126,16 @@ func (a *addresses) report(i int, report reporter) bool {
 		report("context %d: acip without an address matches nothing", i)
 	}
 	return live
+}
+
+// reportAttributes looks for limits that leave nothing.
+func (r *rule) reportAttributes(report reporter) {
+	if r.attributes == nil {
+		return
+	}
+	if useless := r.privileges & (Notify | Discover); useless != 0 {
+		report("aca: %v isn't granted on single attributes, so the rule doesn't grant it", useless)
+	}
 }
 
 // reportDetails looks for acod that can't match or don't matter.

@@ -15,6 +15,7 @@ const (
 	MaxCountries     = 300  // country codes of a region: all that exist
 	MaxObjectDetails = 100  // accessControlObjectDetails of a rule
 	MaxChildTypes    = 200  // child types of one of them
+	MaxAttributes    = 200  // accessControlAttributes of a rule
 )
 
 // Policy is one compiled m2m:setOfAcrs. It never changes and may be used by
@@ -31,6 +32,7 @@ type rule struct {
 	originators   originators
 	contexts      []context // acco; none accepts every context
 	details       []details // acod; none accepts every child type
+	attributes    []string  // aca, of Release 4; none grants all attributes
 }
 
 // Len returns the number of rules.

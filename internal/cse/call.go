@@ -36,6 +36,8 @@ type call struct {
 	meaning  meaning      // what is asked about semantic descriptions
 	registry snapshot     // of the From check, while it runs
 	question access.Query // of the decision that is being made
+	about    naming       // attributes that it is about, where single ones may be enough
+	limits   []string     // attributes on which the request is permitted; nil: all
 
 	decision Audit            // filled as the decision is made
 	later    bool             // it is answered with an acknowledgement (C-173)

@@ -49,7 +49,10 @@ func (k *call) create(ctx context.Context) (*onem2m.Response, error) {
 			}
 			address += "/" + s.rn
 		}
-		if res, err = k.created(made, address); err != nil {
+		if res, err = k.created(made, address); err == nil {
+			res, err = k.limited(res)
+		}
+		if err != nil {
 			return err
 		}
 		return k.settle(tx, res)
@@ -80,7 +83,7 @@ func (k *call) vetCreate(r store.Reader, s *subject) (*procedures, error) {
 	if p != nil && p.register != nil {
 		err = p.register(k, r, t.rec)
 	} else {
-		err = k.authorize(r, t.rec, onem2m.Create, access.Create)
+		err = k.authorizeNaming(r, t.rec, onem2m.Create, access.Create, k.sentNames())
 	}
 	if err != nil {
 		return nil, err

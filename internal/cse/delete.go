@@ -66,7 +66,7 @@ func (k *call) vetDelete(r store.Reader) (*store.Record, error) {
 	if err := k.matchTarget(r, rec); err != nil { // C-125
 		return nil, err
 	}
-	if err := k.authorize(r, rec, onem2m.Delete, access.Delete); err != nil {
+	if err := k.authorizeNaming(r, rec, onem2m.Delete, access.Delete, k.removedNames(rec)); err != nil {
 		return nil, k.concealed(err)
 	}
 	if p := k.c.types[rec.Type]; p != nil && p.retrievable != nil {

@@ -45,7 +45,7 @@ func (k *call) retrieveOnce(ctx context.Context, r store.Reader) (*onem2m.Respon
 	if err := k.matchTarget(r, rec); err != nil {
 		return nil, err
 	}
-	if err := k.authorize(r, rec, onem2m.Retrieve, access.Retrieve); err != nil {
+	if err := k.authorizeNaming(r, rec, onem2m.Retrieve, access.Retrieve, k.shownNames(rec)); err != nil {
 		return nil, k.concealed(err)
 	}
 	if p := k.c.types[rec.Type]; p != nil && p.retrievable != nil {

@@ -48,7 +48,10 @@ func (k *call) update(ctx context.Context) (*onem2m.Response, error) {
 		if err != nil {
 			return err
 		}
-		if res, err = k.updated(made, s); err != nil {
+		if res, err = k.updated(made, s); err == nil {
+			res, err = k.limited(res)
+		}
+		if err != nil {
 			return err
 		}
 		return k.settle(tx, res)
@@ -83,7 +86,7 @@ func (k *call) vetUpdate(r store.Reader, s *subject) (*procedures, error) {
 	if k.draft.raw.Has("acpi") && k.c.infoOf(t.rec).Has("acpi") {
 		err = k.authorizeLinks(r, t.rec)
 	} else {
-		err = k.authorize(r, t.rec, onem2m.Update, access.Update)
+		err = k.authorizeNaming(r, t.rec, onem2m.Update, access.Update, k.sentNames())
 	}
 	if err != nil {
 		return nil, k.concealed(err)

@@ -1,6 +1,7 @@
 package federation
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -23,21 +24,21 @@ func TestForward_EveryOperationInEveryDirection(t *testing.T) {
 		name     string
 		from, to *box
 	}{
-		{"C-067 up to the registrar", tr.mn, tr.in},
-		{"C-067 down to a registree", tr.in, tr.mn},
+		{"C-067 S-009 up to the registrar", tr.mn, tr.in},
+		{"C-067 S-010 S-011 down to a registree, over an association of its own", tr.in, tr.mn},
 		{"C-067 two hops up", tr.asn, tr.in},
 		{"C-067 two hops down", tr.in, tr.asn},
 		{"C-067 up and down again", tr.mn2, tr.mn},
 		{"C-067 three hops", tr.asn, tr.mn2},
 		{"C-067 three hops the other way", tr.mn2, tr.asn},
 	}
-	for _, tt := range tests {
+	for i, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			stem := "Cvisitor" + harness.Name(t)[6:]
+			stem := fmt.Sprint("Cvisitor", i)
 			tt.from.plain.Make(t, stem, "/"+tt.from.name, 2, `{"m2m:ae":{"api":"N.example.test","rr":false,"srv":["3"]}}`)
 			who := tt.from.id + "/" + stem
-			box := "box-" + harness.Name(t)
+			box := fmt.Sprint("box", i)
 			tt.to.open(t, box, who)
 			base := "/~" + tt.to.id + "/" + tt.to.name + "/" + box
 			c := tt.from.plain

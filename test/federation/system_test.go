@@ -8,10 +8,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,6 +33,7 @@ type box struct {
 	port     string // of the https listener, the same after a restart
 	flags    map[string]string
 	toml     string
+	creds    harness.Credential
 	log      io.Writer
 	tb       testing.TB
 
@@ -42,6 +46,7 @@ type box struct {
 // system is a provider's tree of CSEs with one authority.
 type system struct {
 	tb        testing.TB
+	sp        string
 	authority *harness.Authority
 	in        *box
 }
@@ -49,27 +54,40 @@ type system struct {
 // newSystem starts an IN-CSE.
 func newSystem(tb testing.TB) *system {
 	tb.Helper()
-	dir := filepath.Join(tb.TempDir(), "data")
-	s := &system{tb: tb, authority: harness.NewAuthority(tb, dir)}
-	s.in = s.box("in", "/id-in", "cse-in")
-	s.in.dir = dir
+	s := newProvider(tb, harness.Home().SP)
 	s.in.start()
 	return s
 }
 
-// port finds a port that is free now.
+// newProvider prepares the IN-CSE of a provider.
+func newProvider(tb testing.TB, sp string) *system {
+	tb.Helper()
+	dir := filepath.Join(tb.TempDir(), "data")
+	home := harness.Home()
+	home.SP = sp
+	s := &system{tb: tb, sp: sp, authority: harness.NewAuthorityOf(tb, dir, home)}
+	s.in = s.box("in", "/id-in", "cse-in")
+	s.in.dir = dir
+	return s
+}
+
+// ports hands out port numbers below those that systems give by themselves, so
+// that no listener of another test takes one between two starts of a node.
+var ports atomic.Int64
+
+// port finds a port that is free.
 func port(tb testing.TB) string {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
+	ports.CompareAndSwap(0, 20_000+rand.Int64N(10_000))
+	for range 100 {
+		p := strconv.FormatInt(ports.Add(1), 10)
+		if l, err := net.Listen("tcp", "127.0.0.1:"+p); err == nil {
+			_ = l.Close()
+			return p
+		}
 	}
-	defer func() { _ = l.Close() }()
-	_, p, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return p
+	tb.Fatal("no port is free")
+	return ""
 }
 
 // output writes the log of a node to the test while it runs.
@@ -101,11 +119,11 @@ func (s *system) box(kind, id, name string) *box {
 		out.over = true
 	})
 	b.log = out
-	b.flags = map[string]string{"cse-type": kind, "cse-id": id, "cse-name": name, "data": b.dir}
+	b.flags = map[string]string{"cse-type": kind, "cse-id": id, "cse-name": name, "sp": s.sp, "data": b.dir}
 	shown := ""
 	if kind != "in" {
-		creds := s.authority.CSE(id)
-		shown = fmt.Sprintf("cert = %q\nkey = %q\nclient-ca = %q\n", creds.CertFile, creds.KeyFile, s.authority.CAFile())
+		b.creds = s.authority.CSE(id)
+		shown = fmt.Sprintf("cert = %q\nkey = %q\nclient-ca = %q\n", b.creds.CertFile, b.creds.KeyFile, s.authority.CAFile())
 	}
 	b.toml = fmt.Sprintf(`
 [timing]
@@ -151,7 +169,8 @@ func (b *box) start() {
 	running := b.node
 	ended := b.ended
 	go func() { ended <- running.Run(ctx) }()
-	b.plain = harness.NewClient(b.tb, b.node.Addresses()[1], nil, 1)
+	addresses := b.node.Addresses()
+	b.plain = harness.NewClient(b.tb, addresses[len(addresses)-1], nil, 1)
 }
 
 // halt stops the node, in the clean way.

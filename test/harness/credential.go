@@ -35,10 +35,16 @@ type Authority struct {
 // started yet, or opens the one that is there.
 func NewAuthority(tb testing.TB, data string) *Authority {
 	tb.Helper()
+	return NewAuthorityOf(tb, data, Home())
+}
+
+// NewAuthorityOf is NewAuthority for another CSE than that of all tests.
+func NewAuthorityOf(tb testing.TB, data string, home onem2m.Home) *Authority {
+	tb.Helper()
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		tb.Fatal(err)
 	}
-	if _, err := pki.EnsureServer(data, Home(), "CAdmin"); err != nil {
+	if _, err := pki.EnsureServer(data, home, "CAdmin"); err != nil {
 		tb.Fatal(err)
 	}
 	dir := filepath.Join(data, "pki")

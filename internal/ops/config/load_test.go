@@ -256,7 +256,7 @@ func TestLoad_RefusesWithThePlaceAndWhatToDo(t *testing.T) {
 		{name: "a registrar that is the CSE itself", flags: registrar("mn", "https://in.example", "/id-mn"), want: "is this CSE itself"},
 		{name: "a registrar with a scheme of its own", flags: registrar("mn", "mqtt://in.example", "/id-in"), want: "--registrar: remote.url: \"mqtt://in.example\" is no https URL"},
 		{name: "a registrar that has credentials in its URL", flags: registrar("mn", "https://u:p@in.example", "/id-in"), want: "is no https URL"},
-		{name: "a plain registrar elsewhere", flags: registrar("mn", "http://in.example:8080", "/id-in"), want: "plain http is for a registrar on this machine"},
+		{name: "S-004 a plain registrar elsewhere", flags: registrar("mn", "http://in.example:8080", "/id-in"), want: "plain http is for a registrar on this machine"},
 		{name: "a registrar of an IN-CSE in its own domain (C-216)", flags: registrar("in", "https://in.example", "/id-far"), want: "an in registers with a CSE of another provider"},
 		{name: "a registrar of another provider for an MN-CSE (C-216)", flags: registrar("mn", "https://in.example", "//far.example/id-far"), want: "an mn registers with a CSE of its own provider"},
 		{name: "polling without a registrar", file: "[remote]\npoll = true\n", want: "toml:2:1: remote.poll: there is no registrar"},

@@ -1,0 +1,67 @@
+package federation
+
+import (
+	"fmt"
+	"testing"
+
+	"bulwark/test/harness"
+)
+
+// knows tells a CSE of the IN-CSE of another provider.
+func (s *system) knows(other *system) {
+	s.in.toml += fmt.Sprintf("\n[[peer]]\nid = %q\ndns = %q\nca = %q\n", other.sp+"/id-in", "id-in."+other.sp[2:], other.authority.CAFile())
+}
+
+func TestProviders_C221_C080_ReachEachOtherOverTheirINs(t *testing.T) {
+	t.Parallel()
+	near, far := newProvider(t, "//near.example"), newProvider(t, "//far.example")
+	near.knows(far)
+	far.knows(near)
+	far.in.start()
+	near.in.flags["registrar"], near.in.flags["registrar-id"] = far.in.url(), "//far.example/id-in"
+	near.in.start()
+	nearMN, farMN := near.below(near.in, "mn", "/id-mn", "cse-mn"), far.below(far.in, "mn", "/id-mn", "cse-mn")
+	nearMN.start()
+	farMN.start()
+	nearMN.joined(near.in)
+	farMN.joined(far.in)
+	near.in.joined(far.in)
+
+	t.Run("C-221 absolute identifiers on both sides", func(t *testing.T) {
+		if a := far.in.plain.Get(t, "CAdmin", "/cse-in/id-in"); a.RSC == 2000 {
+			if a.Text("csi") != "//near.example/id-in" || a.Text("cb") != "//near.example/id-in/cse-in" || a.Attribute("dcse") != nil {
+				t.Errorf("at the other provider: %s", a)
+			}
+		} else {
+			t.Errorf("no registration: %s", a)
+		}
+	})
+	farMN.open(t, "box", "//near.example/id-mn/Cvisitor")
+	nearMN.open(t, "box", "//far.example/id-mn/Cguest")
+	nearMN.plain.Make(t, "Cvisitor", "/cse-mn", 2, `{"m2m:ae":{"api":"N.example.test","rr":false,"srv":["3"]}}`)
+	farMN.plain.Make(t, "Cguest", "/cse-mn", 2, `{"m2m:ae":{"api":"N.example.test","rr":false,"srv":["3"]}}`)
+	t.Run("C-080 C-081 S-094 from below one IN to below the other", func(t *testing.T) {
+		nearMN.plain.Create(t, "Cvisitor", "/_/far.example/id-mn/cse-mn/box", 4, `{"m2m:cin":{"con":"hello"}}`).Expect(t, 2001, 201)
+		a := nearMN.plain.Get(t, "Cvisitor", "/_/far.example/id-mn/-/box/la")
+		a.Expect(t, 2000, 200)
+		if a.Text("con") != "hello" {
+			t.Errorf("got %s", a)
+		}
+	})
+	t.Run("C-080 and back", func(t *testing.T) {
+		farMN.plain.Get(t, "Cguest", "/_/near.example/id-mn/cse-mn/box").Expect(t, 2000, 200)
+	})
+	t.Run("C-080 a third provider", func(t *testing.T) {
+		nearMN.plain.Get(t, "Cvisitor", "/_/third.example/id-in/cse-in").Expect(t, 4004, 404)
+	})
+	t.Run("S-094 a provider speaks for itself alone", func(t *testing.T) {
+		c := harness.NewClient(t, far.in.url(), far.authority.Client(near.authority.CSE("/id-in")), 1)
+		for from, rsc := range map[string]int{
+			"//near.example/id-mn/Cvisitor": 2000, "//far.example/id-mn/Cguest": 4106, "//third.example/id-in/Cx": 4106, "/id-mn/Cguest": 4106,
+		} {
+			if a := c.Get(t, from, "/_/far.example/id-mn/-/box"); a.RSC != rsc {
+				t.Errorf("%s: got %s, want %d", from, a, rsc)
+			}
+		}
+	})
+}

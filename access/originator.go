@@ -128,7 +128,7 @@ func (o *originators) matchesEntity(q *Query) bool {
 		}
 	}
 	for _, p := range o.patterns {
-		if rest, ok := strings.CutPrefix(who, p.literal); ok && glob(p.rest, rest) {
+		if rest, ok := strings.CutPrefix(who, p.literal); ok && onem2m.MatchID(p.rest, rest) {
 			return true
 		}
 	}
@@ -151,41 +151,6 @@ func (o *originators) matchesGroup(q *Query) bool {
 		if q.Groups.Member(g, q.Originator) {
 			return true
 		}
-	}
-	return false
-}
-
-// glob matches an absolute entry with "*" against an identifier, segment by
-// segment, so that "*" never crosses a "/".
-func glob(pattern, id string) bool {
-	for {
-		p, morePattern, pOK := strings.Cut(pattern, "/")
-		s, moreID, sOK := strings.Cut(id, "/")
-		if pOK != sOK || !globSegment(p, s) {
-			return false
-		}
-		if !pOK {
-			return true
-		}
-		pattern, id = morePattern, moreID
-	}
-}
-
-// globSegment takes the leftmost place for each piece between two "*". That
-// is never wrong, since the next "*" can stretch, so nothing is tried twice
-// and the time is linear.
-func globSegment(pattern, s string) bool {
-	piece, pattern, star := strings.Cut(pattern, "*")
-	if !star {
-		return piece == s
-	}
-	s, ok := strings.CutPrefix(s, piece)
-	for ok {
-		piece, pattern, star = strings.Cut(pattern, "*")
-		if !star {
-			return strings.HasSuffix(s, piece)
-		}
-		_, s, ok = strings.Cut(s, piece)
 	}
 	return false
 }

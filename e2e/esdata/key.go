@@ -135,6 +135,16 @@ func (k *Key) ID() string { return k.id }
 // Algorithm returns the one algorithm that the key is for.
 func (k *Key) Algorithm() Algorithm { return k.algorithm }
 
+// Symmetric reports whether source and target share the key.
+func (k *Key) Symmetric() bool { return k.algorithm.Symmetric() }
+
+// Same reports whether both hold the same secret, whatever their names and
+// algorithms: then they do not tell two sources apart. It is false for
+// asymmetric keys.
+func (k *Key) Same(other *Key) bool {
+	return k.Symmetric() && other.Symmetric() && k.secret.Equal(other.secret)
+}
+
 // Uses returns how often a direct key has encrypted.
 func (k *Key) Uses() uint64 { return k.uses.Load() }
 

@@ -125,7 +125,7 @@ func (e *Envelope) Verify(ring Keyring) (*Verified, error) {
 		case err == nil:
 			out.By, out.Headers = append(out.By, by), append(out.Headers, s.header)
 		case known && len(fit) == 0:
-			return nil, fmt.Errorf("%w: key %q", ErrAlgorithm, s.header.KeyID)
+			return nil, ErrAlgorithm
 		case known:
 			return nil, err
 		case len(fit) > 0: // tried without a name: whose signature it is stays open
@@ -170,7 +170,7 @@ func (e *Envelope) Decrypt(ring Keyring) (*Decrypted, error) {
 	for _, r := range e.jwe.recipients {
 		fit, known := fitting(ring, r.header, (*Key).decrypts)
 		if known && len(fit) == 0 && !held {
-			last = fmt.Errorf("%w: key %q", ErrAlgorithm, r.header.KeyID)
+			last = ErrAlgorithm
 		}
 		held = held || known
 		for _, k := range fit {

@@ -1,0 +1,90 @@
+package token
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"sync"
+
+	"bulwark/onem2m"
+)
+
+// DefaultRevocations bounds a list of revocations where nobody says otherwise.
+const DefaultRevocations = 100_000
+
+// ErrFull answers a revocation that there is no room for. The caller must not
+// go on as if the token were revoked: it stops trusting the issuer, or makes
+// room.
+var ErrFull = errors.New("the list of revocations is full")
+
+// Revocation is one token that is not accepted any more.
+type Revocation struct {
+	Ref
+	Until onem2m.Timestamp // when the token expires anyway; 0 if nobody knows
+}
+
+// Revocations is a list of revoked tokens, bounded in number: an entry leaves
+// it when its token has expired. TS-0003 has no revocation; this is the list of
+// the CSE's own. It may be used by any number of goroutines.
+type Revocations struct {
+	limit int
+
+	mu    sync.RWMutex // guards what follows
+	until map[Ref]onem2m.Timestamp
+}
+
+// NewRevocations returns an empty list for limit tokens, DefaultRevocations if 0.
+func NewRevocations(limit int) *Revocations {
+	if limit <= 0 {
+		limit = DefaultRevocations
+	}
+	return &Revocations{limit: limit, until: map[Ref]onem2m.Timestamp{}}
+}
+
+// Add revokes a token until it expires; 0 is for ever. The same token again
+// takes the later time. When the list is full, those that have expired leave it
+// first; then it is ErrFull.
+func (r *Revocations) Add(token Revocation, now onem2m.Timestamp) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if until, ok := r.until[token.Ref]; ok {
+		if until != 0 && (token.Until == 0 || token.Until > until) {
+			r.until[token.Ref] = token.Until
+		}
+		return nil
+	}
+	if len(r.until) >= r.limit {
+		for ref, until := range r.until {
+			if until != 0 && until <= now {
+				delete(r.until, ref)
+			}
+		}
+	}
+	if len(r.until) >= r.limit {
+		return ErrFull
+	}
+	r.until[token.Ref] = token.Until
+	return nil
+}
+
+// Has reports whether a token is revoked.
+func (r *Revocations) Has(token Ref) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	_, ok := r.until[token]
+	return ok
+}
+
+// All returns the list in a fixed order, for a caller that keeps it.
+func (r *Revocations) All() []Revocation {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	out := make([]Revocation, 0, len(r.until))
+	for ref, until := range r.until {
+		out = append(out, Revocation{Ref: ref, Until: until})
+	}
+	slices.SortFunc(out, func(a, b Revocation) int {
+		return cmp.Or(cmp.Compare(a.Issuer, b.Issuer), cmp.Compare(a.ID, b.ID))
+	})
+	return out
+}

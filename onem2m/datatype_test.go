@@ -1,6 +1,7 @@
 package onem2m_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -161,6 +162,24 @@ func TestHome_C005_NamesItself(t *testing.T) {
 	for op, want := range names {
 		if op.String() != want {
 			t.Errorf("%d is %s", op, op)
+		}
+	}
+}
+
+func TestContentInfo_E129_OnlyItsFormIsChecked(t *testing.T) {
+	t.Parallel()
+	for text, security := range map[string]int{
+		"application/json:0": -1, "application/json:0:0": 0, "application/json:0:1": 1, "text/plain:1:5": 5,
+	} {
+		if got, err := onem2m.ParseContentInfo(text); err != nil || got.Security != security {
+			t.Errorf("%q: %+v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"application/json:0:6", "application/json:0:", "application/json:0:-1", "application/json:0:x", "application/json:0:1:1"} {
+		_, err := onem2m.ParseContentInfo(text)
+		var refusal *onem2m.Error
+		if !errors.As(err, &refusal) || refusal.Code != onem2m.BadRequest {
+			t.Errorf("%q: %v", text, err)
 		}
 	}
 }

@@ -59,14 +59,15 @@ func attribute(short string) *onem2m.Attribute {
 	return onem2m.TypeByNumber(onem2m.TypeToken).Attribute(short)
 }
 
-// checkText compares a text with the type of the attribute.
+// checkText compares a text with the type of the attribute. The error of the
+// table is not passed on: it may repeat what the token holds.
 func checkText(short, s string) *Error {
 	value, err := jsontext.AppendQuote(nil, s)
 	if err == nil {
 		err = attribute(short).CheckValue(value)
 	}
 	if err != nil {
-		return refuse(CheckClaims, "%s: %w", short, err)
+		return refuse(CheckClaims, "%s is not of its type", short)
 	}
 	return nil
 }
@@ -122,13 +123,13 @@ func (c *Claims) checkPermissions() *Error {
 	}
 	value, err := c.permissions()
 	if err != nil {
-		return refuse(CheckClaims, "tkps: %w", err)
+		return refuse(CheckClaims, "tkps: %w", errPermissions)
 	}
 	if value == nil {
 		return nil
 	}
-	if err := attribute("tkps").CheckValue(value); err != nil {
-		return refuse(CheckClaims, "tkps: %w", err)
+	if attribute("tkps").CheckValue(value) != nil {
+		return refuse(CheckClaims, "tkps: %w", errPermissions)
 	}
 	return nil
 }

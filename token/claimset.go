@@ -30,7 +30,7 @@ func (c *Claims) ClaimSet() (jsontext.Value, error) {
 	}
 	permissions, err := c.permissions()
 	if err != nil {
-		return nil, refuse(CheckClaims, "tkps: %w", err)
+		return nil, refuse(CheckClaims, "tkps: %w", errPermissions)
 	}
 	octets, err := json.Marshal(wireClaimSet{
 		Version: c.Version, ID: c.ID, Holder: c.Holder, Issuer: c.Issuer,

@@ -26,7 +26,7 @@ func (c *Claims) JWT() ([]byte, error) {
 	}
 	permissions, err := c.permissions()
 	if err != nil {
-		return nil, refuse(CheckClaims, "tkps: %w", err)
+		return nil, refuse(CheckClaims, "tkps: %w", errPermissions)
 	}
 	octets, err := json.Marshal(wireJWT{
 		Version: c.Version, ID: c.ID, Issuer: c.Issuer, Holder: c.Holder,

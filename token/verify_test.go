@@ -402,6 +402,9 @@ func TestError_ShowsNothingOfTheToken(t *testing.T) {
 		forge(t, key, headers{"typ": "JWT"}, []byte(`{"iss":"//m2m.example/Sdas","jti":"`+secret+`@@","tkvr":"1","azp":"//m2m.example/Sx","nbf":1,"exp":2}`)),
 		forge(t, key, headers{"typ": "JWT"}, []byte(`{"iss":"//m2m.example/Sdas","jti":"a@das.example","tkvr":"1","azp":"`+secret+`","nbf":1,"exp":2}`)),
 		forge(t, key, headers{"typ": "JWT"}, []byte(`{"iss":"//m2m.example/Sdas","jti":"a@das.example","tkvr":"1","azp":"//m2m.example/Sx","nbf":1,"exp":2,"tkps":{"pm":[{"rids":["`+secret+`"]}]}}`)),
+		forge(t, key, headers{"typ": "JWT"}, []byte(`{"iss":"//m2m.example/Sdas","jti":"a@das.example","tkvr":"1","azp":"//m2m.example/Sx","nbf":1,"exp":2,"tkps":{"pm":[{"ris":["a"],"pv":{"`+secret+`":1}}]}}`)),
+		forge(t, key, headers{"typ": "JWT"}, []byte(`{"iss":"//m2m.example/Sdas","jti":"a@das.example","tkvr":"1","azp":"//m2m.example/Sx","nbf":1,"exp":2,"tkps":{"pm":[{"ris":["a"],"`+secret+`":1}]}}`)),
+		forge(t, key, headers{"typ": "JWT"}, []byte(`{"iss":"//m2m.example/Sdas","jti":"a@das.example","tkvr":"1","azp":"//m2m.example/Sx","nbf":1,"exp":2,"tkps":{"pm":[{"ris":["a"],"pv":{"acr":[{"acor":["`+secret+`"],"acop":"`+secret+`"}]}}]}}`)),
 		w.token(t, func(c *Claims) { c.ID = secret + "@other.example" }),
 	} {
 		_, err := w.verifier.Verify(text)

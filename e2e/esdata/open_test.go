@@ -101,7 +101,7 @@ func TestParse_RefusesMalformedEnvelopes(t *testing.T) {
 		{"no base64", `{}`, JSONBase64, ErrSyntax},
 		{"base64 with a line break", "e3\n0=", JSONBase64, ErrSyntax},
 		{"base64 without padding", "e30", JSONBase64, ErrSyntax},
-		{"an unknown serialization", "e30=", 4, ErrSyntax},
+		{"E-144 XML is stored, not processed", "<a/>", 4, ErrSyntax},
 		{"a member twice", `{"payload":"e30","payload":"e30",` + signature[1:], JSON, ErrSyntax},
 		{"a payload that is no text", `{"payload":{},` + signature[1:], JSON, ErrSyntax},
 		{"signed and encrypted at once", `{"payload":"e30","ciphertext":"AAAA",` + signature[1:], JSON, ErrSyntax},

@@ -19,6 +19,10 @@ import (
 // The bound is about a second of work.
 const maxContextWork = 2_000_000
 
+// maxContextText bounds the octets of contexts times the names that may be short for an IRI as long as all of them: a term can stand for a namespace
+// that begins with another term.
+const maxContextText = 256 << 20
+
 // refuser is the loader of remote documents: it loads none.
 type refuser struct{}
 
@@ -82,7 +86,7 @@ func measure(b *builder, data []byte) error {
 			return scan.Fail(line(), "more than %d JSON values", values)
 		}
 	}
-	if m.contexts > 1 && m.terms*m.objects > maxContextWork {
+	if m.contexts > 1 && m.terms*m.objects > maxContextWork || m.text*m.names > maxContextText {
 		return scan.Fail(0, "the contexts are too large for so many objects")
 	}
 	return nil
@@ -91,6 +95,8 @@ func measure(b *builder, data []byte) error {
 // measured is what a document has so far.
 type measured struct {
 	values, objects, contexts, terms int
+	text                             int // octets of strings in contexts
+	names                            int // strings outside of contexts, and those inside that may be short for an IRI
 	inside                           int // the depth of the member in whose context the token is, 0 outside
 }
 
@@ -99,6 +105,12 @@ func (m *measured) count(kind jsontext.Kind, text string, name bool, depth int) 
 	m.values++
 	if kind == jsontext.KindBeginObject {
 		m.objects++
+	}
+	if m.inside > 0 {
+		m.text += len(text)
+	}
+	if kind == jsontext.KindString && (m.inside == 0 || strings.Contains(text, ":") && !strings.Contains(text, "://")) {
+		m.names++
 	}
 	if depth < m.inside || name && kind == jsontext.KindString && depth == m.inside {
 		m.inside = 0

@@ -2,7 +2,6 @@ package rdf
 
 import (
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -20,7 +19,7 @@ func (j jsonld) value(o map[string]any, value any) (Term, error) {
 	}
 	if language, ok := o["@language"].(string); ok {
 		text, isText := value.(string)
-		if !isText || !languageTag().MatchString(language) {
+		if !isText || !IsLanguage(language) {
 			return Term{}, scan.Fail(0, "%q is no language, or its value is no string", language)
 		}
 		return NewLang(text, language), nil
@@ -53,8 +52,6 @@ func orType(datatype, native string) string {
 	}
 	return datatype
 }
-
-func languageTag() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*$`) }
 
 // canonicalDouble writes a number as XML Schema does: 2.5E0.
 func canonicalDouble(v float64) string {

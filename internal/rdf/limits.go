@@ -87,6 +87,20 @@ type builder struct {
 	scope  string          // 60 random bits: begins every label of the document, so that the blank nodes of two documents differ
 	labels map[string]Term // blank nodes by their label in the document
 	blanks int
+	text   int // octets of IRIs that have been put together
+}
+
+// expansion is how many times longer than the document may be, at most, its IRIs when they are written out. A short name can stand for a very long
+// IRI; usual documents stay below five.
+const expansion = 16
+
+// spend counts the octets of an IRI that has been put together from a base or a namespace.
+func (b *builder) spend(line, octets int) error {
+	b.text += octets
+	if b.text > expansion*b.limits.Octets {
+		return scan.Fail(line, "the IRIs take more than %d octets when they are written out", expansion*b.limits.Octets)
+	}
+	return nil
 }
 
 // add states a triple.
@@ -120,5 +134,5 @@ func (b *builder) iri(line int, reference string) (Term, error) {
 	if err != nil {
 		return Term{}, scan.Fail(line, "%s", err.Error())
 	}
-	return NewIRI(iri), nil
+	return NewIRI(iri), b.spend(line, len(iri))
 }

@@ -8,6 +8,15 @@ import (
 	"time"
 )
 
+// growing writes terms of which each is a little longer than the next.
+func growing(n int) string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = fmt.Sprintf(`"t%d":"t%d:x/"`, i, i+1)
+	}
+	return strings.Join(all, ",")
+}
+
 func TestLimits_C432(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 200)
@@ -36,6 +45,11 @@ func TestLimits_C432(t *testing.T) {
 		{"an attribute", RDFXML, Limits{Literal: 100}, inRDF(`<e:C e:p="` + long + `"/>`)},
 		{"a literal, JSON-LD", JSONLD, Limits{Literal: 100}, `{"x:p":"` + long + `"}`},
 		{"values, JSON-LD", JSONLD, Limits{Triples: 1}, `[` + strings.Repeat("1,", 2000) + `1]`},
+		{"names for a long IRI", Turtle, Limits{Octets: 1000}, "@prefix p: <x:" + long + "> . <x:a> <x:b> " + strings.Repeat("p:a, ", 100) + "p:b ."},
+		{"references to a long base", Turtle, Limits{Octets: 1000}, "@base <x:" + long + "/> . <x:a> <x:b> " + strings.Repeat("<a>, ", 100) + "<b> ."},
+		{"names for a long IRI, RDF/XML", RDFXML, Limits{Octets: 2000}, inRDF(`<e:C xmlns:p="x:` + strings.Repeat(long, 4) + `">` + strings.Repeat("<p:a/>", 100) + `</e:C>`)},
+		{"names for a long IRI, JSON-LD", JSONLD, Limits{}, `{"@context":{"p":"x:` + strings.Repeat(long, 100) + `/"},"p:q":[` + strings.Repeat(`{"@id":"p:a"},`, 20_000) + `{}]}`},
+		{"terms that grow, JSON-LD", JSONLD, Limits{}, `{"@context":{` + growing(20_000) + `},"t0":1}`},
 		{"UTF-8", Turtle, Limits{}, "<a> <b> \"\xff\" ."},
 		{"a format that there is not", "n3", Limits{}, ""},
 	} {
@@ -75,7 +89,7 @@ func TestLargeDocumentsTakeLinearTime_C432(t *testing.T) {
 		{"many prefixes", Turtle, repeat("@prefix p%d: <x:> . "), 0},
 		{"many values, JSON-LD", JSONLD, `{"@id":"x:a","x:p":[` + repeat("%d,") + `0]}`, n},
 		{"one node in many pieces, JSON-LD", JSONLD, `[` + repeat(`{"@id":"x:a","x:p":%d},`) + `{}]`, n},
-		{"a large context, JSON-LD", JSONLD, `{"@context":{` + repeat(`"t%d":"x:t",`) + `"u":"x:u"},"u":1}`, 1},
+		{"a large context, JSON-LD", JSONLD, `{"@context":{` + repeat(`"t%d":"http://example.com/t",`) + `"u":"x:u"},"u":1}`, 1},
 		{"many properties, RDF/XML", RDFXML, inRDF("<e:C>" + repeat("<e:p>%d</e:p>") + "</e:C>"), n + 1},
 		{"many members, RDF/XML", RDFXML, inRDF("<r:Bag>" + repeat("<r:li>%d</r:li>") + "</r:Bag>"), n + 1},
 	} {

@@ -151,7 +151,7 @@ func (x *rdfxml) reference(e *xmlElement, text string) (Term, error) {
 	if err != nil {
 		return Term{}, x.fail("%s", err.Error())
 	}
-	return NewIRI(iri), nil
+	return NewIRI(iri), x.spend(e.line, len(iri))
 }
 
 // identifier resolves rdf:ID.
@@ -182,7 +182,7 @@ func (x *rdfxml) nameIRI(name xmlName) (Term, error) {
 	if err != nil {
 		return Term{}, x.fail("%s", err.Error())
 	}
-	return NewIRI(iri), nil
+	return NewIRI(iri), x.spend(x.line(), len(iri))
 }
 
 // propertyAttributes states the attributes that are properties with a text as value.

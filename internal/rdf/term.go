@@ -71,6 +71,19 @@ func NewLang(text, language string) Term {
 	return Term{Kind: Literal, Value: text, Datatype: LangString, Language: strings.ToLower(language)}
 }
 
+// IsLanguage tells whether a text is written as a language tag: letters, then parts of letters and digits (RFC 5646 section 2.1).
+func IsLanguage(tag string) bool {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	allowed := letters
+	for part := range strings.SplitSeq(tag, "-") {
+		if part == "" || strings.Trim(part, allowed) != "" {
+			return false
+		}
+		allowed = letters + "0123456789"
+	}
+	return true
+}
+
 // IsZero tells whether this is no term.
 func (t Term) IsZero() bool { return t.Kind == 0 }
 

@@ -167,6 +167,9 @@ func (t *turtle) resolve(token scan.Token) (Term, error) {
 	if !ok {
 		return Term{}, scan.Fail(token.Line, "the prefix %q is not declared", token.Text+":")
 	}
+	if err := t.spend(token.Line, len(namespace)+len(token.Local)); err != nil {
+		return Term{}, err
+	}
 	return NewIRI(namespace + token.Local), nil
 }
 

@@ -161,7 +161,7 @@ func (x *xmlReader) inherit(e *xmlElement) error {
 		}
 		switch a.name.local {
 		case "lang":
-			if a.value != "" && !languageTag().MatchString(a.value) {
+			if a.value != "" && !IsLanguage(a.value) {
 				return x.fail("%q is no language", shorten(a.value))
 			}
 			e.scope.language = a.value
@@ -169,6 +169,9 @@ func (x *xmlReader) inherit(e *xmlElement) error {
 			base, err := Resolve(e.scope.base, a.value)
 			if err != nil {
 				return x.fail("%s", err.Error())
+			}
+			if err := x.spend(e.line, len(base)); err != nil {
+				return err
 			}
 			e.scope.base, _, _ = strings.Cut(base, "#")
 		}

@@ -122,7 +122,7 @@ func (c *counter) add(r *run, in row, where *group) error {
 	if c.of.value == nil {
 		return c.countRow(r, in, where)
 	}
-	t, err := c.of.value.eval(r, in)
+	t, err := r.evaluate(*c.of.value, in)
 	if err != nil {
 		if !isTypeError(err) {
 			return err

@@ -33,13 +33,17 @@ func (t triple) slots() [3]int {
 
 // basic matches a basic graph pattern (section 18.3.1), one triple after the other.
 func (r *run) basic(b *basic, in row, next each) error {
-	return r.match(r.planOf(b, in), 0, in, next)
+	p, err := r.planOf(b, in)
+	if err != nil {
+		return err
+	}
+	return r.match(p, 0, in, next)
 }
 
-func (r *run) planOf(b *basic, in row) *plan {
+func (r *run) planOf(b *basic, in row) (*plan, error) {
 	old := r.plans[b]
 	if old != nil && slices.EqualFunc(old.bound, in, func(bound bool, id rdf.ID) bool { return bound == (id != 0) }) {
-		return old
+		return old, nil
 	}
 	p := &plan{bound: make([]bool, len(in))}
 	for s, id := range in {
@@ -51,6 +55,9 @@ func (r *run) planOf(b *basic, in row) *plan {
 	}
 	known := slices.Clone(p.bound)
 	for len(left) > 0 {
+		if err := r.tick(1 + len(left)/4); err != nil {
+			return nil, err
+		}
 		best, least := 0, -1
 		for i, t := range left {
 			if cost := r.cost(t, known, len(p.triples) > 0); least < 0 || cost < least {
@@ -67,7 +74,7 @@ func (r *run) planOf(b *basic, in row) *plan {
 		}
 	}
 	r.plans[b] = p
-	return p
+	return p, nil
 }
 
 // cost guesses how many triples match, given the known variables: from the index for terms, a tenth for every known variable.

@@ -33,8 +33,17 @@ func (p *parser) read(aggregates *[]*aggregate, parse func() (eval, error)) (exp
 	used, inner, before := p.used, p.inner, p.aggregates
 	defer func() { p.used, p.inner, p.aggregates = used, inner, before }()
 	p.used, p.inner, p.aggregates = nil, false, aggregates
+	start := p.at
 	e, err := parse()
-	return expression{eval: e, slots: p.used, inner: p.inner}, err
+	return expression{eval: e, size: p.at - start, slots: p.used, inner: p.inner}, err
+}
+
+// evaluate pays for the expression and evaluates it.
+func (r *run) evaluate(e expression, in row) (rdf.Term, error) {
+	if err := r.tick(1 + e.size/4); err != nil {
+		return rdf.Term{}, err
+	}
+	return e.eval(r, in)
 }
 
 func (p *parser) or() (eval, error) {
@@ -93,6 +102,9 @@ func (p *parser) relational() (eval, error) {
 		}
 		return func(r *run, row row) (rdf.Term, error) {
 			a, b, err := r.both(left, right, row)
+			if err == nil {
+				err = r.tick((len(a.Value) + len(b.Value)) / 512)
+			}
 			if err != nil {
 				return rdf.Term{}, err
 			}

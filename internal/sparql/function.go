@@ -126,21 +126,10 @@ func strdt(r *run, args []rdf.Term) (rdf.Term, error) {
 }
 
 func strlang(r *run, args []rdf.Term) (rdf.Term, error) {
-	if args[0].Datatype != rdf.String || args[1].Datatype != rdf.String || !isLanguage(args[1].Value) {
+	if args[0].Datatype != rdf.String || args[1].Datatype != rdf.String || !rdf.IsLanguage(args[1].Value) {
 		return rdf.Term{}, errType
 	}
 	return r.made(rdf.NewLang(args[0].Value, args[1].Value))
-}
-
-// isLanguage tells whether a text is written as a language tag.
-func isLanguage(tag string) bool {
-	for i, part := range strings.Split(tag, "-") {
-		if part == "" || strings.Trim(part, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" && (i == 0 || strings.Trim(part,
-			"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") != "") {
-			return false
-		}
-	}
-	return true
 }
 
 // uuid is a random UUID (RFC 9562 section 5.4).

@@ -62,6 +62,10 @@ func hostile() map[string]string {
 		"selections in selections":           strings.Repeat(`SELECT * { ?a ?b ?c { `, 20) + `?d ?e ?f` + strings.Repeat(` } }`, 20),
 		"a constructed product":              `CONSTRUCT { ?a ?b ?f . ?d ?e ?c } { ?a ?b ?c . ?d ?e ?f }`,
 		"everything is described":            `DESCRIBE ?a ?c { ?a ?b ?c . ?d ?e ?f }`,
+		"a pattern of very many triples":     `ASK { OPTIONAL { ?x :p1 :n5 } OPTIONAL { ?y :p1 ?x } ` + strings.Repeat("?x :p2 :n1 . ", 4000) + `}`,
+		"a filter of very many parts":        `SELECT * { ?a ?b ?c . ?d ?e ?f FILTER(?a = 1` + strings.Repeat("||?a=1", 8000) + `) }`,
+		"very many new terms":                `SELECT (COUNT(DISTINCT ?x) AS ?n) { ?a :v0 ?v . ?b :v0 ?w . ?c :v0 ?u . BIND(?v + 60 * ?w + 3600 * ?u AS ?x) }`,
+		"groups inside of groups":            `SELECT * { ?a ?b ?c . ` + strings.Repeat("{ ", 60) + strings.Repeat("?d ?e ?f . ", 200) + strings.Repeat("} ", 60) + `}`,
 		"rows of long text":                  `SELECT ?t ?u ?v { ?a :t0 ?t . ?b :t0 ?u . ?c :t0 ?v }`,
 	}
 }
@@ -76,8 +80,8 @@ func TestHostileQueriesEnd_C439(t *testing.T) {
 				t.Fatal(err)
 			}
 			start := time.Now()
-			_, err = q.Run(context.Background(), g, Limits{})
-			if took := time.Since(start); took > 20*time.Second {
+			_, err = q.Run(context.Background(), g, Limits{Steps: 1_000_000})
+			if took := time.Since(start); took > 5*time.Second {
 				t.Errorf("took %s", took)
 			} else {
 				t.Logf("%s: %v", took, err)

@@ -20,6 +20,7 @@ type parser struct {
 	basics    int              // basic graph patterns begun
 	basic     int              // the number of the one being read
 	depth     int
+	text      int  // octets of IRIs that prefixes stand for
 	template  bool // inside a template, where a blank node makes a new one
 
 	used       []int         // variables of the expression being read
@@ -181,12 +182,18 @@ func (p *parser) iri() (rdf.Term, error) {
 		if err != nil {
 			return rdf.Term{}, p.fail("%s", err.Error())
 		}
+		if p.text += len(iri); p.text > maxExpanded {
+			return rdf.Term{}, p.fail("the IRIs take more than %d octets when they are written out", maxExpanded)
+		}
 		p.next()
 		return rdf.NewIRI(iri), nil
 	case scan.Name:
 		namespace, ok := p.prefixes[t.Text]
 		if !ok {
 			return rdf.Term{}, p.fail("the prefix %q is not declared", t.Text+":")
+		}
+		if p.text += len(namespace); p.text > maxExpanded {
+			return rdf.Term{}, p.fail("the IRIs take more than %d octets when they are written out", maxExpanded)
 		}
 		p.next()
 		return rdf.NewIRI(namespace + t.Local), nil

@@ -28,6 +28,7 @@ const (
 	maxText      = 64 << 10 // octets of a query or update
 	maxDepth     = 64       // nested groups, expressions, paths, lists
 	maxVariables = 256      // named or not
+	maxExpanded  = 4 << 20  // octets of its IRIs, written out
 )
 
 // SyntaxError says in which line a query or update breaks the grammar, or asks for what is refused, and why.
@@ -165,6 +166,7 @@ type order struct {
 // expression computes a term from a row. Its errors are errType, or what ends the run.
 type expression struct {
 	eval  func(r *run, row row) (rdf.Term, error)
+	size  int   // in tokens: what it costs to evaluate
 	slots []int // the variables that it uses, outside of aggregates
 	inner bool  // whether it has a pattern of its own: EXISTS
 }

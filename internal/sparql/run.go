@@ -24,6 +24,7 @@ type run struct {
 
 	unit    row // what patterns start from: empty, or inside of EXISTS the row around it
 	plans   map[*basic]*plan
+	seeds   map[*group]bool // what seedable says of a group
 	regexps map[string]*matcher
 	bnodes  map[string]rdf.Term // what BNODE has made of a text for the solution at hand
 
@@ -38,7 +39,7 @@ func newRun(ctx context.Context, g *rdf.Graph, limits Limits, width int) *run {
 		ctx: ctx, graph: g, limits: limits.orDefaults(), width: width,
 		first: rdf.ID(g.TermCount()), //nolint:gosec // a graph numbers its terms with this type
 		own:   make(map[rdf.Term]rdf.ID), unit: make(row, width),
-		plans: make(map[*basic]*plan), regexps: make(map[string]*matcher), bnodes: make(map[string]rdf.Term),
+		plans: make(map[*basic]*plan), seeds: make(map[*group]bool), regexps: make(map[string]*matcher), bnodes: make(map[string]rdf.Term),
 	}
 }
 
@@ -50,6 +51,9 @@ func (r *run) tick(steps int) error {
 	r.steps += steps
 	if r.steps > r.limits.Steps {
 		return fmt.Errorf("%w: %d steps", ErrLimit, r.limits.Steps)
+	}
+	if r.cells > r.limits.Cells {
+		return fmt.Errorf("%w: %d terms held", ErrLimit, r.limits.Cells)
 	}
 	if r.steps-r.checked >= checkEvery {
 		r.checked = r.steps
@@ -102,6 +106,7 @@ func (r *run) id(t rdf.Term) rdf.ID {
 	}
 	id, ok := r.own[t]
 	if !ok {
+		r.cells += 8                        // a term has some words; the next step looks at the limit
 		id = r.first + rdf.ID(len(r.terms)) //nolint:gosec // every new term has cost a step
 		r.own[t] = id
 		r.terms = append(r.terms, t)
@@ -136,7 +141,7 @@ func (r *run) test(e eval, in row) (bool, error) {
 // passes tells whether a row passes all filters: an error of an expression is a no.
 func (r *run) passes(filters []expression, in row) (bool, error) {
 	for _, f := range filters {
-		if err := r.tick(1); err != nil {
+		if err := r.tick(1 + f.size/4); err != nil {
 			return false, err
 		}
 		ok, err := r.test(f.eval, in)
@@ -194,7 +199,7 @@ func (r *run) parts(g *group, i int, tables []*table, in row, next each) error {
 		}
 		return rest(in)
 	case *group:
-		if seedable(p) {
+		if r.seedable(p) {
 			return r.group(p, in, rest)
 		}
 	case *union:
@@ -207,9 +212,19 @@ func (r *run) parts(g *group, i int, tables []*table, in row, next each) error {
 	return t.join(r, in, rest)
 }
 
+// seedable remembers the answer, as it is asked for every row.
+func (r *run) seedable(g *group) bool {
+	is, ok := r.seeds[g]
+	if !ok {
+		is = seedable(g)
+		r.seeds[g] = is
+	}
+	return is
+}
+
 func (r *run) bind(b *bind, in row, next each) error {
 	clear(r.bnodes)
-	value, err := b.value.eval(r, in)
+	value, err := r.evaluate(b.value, in)
 	if err != nil && !isTypeError(err) {
 		return err
 	}
@@ -257,7 +272,7 @@ func (r *run) optional(o *optional, kept **table, in row, next each) error {
 func (r *run) union(u *union, kept **table, in row, next each) error {
 	rest := &union{}
 	for _, b := range u.branches {
-		if !seedable(b) {
+		if !r.seedable(b) {
 			rest.branches = append(rest.branches, b)
 			continue
 		}

@@ -30,7 +30,7 @@ func (r *run) solve(s *selection, next each) error {
 	keep := func(in row) error {
 		keys := make([]rdf.Term, len(s.order))
 		for i, o := range s.order {
-			key, err := o.by.eval(r, in)
+			key, err := r.evaluate(o.by, in)
 			if err != nil && !isTypeError(err) {
 				return err
 			}
@@ -91,7 +91,7 @@ func (r *run) extend(s *selection, from int, next each) each {
 		if from == 0 {
 			clear(r.bnodes)
 		}
-		t, err := value.eval(r, in)
+		t, err := r.evaluate(*value, in)
 		if err != nil {
 			if !isTypeError(err) {
 				return err
@@ -172,7 +172,7 @@ func (r *run) sort(s *selection, rows []sortable) error {
 	var failed error
 	slices.SortStableFunc(rows, func(a, b sortable) int {
 		if failed == nil {
-			failed = r.tick(1)
+			failed = r.tick(1 + len(a.keys[0].Value)/256)
 		}
 		if failed != nil {
 			return 0

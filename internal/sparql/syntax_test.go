@@ -54,6 +54,7 @@ func TestRefusedQueries_C439(t *testing.T) {
 		{"blank nodes too deep", `SELECT * { ?s ?p ` + strings.Repeat("[ ?p ", 100), "deeper"},
 		{"too many variables", `SELECT * { ?s ?p ` + strings.Repeat("[], ", 300) + `1 }`, "variables"},
 		{"too long", `SELECT * {` + strings.Repeat(" ", maxText) + `}`, "longer"},
+		{"names for a long IRI", `PREFIX p: <x:` + strings.Repeat("x", 30_000) + `> SELECT * { ` + strings.Repeat("?x p:a p:b . ", 2000) + `}`, "written out"},
 		{"no UTF-8", "SELECT * { ?s ?p \"\xff\" }", "UTF-8"},
 		{"a string that is not closed", `SELECT * { ?s ?p "a }`, "not closed"},
 	} {

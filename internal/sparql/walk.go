@@ -122,12 +122,14 @@ func (r *run) others(p *path, at rdf.ID, back bool, next func(rdf.ID) error) err
 func (r *run) closure(p *path, at rdf.ID, back bool, next func(rdf.ID) error) error {
 	inner := p.parts[0]
 	seen := make(map[rdf.ID]bool)
+	defer func() { r.cells -= len(seen) }()
 	var queue []rdf.ID
 	visit := func(id rdf.ID) error {
 		if seen[id] {
 			return nil
 		}
 		seen[id] = true
+		r.cells++
 		queue = append(queue, id)
 		return next(id)
 	}

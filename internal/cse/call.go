@@ -82,7 +82,7 @@ func (k *call) process(ctx context.Context) (*onem2m.Response, error) {
 		return k.acknowledge(ctx)
 	}
 	path, here := k.c.hosted(k.address)
-	if !here || k.req.Operation != onem2m.Retrieve || k.execute > k.now || k.rcn != 1 { // a plain RETRIEVE waits for nobody
+	if !here || k.req.Operation != onem2m.Retrieve || k.execute > k.now || k.rcn != 1 || k.meaning.filter != nil { // a plain RETRIEVE waits for nobody
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, k.deadline())
 		defer cancel()

@@ -72,6 +72,12 @@ func (k *call) draftMashup(r store.Reader, s *subject) (*mashup, error) {
 	if !touched("mjid", "jpin", "mst", "msm") {
 		return nil, nil
 	}
+	if s.old != nil && k.from.ID != s.old.Origin && !k.isAdmin() {
+		// The members are read with the privileges of the creator: who else may
+		// change the instance must not choose what is read.
+		k.audit("special", "", onem2m.OriginatorHasNoPrivilege, "only its creator says what a mashup is made of")
+		return nil, k.denied(k.req.Operation)
+	}
 	id, _ := s.attrs.Text("mjid")
 	profile, err := k.readable(r, id, "mjid")
 	if err != nil {
@@ -172,7 +178,8 @@ func memberAddresses(attrs onem2m.Object) []string {
 	return addresses
 }
 
-// namedMembers finds the members that mashupMember names.
+// namedMembers finds the members that mashupMember names, all of which the
+// originator may RETRIEVE.
 func (k *call) namedMembers(r store.Reader, attrs onem2m.Object) ([]*store.Record, error) {
 	addresses := memberAddresses(attrs)
 	if len(addresses) > maxMashups {
@@ -186,6 +193,13 @@ func (k *call) namedMembers(r store.Reader, attrs onem2m.Object) ([]*store.Recor
 			if err == nil || unavailable(err) {
 				err = noMashupMember()
 			}
+			return nil, err
+		}
+		seen, err := d.seen(t.rec)
+		if err == nil && !seen {
+			err = noMashupMember() // as if it weren't there
+		}
+		if err != nil {
 			return nil, err
 		}
 		list = append(list, t.rec)

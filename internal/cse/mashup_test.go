@@ -178,6 +178,9 @@ func TestMashup_C438_OnRequest(t *testing.T) {
 		{name: "C-438 one is deleted", ask: ask{op: "D", to: result, from: "Chome01"}, code: 2002},
 		{name: "C-027 the policies of the instance", ask: ask{op: "R", to: "cse-in/home/m/msp", from: "Cother1"}, code: 4103},
 		{name: "C-027 admit a guest, for whom the creator's data are read", ask: ask{op: "R", to: "cse-in/home/m/msp", from: "Cguest1"}, code: 2000},
+		{name: "C-438 but a guest doesn't choose what is read", ask: ask{op: "U", to: "cse-in/home/m", from: "Cguest1", body: `{"m2m:smi":{"msm":{"msm":[{"muri":"cse-in/home/t3"}]}}}`}, code: 4103},
+		{name: "C-438 nor how", ask: ask{op: "U", to: "cse-in/home/m", from: "Cguest1", body: `{"m2m:smi":{"mjid":"cse-in/profile"}}`}, code: 4103},
+		{name: "C-438 only the rest", ask: ask{op: "U", to: "cse-in/home/m", from: "Cguest1", body: `{"m2m:smi":{"lbl":["x"]}}`}, code: 2004},
 		{name: "C-438 C", ask: ask{op: "C3", to: "cse-in/home/m/msp", from: "Chome01", body: `{"m2m:cnt":{}}`}, code: 4005},
 		{name: "C-438 U", ask: ask{op: "U", to: "cse-in/home/m/msp", from: "Chome01", body: `{"m2m:smi":{}}`}, code: 4005},
 		{name: "C-438 D", ask: ask{op: "D", to: "cse-in/home/m/msp", from: "Chome01"}, code: 4005},
@@ -226,4 +229,25 @@ func TestMashup_C438_Periodically(t *testing.T) {
 	pass(time.Minute, 2) // no data
 	w.must(onem2m.Updated, ask{op: "U", to: "cse-in/home/m", from: "Chome01", body: `{"m2m:smi":{"rgt":2}}`})
 	pass(time.Hour, 2)
+}
+
+func TestMashup_C438_ReadsWithThePrivilegesOfItsCreator(t *testing.T) {
+	t.Parallel()
+	w := weather(t)
+	w.must(onem2m.Created, ask{op: "C41", to: "cse-in/guest", from: "Cguest1", body: smi("m", `"mst":1,"rgt":4`)})
+	name := func(member string) ask {
+		return ask{op: "U", to: "cse-in/guest/m", from: "Cguest1", body: `{"m2m:smi":{"msm":{"msm":[{"muri":"` + member + `"}]}}}`}
+	}
+	w.follow(t, []step{
+		{name: "C-438 what the creator may discover", ask: ask{op: "R", to: "cse-in/guest/m#msm", from: "Cguest1"}, code: 2000, show: map[string]string{
+			"msm": `{"msm":[{"muri":"cse-in/home/t1"},{"muri":"cse-in/home/t2"}]}`,
+		}},
+		{name: "C-438 what it may not retrieve", ask: name("cse-in/home/t3"), code: 4121},
+		{name: "C-438 of any type", ask: name("cse-in/home"), code: 4121},
+		{name: "C-438 is as what isn't there", ask: name("cse-in/home/t9"), code: 4121},
+		{name: "C-438 what it may", ask: name("cse-in/home/t2"), code: 2004},
+	})
+	if diff := cmp.Diff([]string{"22.500"}, w.averages("cse-in/guest/m")); diff != "" {
+		t.Error(diff)
+	}
 }

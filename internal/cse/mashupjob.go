@@ -115,13 +115,7 @@ func (j *job) compute(ctx context.Context, attrs onem2m.Object) (*mashupResult, 
 // that has one, and its descriptions.
 func (j *job) collect(rec *store.Record) (semantics.Member, error) {
 	m := semantics.Member{IRI: j.k.c.documentBase(rec.RI)}
-	seen, err := j.seen(rec)
-	if err != nil {
-		return m, err
-	}
-	if !seen {
-		return m, noMashupMember()
-	}
+	var err error
 	if m.Value, m.HasValue, err = j.value(rec); err != nil {
 		return m, err
 	}

@@ -136,7 +136,7 @@ func library(t *testing.T) *world {
 		w.must(onem2m.Created, ask{op: "C39", to: "cse-in/lib", from: "CAdmin", body: `{"m2m:ont":{"rn":"` + rn + `","ontf":5,"ontc":"` + wrapped(turtle) + `"` + acpi + `}}`})
 	}
 	put("home", `,"acpi":["cse-in/open"]`, ontology)
-	put("secret", "", `ex:Lamp a owl:Class .`)
+	put("secret", "", `<https://ontology.example/secret> a owl:Ontology . ex:Lamp a owl:Class .`)
 	return w
 }
 
@@ -146,6 +146,7 @@ func TestSemanticDescriptor_C433_Validation(t *testing.T) {
 	w.describe("Chome01", "cse-in/home", "kitchen", "ex:k a ex:Room .", "")
 	w.describe("Cother1", "cse-in/other", "hidden", "ex:k a ex:Lamp .", "")
 	w.describe("Chome01", "cse-in/home", "chain", `ex:c m2m:resourceDescriptorLink "cse-in/other/hidden" .`, "")
+	w.must(onem2m.Created, ask{op: "C9", to: "cse-in/home", from: "Chome01", body: `{"m2m:grp":{"rn":"both","mnm":5,"mid":["cse-in/home/kitchen","cse-in/other/hidden"]}}`})
 	const lamp = "ex:l a ex:Lamp ; ex:locatedIn ex:k ."
 	create := func(turtle, members string) ask {
 		return ask{op: "C24", to: "cse-in/home", from: "Chome01", body: smd("d", turtle, `"vlde":true,`+members)}
@@ -157,12 +158,14 @@ func TestSemanticDescriptor_C433_Validation(t *testing.T) {
 	w.follow(t, []step{
 		{name: "C-433 no such ontology", ask: create(lamp, `"or":"cse-in/lib/none"`), code: 4118},
 		{name: "C-433 an ontology that may not be retrieved", ask: create(lamp, `"or":"cse-in/lib/secret"`), code: 4118},
+		{name: "C-433 nor by its name", ask: create(lamp, `"or":"https://ontology.example/secret"`), code: 4118},
 		{name: "C-433 no ontology but another resource", ask: create(lamp, `"or":"cse-in/home"`), code: 4118},
 		{name: "C-433 an ontology of the web", ask: create(lamp, `"or":"https://ontology.example/other"`), code: 4118},
 		{name: "C-433 a class that isn't declared", ask: create("ex:l a ex:Lampp .", here), code: 4120},
 		{name: "C-433 a linked description that isn't there", ask: create(lamp, here+`,"rels":["cse-in/home/none"]`), code: 4119},
 		{name: "C-433 a linked description that may not be retrieved", ask: create(lamp, here+`,"rels":["cse-in/other/hidden"]`), code: 4119},
 		{name: "C-433 the same over another", ask: create(lamp, here+`,"rels":["cse-in/home/chain"]`), code: 4119},
+		{name: "C-433 a group with a member that may not be retrieved", ask: create(lamp, here+`,"rels":["cse-in/home/both"]`), code: 4119},
 		{name: "C-433 one of another CSE, checked here", ask: create(lamp, here+`,"rels":["/id-other/d"]`), code: 4119},
 		{name: "C-433 one of another CSE, checked there", ask: create(lamp, `"or":"/id-other/ont","rels":["/id-other/d"]`), code: 5103},
 		{name: "C-433 what is linked contradicts", ask: create("ex:l a ex:Lamp ; ex:locatedIn ex:m . ex:k a ex:Lamp .", here+`,"rels":["cse-in/home/kitchen"]`), code: 4120},

@@ -72,7 +72,7 @@ func (k *call) scope(ctx context.Context, r store.Reader, rec *store.Record) ([]
 }
 
 func tooWide() error {
-	return onem2m.Errorf(onem2m.BadRequest, "to", "more descriptions than one semantic query can look at")
+	return onem2m.Errorf(onem2m.BadRequest, "to", "more descriptions than one query can look at")
 }
 
 // answerQuery runs the query on what was collected and makes

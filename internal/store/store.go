@@ -164,6 +164,10 @@ type Tx interface {
 	Bind(b Binding) error
 	Unbind(id onem2m.ID) error
 
+	// Try runs fn within the transaction. An error from fn is returned as it is,
+	// and what fn did is undone, and only that. Tries nest.
+	Try(fn func() error) error
+
 	// OnCommit runs fn after the commit is durable and visible, in order, before
 	// Update returns. The writer waits for it: fn must be quick and must not call
 	// the store.

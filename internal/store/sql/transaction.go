@@ -92,34 +92,75 @@ func (t *transaction) touch(parent int64, ty onem2m.ResourceType) {
 	}
 }
 
+// mark is how far a job has got: what it did behind it can be undone.
+type mark struct{ undo, unbound, hooks int }
+
+func (t *transaction) mark() mark {
+	return mark{undo: len(t.undo), unbound: len(t.unbound), hooks: len(t.b.hooks)}
+}
+
 // rollback undoes what the job did.
 func (t *transaction) rollback() {
+	t.forget(mark{hooks: t.hooks})
+	if t.saved {
+		t.revert()
+	}
+}
+
+// forget brings what the batch knows back to a mark.
+func (t *transaction) forget(m mark) {
 	b := t.b
-	for _, u := range slices.Backward(t.undo) {
+	for _, u := range slices.Backward(t.undo[m.undo:]) {
 		if u.known {
 			b.changes[u.id] = u.change
 		} else {
 			delete(b.changes, u.id)
 		}
 	}
-	for _, u := range slices.Backward(t.unbound) {
+	for _, u := range slices.Backward(t.unbound[m.unbound:]) {
 		if u.known {
 			b.bound[u.id] = u.credential
 		} else {
 			delete(b.bound, u.id)
 		}
 	}
-	clear(b.hooks[t.hooks:])
-	b.hooks = b.hooks[:t.hooks]
-	if !t.saved || b.broken != nil {
-		return
-	}
-	if b.fail(b.c.exec(stUndo)) != nil || b.fail(b.c.exec(stRelease)) != nil {
+	t.undo, t.unbound = t.undo[:m.undo], t.unbound[:m.unbound]
+	clear(b.hooks[m.hooks:])
+	b.hooks = b.hooks[:m.hooks]
+}
+
+// revert brings the tables back to the latest savepoint and ends it.
+func (t *transaction) revert() {
+	b := t.b
+	if b.broken != nil || b.fail(b.c.exec(stUndo)) != nil || b.fail(b.c.exec(stRelease)) != nil {
 		return
 	}
 	if t.reserved {
 		_ = b.fail(0, errors.Join(b.s.resources.reserve(b.c), b.s.deliveries.reserve(b.c)))
 	}
+}
+
+// Try implements store.Tx. Its savepoint has the name of the job's: the latest
+// one of a name counts.
+func (t *transaction) Try(fn func() error) error {
+	if err := t.ready(); err != nil {
+		return err
+	}
+	if err := t.b.fail(t.b.c.exec(stSavepoint)); err != nil {
+		return err
+	}
+	m, kept := t.mark(), false
+	defer func() {
+		if !kept { // a panic too: the job's own savepoint must be the latest again
+			t.forget(m)
+			t.revert()
+		}
+	}()
+	if err := fn(); err != nil {
+		return err
+	}
+	kept = true
+	return t.b.fail(t.b.c.exec(stRelease))
 }
 
 // number returns the next number of n, reserving more if a single batch has

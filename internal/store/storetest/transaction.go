@@ -14,6 +14,8 @@ import (
 func transactionContracts() []contract {
 	return []contract{
 		{"C-481 a failing function leaves nothing, and its error comes back as it is", failingLeavesNothing},
+		{"a failing try is undone, and what came before and after it is kept", tryUndoesItself},
+		{"a panic in a try undoes the whole function", panicInTry},
 		{"a panic becomes an error, leaves nothing, and the next Update works", panicIsAnError},
 		{"what is done after a commit runs in order, and only if it was committed", hooksInOrder},
 		{"readers see nothing that isn't committed, and everything that is", readersSeeCommitted},
@@ -68,6 +70,77 @@ func failingLeavesNothing(b *bench) {
 	b.update(func(tx store.Tx) error { return check(tx) })
 	b.reopen()
 	b.read(check)
+}
+
+func tryUndoesItself(b *bench) {
+	_, cnt := b.base()
+	failing := errors.New("no")
+	var ran []string
+	note := func(tx store.Tx, name string, n int64) error {
+		tx.OnCommit(func() { ran = append(ran, name) })
+		return errors.Join(
+			tx.Insert(sample(tx.NextID(), cnt.ID, onem2m.TypeContentInstance, name)),
+			tx.Count(cnt.ID, store.Counters{State: n, Count: n, Bytes: n}),
+			tx.Bind(store.Binding{ID: onem2m.ID("//m2m.example/C" + name), Credential: "10-" + name}))
+	}
+	look := func(r store.Reader, n int64, names ...string) {
+		below, err := r.Children(cnt.ID, store.Page{})
+		b.wantNames("below", below, names...)
+		got, err2 := r.ByID(cnt.ID)
+		if err := errors.Join(err, err2); err != nil || got.Counters.State != n {
+			b.Errorf("counters %+v, want %d, %v", got, n, err)
+		}
+		for name, want := range map[string]bool{"before": true, "undone": false, "inner": false} {
+			if _, err := r.CredentialOf(onem2m.ID("//m2m.example/C" + name)); (err == nil) != want {
+				b.Errorf("binding %s: %v", name, err)
+			}
+		}
+	}
+	b.update(func(tx store.Tx) error {
+		err := note(tx, "before", 1)
+		got := tx.Try(func() error {
+			inner := tx.Try(func() error { return errors.Join(note(tx, "inner", 2), failing) })
+			look(tx, 1, "before")
+			return errors.Join(note(tx, "undone", 3), inner)
+		})
+		if !errors.Is(got, failing) {
+			b.Errorf("got %v", got)
+		}
+		look(tx, 1, "before")
+		err = errors.Join(err, tx.Try(func() error { return note(tx, "tried", 4) }))
+		look(tx, 4, "before", "tried")
+		return errors.Join(err, note(tx, "after", 5))
+	})
+	check := func(r store.Reader) error { look(r, 5, "before", "tried", "after"); return nil }
+	b.read(check)
+	if !slices.Equal(ran, []string{"before", "tried", "after"}) {
+		b.Errorf("ran %v", ran)
+	}
+	b.reopen()
+	b.read(check)
+}
+
+func panicInTry(b *bench) {
+	_, cnt := b.base()
+	err := b.s.Update(b.Context(), func(tx store.Tx) error {
+		return errors.Join(
+			tx.Insert(sample(tx.NextID(), cnt.ID, onem2m.TypeContentInstance, "x")),
+			tx.Try(func() error {
+				if err := tx.Insert(sample(tx.NextID(), cnt.ID, onem2m.TypeContentInstance, "y")); err != nil {
+					return err
+				}
+				panic("out of order")
+			}))
+	})
+	if err == nil {
+		b.Fatal("no error")
+	}
+	b.update(func(tx store.Tx) error {
+		below, err := tx.Children(cnt.ID, store.Page{})
+		b.wantNames("left", below)
+		return err
+	})
+	b.add(cnt.ID, onem2m.TypeContentInstance, "z")
 }
 
 func panicIsAnError(b *bench) {

@@ -70,6 +70,9 @@ func (k *call) hold(ctx context.Context) (release func(), err error) {
 	if err != nil || blocker == nil {
 		return release, err
 	}
+	if must, err := k.mustAsk(ctx, permissions.hasAsked); err != nil || !must {
+		return release, err
+	}
 	if _, err := k.vetHeld(ctx); err != nil {
 		return release, err // what fails anyway bothers nobody
 	}

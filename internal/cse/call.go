@@ -47,6 +47,9 @@ type call struct {
 
 	carried bool // the next CSE has answered
 
+	under   *undertaking // transaction that the request is part of, or nil
+	cleared *clearance   // to execute the requests of the transaction that it moves
+
 	made   *store.Record // by a CREATE
 	target *store.Record // of a RETRIEVE or DELETE
 	start  *store.Record // where a Discovery begins
@@ -88,6 +91,9 @@ func (k *call) process(ctx context.Context) (*onem2m.Response, error) {
 		defer cancel()
 	}
 	if !here {
+		if within(ctx) != nil { // nobody waits for another CSE in the writer
+			return nil, onem2m.Errorf(onem2m.TargetNotReachable, "to", "a transaction reaches no other CSE")
+		}
 		return k.passOn(ctx)
 	}
 	k.address.Path = path
@@ -105,8 +111,13 @@ func (k *call) process(ctx context.Context) (*onem2m.Response, error) {
 		if err := k.begin(ctx, true); err != nil {
 			return nil, err
 		}
-		return v.serve(ctx, k, t)
+		return k.patiently(ctx, func(ctx context.Context) (*onem2m.Response, error) { return v.serve(ctx, k, t) })
 	}
+	return k.patiently(ctx, k.operate)
+}
+
+// operate runs the procedure of the operation.
+func (k *call) operate(ctx context.Context) (*onem2m.Response, error) {
 	switch k.req.Operation {
 	case onem2m.Create:
 		return k.create(ctx)

@@ -16,17 +16,11 @@ import (
 // in the writer for good.
 func (k *call) create(ctx context.Context) (*onem2m.Response, error) {
 	s := &subject{}
-	if p := k.c.types[k.ty]; p != nil && p.verify != nil {
-		err := k.rehearse(ctx, func(r store.Reader) error {
-			_, err := k.vetCreate(r, s)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		if err := p.verify(ctx, k, s); err != nil {
-			return nil, err
-		}
+	if k.under != nil {
+		s.ri = k.under.ri
+	}
+	if err := k.verifyCreate(ctx, s); err != nil {
+		return nil, err
 	}
 	var res *onem2m.Response
 	err := k.c.Store.Update(ctx, func(tx store.Tx) error {
@@ -63,6 +57,25 @@ func (k *call) create(ctx context.Context) (*onem2m.Response, error) {
 	return res, nil
 }
 
+// verifyCreate asks others where the type must.
+func (k *call) verifyCreate(ctx context.Context, s *subject) error {
+	p := k.c.types[k.ty]
+	if p == nil || p.verify == nil {
+		return nil
+	}
+	if must, err := k.mustAsk(ctx, permissions.hasVerified); err != nil || !must {
+		return err
+	}
+	err := k.rehearse(ctx, func(r store.Reader) error {
+		_, err := k.vetCreate(r, s)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return p.verify(ctx, k, s)
+}
+
 // rehearse runs the checks of a procedure on a snapshot before others are asked.
 func (k *call) rehearse(ctx context.Context, vet func(store.Reader) error) error {
 	k.rehearsal = true
@@ -86,6 +99,9 @@ func (k *call) vetCreate(r store.Reader, s *subject) (*procedures, error) {
 		err = k.authorizeNaming(r, t.rec, onem2m.Create, access.Create, k.sentNames())
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := k.checkLock(r, t.rec); err != nil {
 		return nil, err
 	}
 	if err := k.allowChild(p, info, t.rec); err != nil {

@@ -225,6 +225,8 @@ type CSE struct {
 	hours    atomic.Pointer[[]*onem2m.Schedule] // of the <schedule> below the CSEBase; nil: always
 	watching atomic.Bool                        // whether some subscription watches operations
 	turns    turns
+	locks    locks   // resources that transactions keep locked
+	dealings *alarms // <transaction>s and <transactionMgmt>s that go on by themselves
 
 	sweep chan struct{} // wakes the sweep; capacity 1
 
@@ -247,7 +249,8 @@ func New(ctx context.Context, o Options) (*CSE, error) {
 	c.peers = federation.NewTable(o.Home)
 	c.trail = federation.NewTrail(string(c.names.appendTail(nil, markLength)), func() string { return strconv.FormatUint(c.hops.Add(1), 36) })
 	c.series, c.windows = newAlarms(), newAlarms()
-	c.beacons = newBeacons()
+	c.beacons, c.dealings = newBeacons(), newAlarms()
+	c.locks.init()
 	if c.Definitions == nil {
 		if c.Definitions, err = definition.Builtin(); err != nil {
 			return nil, err
@@ -276,6 +279,7 @@ func (c *CSE) Run(ctx context.Context) error {
 	var errands sync.WaitGroup
 	defer errands.Wait()
 	errands.Go(func() { c.runErrands(ctx) })
+	errands.Go(func() { c.attend(ctx, "transactions", c.dealings, c.rearmTransactions, c.AdvanceTransactions) })
 	errands.Go(func() { c.attend(ctx, "missing data", c.series, c.rearm, c.DetectMissing) })
 	errands.Go(func() { c.attend(ctx, "time windows", c.windows, c.rearmWindows, c.CloseWindows) })
 	errands.Go(func() { c.attend(ctx, "mashups", c.mashups, c.rearmMashups, c.MakeMashups) })

@@ -43,6 +43,9 @@ func (c *CSE) open(ctx context.Context) error {
 	if err := c.loadSchedules(ctx); err != nil {
 		return err
 	}
+	if err := c.loadLocks(ctx); err != nil {
+		return err
+	}
 	return c.loadRegistrees(ctx)
 }
 

@@ -69,6 +69,9 @@ func (k *call) vetDelete(r store.Reader) (*store.Record, error) {
 	if err := k.authorizeNaming(r, rec, onem2m.Delete, access.Delete, k.removedNames(rec)); err != nil {
 		return nil, k.concealed(err)
 	}
+	if err := k.checkLocks(r, t, rec); err != nil {
+		return nil, err
+	}
 	if p := k.c.types[rec.Type]; p != nil && p.retrievable != nil {
 		return rec, k.concealed(p.retrievable(k, r, rec))
 	}

@@ -80,6 +80,9 @@ func (k *call) planFanOut(ctx context.Context, t target) (orders []order, err er
 		if err := k.authorizeFanOut(r, t.rec); err != nil {
 			return err
 		}
+		if err := k.checkLock(r, t.rec); err != nil {
+			return err
+		}
 		if k.nesting >= maxNesting {
 			return onem2m.Errorf(onem2m.BadRequest, "to", "groups are nested deeper than %d levels", maxNesting)
 		}

@@ -38,15 +38,21 @@ func (k *call) retrieveOnce(ctx context.Context, r store.Reader) (*onem2m.Respon
 	if err != nil {
 		return nil, err
 	}
-	if k.discovery() {
+	if k.discovery() { // asks no privilege on the root (C-147)
+		if err := k.checkLocks(r, t, rec); err != nil {
+			return nil, err
+		}
 		k.start = rec
-		return k.discover(ctx, r, rec) // asks no privilege on the root (C-147)
+		return k.discover(ctx, r, rec)
 	}
 	if err := k.matchTarget(r, rec); err != nil {
 		return nil, err
 	}
 	if err := k.authorizeNaming(r, rec, onem2m.Retrieve, access.Retrieve, k.shownNames(rec)); err != nil {
 		return nil, k.concealed(err)
+	}
+	if err := k.checkLocks(r, t, rec); err != nil {
+		return nil, err
 	}
 	if p := k.c.types[rec.Type]; p != nil && p.retrievable != nil {
 		if err := p.retrievable(k, r, rec); err != nil {

@@ -201,16 +201,28 @@ func withDepth(ctx context.Context, depth int) context.Context {
 }
 
 // chained is a store whose transactions know which chain of actions they belong
-// to, as their context does.
+// to, as their context does. What is done within a transaction becomes a part of
+// it.
 type chained struct{ store.Store }
 
 // Update implements store.Store.
 func (s chained) Update(ctx context.Context, fn func(store.Tx) error) error {
+	if tx := within(ctx); tx != nil {
+		return tx.Try(func() error { return fn(tx) })
+	}
 	depth, _ := ctx.Value(depthKey{}).(int)
 	if depth == 0 {
 		return s.Store.Update(ctx, fn)
 	}
 	return s.Store.Update(ctx, func(tx store.Tx) error { return fn(chainTx{Tx: tx, depth: depth}) })
+}
+
+// Read implements store.Store.
+func (s chained) Read(ctx context.Context, fn func(store.Reader) error) error {
+	if tx := within(ctx); tx != nil {
+		return fn(tx)
+	}
+	return s.Store.Read(ctx, fn)
 }
 
 // chainTx is a transaction within a chain of actions.

@@ -97,7 +97,7 @@ type subject struct {
 	size    int64    // contentSize
 	counted bool
 	count   store.Counters
-	discard bool // CREATE: succeed and keep nothing (C-236)
+	discard bool // succeed and keep nothing: C-236, or what an UPDATE has brought to its end
 }
 
 // set assigns an attribute of the subject.
@@ -146,6 +146,8 @@ func (c *CSE) registerTypes() {
 		onem2m.TypeM2mServiceSubscriptionProfile:    serviceProfileProcedures(),
 		onem2m.TypeServiceSubscribedNode:            subscribedNodeProcedures(),
 		onem2m.TypeServiceSubscribedAppRule:         appRuleProcedures(),
+		onem2m.TypeTransactionMgmt:                  transactionMgmtProcedures(),
+		onem2m.TypeTransaction:                      transactionProcedures(),
 		onem2m.TypeStatsConfig:                      statsConfigProcedures(),
 		onem2m.TypeEventConfig:                      eventConfigProcedures(),
 		onem2m.TypeStatsCollect:                     statsCollectProcedures(),

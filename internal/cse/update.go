@@ -13,19 +13,8 @@ import (
 // update is the generic UPDATE procedure (core section 8).
 func (k *call) update(ctx context.Context) (*onem2m.Response, error) {
 	s := &subject{}
-	if info := k.contentType(); info != nil {
-		if p := k.c.types[info.Type]; p != nil && p.verify != nil {
-			err := k.rehearse(ctx, func(r store.Reader) error {
-				_, err := k.vetUpdate(r, s)
-				return err
-			})
-			if err != nil {
-				return nil, err
-			}
-			if err := p.verify(ctx, k, s); err != nil {
-				return nil, err
-			}
-		}
+	if err := k.verifyUpdate(ctx, s); err != nil {
+		return nil, err
 	}
 	release, err := k.hold(ctx)
 	defer release()
@@ -62,6 +51,29 @@ func (k *call) update(ctx context.Context) (*onem2m.Response, error) {
 	return res, nil
 }
 
+// verifyUpdate asks others where the type must.
+func (k *call) verifyUpdate(ctx context.Context, s *subject) error {
+	info := k.contentType()
+	if info == nil {
+		return nil
+	}
+	p := k.c.types[info.Type]
+	if p == nil || p.verify == nil {
+		return nil
+	}
+	if must, err := k.mustAsk(ctx, permissions.hasVerified); err != nil || !must {
+		return err
+	}
+	err := k.rehearse(ctx, func(r store.Reader) error {
+		_, err := k.vetUpdate(r, s)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return p.verify(ctx, k, s)
+}
+
 // contentType is the type that the root element of the Content names.
 func (k *call) contentType() *onem2m.TypeInfo {
 	if k.req.Content == nil {
@@ -90,6 +102,9 @@ func (k *call) vetUpdate(r store.Reader, s *subject) (*procedures, error) {
 	}
 	if err != nil {
 		return nil, k.concealed(err)
+	}
+	if err := k.checkLock(r, t.rec); err != nil {
+		return nil, err
 	}
 	if k.draft.err != nil {
 		return nil, k.draft.err
@@ -186,6 +201,9 @@ func (k *call) performUpdate(tx store.Tx, p *procedures, s *subject) (*store.Rec
 		}
 	}
 	rec := s.version()
+	if s.discard {
+		return rec, nil
+	}
 	if err := tx.Replace(rec); err != nil {
 		return nil, err
 	}

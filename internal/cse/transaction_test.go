@@ -1,6 +1,7 @@
 package cse
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -374,6 +375,44 @@ func TestTransaction_C444_StepsAtTheirTimes(t *testing.T) {
 		t.Errorf("not committed: %s", o.Append(nil))
 	}
 	w.noLocks()
+}
+
+func TestTransaction_C444_AsksAboutABlockingUpdateOnce(t *testing.T) {
+	t.Parallel()
+	w := dealer(t)
+	w.must(onem2m.Created, ask{op: "C23", to: "cse-in/app/data", from: "Capp01", body: `{"m2m:sub":{"rn":"s","nu":["cse-in/app"],"enc":{"net":[7]}}}`})
+	w.begin("Cother1", "cse-in/app/data", "t", relabel("cse-in/app/data", "Cother1", "new"), "")
+	wantStates(t, w.move("Cother1", "cse-in/app/data/t", "m2m:trac", 3), 3, 3)
+	wantStates(t, w.move("Cother1", "cse-in/app/data/t", "m2m:trac", 4), 4, 4)
+	if len(w.consulted) != 1 {
+		t.Errorf("asked %q", w.consulted)
+	}
+	w.consult = func(context.Context) (onem2m.StatusCode, error) { return onem2m.OperationDeniedByRemoteEntity, nil }
+	w.move("Cother1", "cse-in/app/data/t", "m2m:trac", 2)
+	wantStates(t, w.move("Cother1", "cse-in/app/data/t", "m2m:trac", 3), 5, 3)
+}
+
+func TestTransaction_C444_ANonBlockingRequestWaitsInItsTurn(t *testing.T) {
+	t.Parallel()
+	w := dealer(t, func(o *Options) { o.Timing.RequestExpiration = 200 * time.Millisecond })
+	w.begin("Cother1", "cse-in/app/data", "t", relabel("cse-in/app/data", "Cother1", "new"), "")
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- w.c.Run(ctx) }()
+	defer func() { cancel(); <-ended }()
+	rt := int64(responseNonBlockingSync)
+	w.must(1001, ask{
+		op: "U", to: "cse-in/app/data", from: "Capp01", body: `{"m2m:cnt":{"lbl":["mine"]}}`,
+		edit: func(r *onem2m.Request) { r.ResponseType, r.RequestExpiration = &rt, "3600000" },
+	})
+	deadline := time.Now().Add(20 * time.Second)
+	for time.Now().Before(deadline) {
+		if list := text(w.do(ask{op: "R", to: "cse-in?rcn=4&ty=17", from: "CAdmin"})); strings.Contains(list, `"rsc":4008`) {
+			return // others need the place of one that waits
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Error("it waits as long as its originator likes")
 }
 
 func TestTransaction_C444_VerifiesASubscriptionOnce(t *testing.T) {

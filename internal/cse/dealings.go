@@ -159,6 +159,11 @@ func (c *CSE) advanceTransactionMgmt(ctx context.Context, rec *store.Record) err
 		if m.finished() {
 			return c.removeTree(tx, rec, c.Home.ID()) // C-446
 		}
+		if m.spent() {
+			if err := c.removeParts(tx, b.Parts); err != nil {
+				return err
+			}
+		}
 		if err := m.proceed(ctx, l); err != nil {
 			return err
 		}

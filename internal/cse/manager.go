@@ -3,6 +3,7 @@ package cse
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -65,11 +66,17 @@ func (m *manager) finished() bool {
 	return m.state().Over() && handling != persist
 }
 
+// spent reports whether there are <transaction>s that have done their service:
+// what they say is in the resource as well.
+func (m *manager) spent() bool {
+	return m.state().Over() && slices.ContainsFunc(m.bargain.Parts, func(p part) bool { return p.Child != 0 })
+}
+
 // settle keeps the state beside the resource and sets the alarm for what comes
 // by itself.
 func (m *manager) settle() error {
 	_, at, ok := m.next()
-	if m.finished() {
+	if m.finished() || m.spent() {
 		at, ok = m.now, true
 	}
 	if ok {

@@ -18,7 +18,10 @@ func (k *call) thin(ctx context.Context) error {
 		return nil
 	}
 	ctx = context.WithoutCancel(ctx) // begun, it goes on to the end
-	for more := true; more; {
+	for rounds, more := 0, true; more; rounds++ {
+		if within(ctx) != nil && rounds == maxThinWithin {
+			return onem2m.Errorf(onem2m.NotAcceptable, "pc", "it removes more instances than a request of a transaction may")
+		}
 		err := k.c.Store.Update(ctx, func(tx store.Tx) error {
 			k.rehearsal = true
 			defer func() { k.rehearsal = false }()
@@ -37,6 +40,10 @@ func (k *call) thin(ctx context.Context) error {
 	}
 	return nil
 }
+
+// maxThinWithin bounds the parts of an UPDATE that belongs to a transaction: they
+// are done in one transaction of the store.
+const maxThinWithin = 5
 
 // thinOnce does as much as one transaction may, and reports whether more than
 // another such part would be left for the UPDATE itself.

@@ -168,6 +168,9 @@ func TestTransactionMgmt_C442_C446_ControlledByItsCreator(t *testing.T) {
 	}
 	w.advanceTransactions()
 	w.must(onem2m.OK, ask{op: "R", to: tm, from: "Capp01"}) // C-446: persists
+	if list := text(w.do(ask{op: "R", to: "cse-in/app?fu=1&ty=51", from: "CAdmin"})); strings.Contains(list, "trac") {
+		t.Errorf("transactions that are over: %s", list)
+	}
 	w.must(onem2m.Deleted, ask{op: "D", to: tm, from: "Capp01"})
 	w.noLocks()
 }
@@ -308,6 +311,25 @@ func TestTransactionMgmt_C442_ARequestThatDeletesItsParent(t *testing.T) {
 			w.noLocks()
 		})
 	}
+}
+
+// TestTransactionMgmt_C442_TakesNoMoreThanItsShareOfTheWriter: what an UPDATE
+// removes in parts is removed in one go in a transaction.
+func TestTransactionMgmt_C442_TakesNoMoreThanItsShareOfTheWriter(t *testing.T) {
+	t.Parallel()
+	w := dealer(t, func(o *Options) { o.Limits.Removals = 2 })
+	for range 20 {
+		w.must(onem2m.Created, ask{op: "C4", to: "cse-in/app/data", from: "Capp01", body: `{"m2m:cin":{"con":"x"}}`})
+	}
+	o := w.manage("tm", `"tmh":2`, inner(3, "cse-in/app/data", "Capp01", "", `{"m2m:cnt":{"mni":1}}`))
+	wantStates(t, o, 6, 5)
+	if got := answers(t, o); got != "5207" {
+		t.Errorf("answers %s", got)
+	}
+	if o := w.must(onem2m.OK, ask{op: "R", to: "cse-in/app/data", from: "Capp01"}); string(o.Get("cni")) != "20" {
+		t.Errorf("container %s", o.Append(nil))
+	}
+	wantStates(t, w.manage("tn", `"tmh":2`, inner(3, "cse-in/app/data", "Capp01", "", `{"m2m:cnt":{"mni":15}}`)), 4, 4)
 }
 
 // A request may rely on what one before it does, in the same transaction.

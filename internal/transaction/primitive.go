@@ -13,7 +13,7 @@ const MaxRequest = 64 << 10
 
 // MaxRequests bounds the primitives of one <transactionMgmt>: all are carried
 // out in one go, and nothing else is written meanwhile.
-const MaxRequests = 100
+const MaxRequests = 50
 
 // maxResponse bounds a response primitive that is kept, in octets; what is
 // longer is kept without its content.

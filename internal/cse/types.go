@@ -146,6 +146,7 @@ func (c *CSE) registerTypes() {
 		onem2m.TypeM2mServiceSubscriptionProfile:    serviceProfileProcedures(),
 		onem2m.TypeServiceSubscribedNode:            subscribedNodeProcedures(),
 		onem2m.TypeServiceSubscribedAppRule:         appRuleProcedures(),
+		onem2m.TypePrimitiveProfile:                 primitiveProfileProcedures(),
 		onem2m.TypeTransactionMgmt:                  transactionMgmtProcedures(),
 		onem2m.TypeTransaction:                      transactionProcedures(),
 		onem2m.TypeStatsConfig:                      statsConfigProcedures(),

@@ -80,9 +80,6 @@ func (k *call) planFanOut(ctx context.Context, t target) (orders []order, err er
 		if err := k.authorizeFanOut(r, t.rec); err != nil {
 			return err
 		}
-		if err := k.checkLock(r, t.rec); err != nil {
-			return err
-		}
 		if k.nesting >= maxNesting {
 			return onem2m.Errorf(onem2m.BadRequest, "to", "groups are nested deeper than %d levels", maxNesting)
 		}
@@ -111,16 +108,19 @@ func (k *call) planFanOut(ctx context.Context, t target) (orders []order, err er
 }
 
 // authorizeFanOut decides about the fanOutPoint itself; each member decides
-// about its own part later (A-46, A-76, C-344).
+// about its own part later (A-46, A-76, C-344). A locked group passes nothing on.
 func (k *call) authorizeFanOut(r store.Reader, group *store.Record) error {
 	op := k.req.Operation
 	privilege := access.PrivilegeOf(op, k.discovery())
 	if k.isAdmin() {
 		k.audit("admin", "", 0, "")
-		return nil
+		return k.checkLock(r, group)
 	}
 	sources, err := k.c.fanOutPolicies(r, group, k.from.ID, k.now, nil)
-	return k.judge(r, group, op, privilege, sources, err)
+	if err := k.judge(r, group, op, privilege, sources, err); err != nil {
+		return err
+	}
+	return k.checkLock(r, group)
 }
 
 // checkFannedOut refuses what can't be fanned out.

@@ -33,6 +33,9 @@ func serveMashup(ctx context.Context, k *call, t target) (*onem2m.Response, erro
 		if err := k.authorize(r, t.rec, onem2m.Retrieve, access.Retrieve); err != nil { // C-027
 			return err
 		}
+		if err := k.checkLock(r, t.rec); err != nil {
+			return err
+		}
 		var err error
 		result, err = reader.remake(ctx, r, t.rec)
 		return err

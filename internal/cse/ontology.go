@@ -186,6 +186,9 @@ func serveValidation(ctx context.Context, k *call, t target) (*onem2m.Response, 
 		if err := k.authorize(r, t.rec, onem2m.Update, access.Update); err != nil { // C-027
 			return err
 		}
+		if err := k.checkLock(r, t.rec); err != nil {
+			return err
+		}
 		attrs, err := k.submitted()
 		if err != nil {
 			return err

@@ -39,6 +39,9 @@ func leave(ctx context.Context, k *call, t target) (*onem2m.Response, error) {
 		if err := k.authorize(r, t.rec, onem2m.Delete, access.Delete); err != nil {
 			return err
 		}
+		if err := k.checkLock(r, t.rec); err != nil {
+			return err
+		}
 		asked, err = k.judgeRemoval(r)
 		return err
 	})

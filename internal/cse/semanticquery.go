@@ -30,6 +30,9 @@ func (k *call) queryBelow(ctx context.Context) (*onem2m.Response, error) {
 		if err != nil {
 			return err
 		}
+		if err := k.checkLocks(r, t, rec); err != nil {
+			return err
+		}
 		documents, err = k.scope(ctx, r, rec)
 		return err
 	})

@@ -158,6 +158,28 @@ func TestTransaction_C444_MembersOfAFanOutAreBlocked(t *testing.T) {
 	}
 }
 
+func TestTransaction_C444_WhatIsBehindALockedResourceIsLockedToo(t *testing.T) {
+	t.Parallel()
+	w := dealer(t)
+	w.must(onem2m.Created, ask{op: "C9", to: "cse-in/app", from: "Capp01", body: `{"m2m:grp":{"rn":"g","mt":3,"mnm":5,"mid":["cse-in/app/data"]}}`})
+	w.must(onem2m.Created, ask{op: "C23", to: "cse-in/app/data", from: "Capp01", body: `{"m2m:sub":{"rn":"s","nu":["Capp01"]}}`})
+	w.begin("Capp01", "cse-in/app/g", "t", primitive(3, "cse-in/app/g", "Capp01", `,"pc":{"m2m:grp":{"mnm":7}}`), "")
+	w.begin("Capp01", "cse-in/app/data/s", "t", primitive(2, "cse-in/app/data/s", "Capp01", ""), "")
+	for _, q := range []ask{
+		{op: "R", to: "cse-in/app/g/fopt", from: "Capp01"},
+		{op: "R", to: "cse-in/app/g/fopt", from: "CAdmin"},
+		{op: "D", to: "cse-in/app/data/s/ntsr", from: "Capp01"},
+		{op: "R", to: "cse-in/app/data/s?sqi=true&rcn=10&smf=ASK {?a ?b ?c}", from: "Capp01"},
+	} {
+		q.edit = impatient
+		if res := w.do(q); res.Code != onem2m.RequestTimeout {
+			t.Errorf("%s %s by %s: %d %s", q.op, q.to, q.from, res.Code, text(res))
+		}
+	}
+	w.move("Capp01", "cse-in/app/g/t", "m2m:trac", 5)
+	w.must(onem2m.OK, ask{op: "R", to: "cse-in/app/g/fopt", from: "Capp01"})
+}
+
 func TestTransaction_C444_WaitsForTheEndOfTheLock(t *testing.T) {
 	t.Parallel()
 	w := dealer(t)

@@ -2,6 +2,7 @@ package cse
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -32,10 +33,8 @@ func (l *ledger) locked(box int, except *modelDeal) bool {
 		if d == except || !d.holds {
 			continue
 		}
-		for _, target := range d.targets {
-			if target == box {
-				return true
-			}
+		if slices.Contains(d.targets, box) {
+			return true
 		}
 	}
 	return false
@@ -62,6 +61,7 @@ func (l *ledger) move(d *modelDeal, c transaction.Control) bool {
 		d.holds = false
 	case transaction.Abort, transaction.Initial:
 		d.holds = false
+	default: // nobody sees that it was executed
 	}
 	return true
 }

@@ -137,6 +137,8 @@ func TestRegistration_OfCSEs(t *testing.T) {
 		{name: "C-212 registered", ask: c("/id-far", remote, far), code: 2001, show: map[string]string{"csi": `"/id-far"`}},
 		{name: "C-212 registered already", ask: c("/id-far", remote, far), code: 4117},
 		{name: "C-218 the CSE refreshes it", ask: ask{op: "U", to: "cse-in/far", from: "/id-far", body: `{"m2m:csr":{"lbl":["x"]}}`, assoc: far}, code: 2004},
+		{name: "C-218 somebody is below it", ask: ask{op: "U", to: "cse-in/far", from: "/id-far", body: `{"m2m:csr":{"dcse":["/id-deep"]}}`, assoc: far}, code: 2004, show: map[string]string{"dcse": `["/id-deep"]`}},
+		{name: "C-218 and nobody any more", ask: ask{op: "U", to: "cse-in/far", from: "/id-far", body: `{"m2m:csr":{"dcse":[]}}`, assoc: far}, code: 2004, show: map[string]string{"dcse": ""}},
 		{name: "C-114 UPDATE of csi", ask: ask{op: "U", to: "cse-in/far", from: "/id-far", body: `{"m2m:csr":{"csi":"/id-x"}}`, assoc: far}, code: 4000},
 		{name: "A-51 a registered CSE looks at the CSEBase", ask: ask{op: "R", to: "cse-in", from: "/id-far", assoc: far}, code: 2000},
 		{name: "a policy for everybody", ask: ask{op: "C1", to: "cse-in", from: "Capp01", body: `{"m2m:acp":{"rn":"all","pv":{"acr":[{"acor":["all"],"acop":63}]},"pvs":{"acr":[{"acor":["all"],"acop":63}]}}}`}, code: 2001},
@@ -145,7 +147,7 @@ func TestRegistration_OfCSEs(t *testing.T) {
 		{name: "C-218 nor of one with an SP-assigned stem", ask: ask{op: "U", to: "cse-in/far", from: "Sapp01", body: `{"m2m:csr":{"lbl":["x"]}}`}, code: 4005},
 		{name: "C-218 nor for its DELETE", ask: ask{op: "D", to: "cse-in/far", from: "Capp01"}, code: 4005},
 		{name: "C-217 deregistered", ask: ask{op: "D", to: "cse-in/far", from: "/id-far", assoc: far}, code: 2002},
-		{name: "C-217 and registered again", ask: c("/id-far", remote, far), code: 2001},
+		{name: "C-217 and registered again, with nobody below", ask: c("/id-far", `{"m2m:csr":{"rn":"far","csi":"/id-far","cb":"/id-far/x","rr":true,"srv":["3"],"dcse":[]}}`, far), code: 2001},
 		{name: "the administrator removes it", ask: ask{op: "D", to: "cse-in/far", from: "CAdmin"}, code: 2002},
 		{name: "A-51 unknown afterwards", ask: ask{op: "R", to: "cse-in", from: "/id-far", assoc: far}, code: 4103},
 	})

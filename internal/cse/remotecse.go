@@ -8,9 +8,27 @@ import (
 
 func remoteCSEProcedures() *procedures {
 	return &procedures{
-		register: registerCSE, check: checkRemoteCSE, create: claimCSE, created: createdRemoteCSE,
+		content: withoutDescendants, register: registerCSE, check: checkRemoteCSE, create: claimCSE, created: createdRemoteCSE,
 		update: updateRemoteCSE, remove: removeRemoteCSE, retrievable: remoteCSEDeletable,
 	}
+}
+
+// withoutDescendants takes an empty descendantCSEs for none: a CSE that has
+// nobody below it may say so.
+func withoutDescendants(k *call, info *onem2m.TypeInfo) error {
+	if k.draft.err == nil || string(k.draft.raw.Get("dcse")) != "[]" {
+		return nil
+	}
+	raw := k.draft.raw.Clone()
+	if k.req.Operation == onem2m.Create {
+		raw.Delete("dcse")
+		k.draft.attrs, k.draft.err = info.ValidateCreate(raw)
+	} else {
+		raw.Set("dcse", onem2m.NullValue())
+		k.draft.attrs, k.draft.err = info.ValidateUpdate(raw)
+	}
+	k.draft.raw = raw
+	return nil
 }
 
 // registerCSE takes the place of the access decision in a CREATE of <remoteCSE>

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"fmt"
-	"net"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -95,7 +94,7 @@ func (n *Node) openRegistration(late *directory, releases []string) {
 	}
 	self := federation.Self{Type: int(cseType(n.cfg.CSE.Type)), Releases: releases}
 	if !n.cfg.Remote.Poll {
-		self.Points = n.points()
+		self.Points = n.cfg.AccessPoints()
 	}
 	sender := n.sender(late)
 	n.peers.registree = federation.NewRegistree(federation.RegistreeOptions{
@@ -166,29 +165,6 @@ func (n *Node) leaveOthers(ctx context.Context) {
 			n.log.WarnContext(ctx, "the <remoteCSE> of a former registrar stays", "registrar", m.ID, "err", err)
 		}
 	}
-}
-
-// points are the addresses at which the CSE says it can be reached: those of
-// the configuration, else those of the listeners. They are known only after
-// listening when a port is chosen by the system, so the configured ones are
-// told, and none that stands for every address of the machine.
-func (n *Node) points() []string {
-	if len(n.cfg.CSE.Points) > 0 {
-		return n.cfg.CSE.Points
-	}
-	var list []string
-	for _, l := range n.cfg.Listen {
-		if host, port, err := net.SplitHostPort(l.Address); err == nil && port != "0" && !everywhere(host) {
-			list = append(list, string(l.Binding)+"://"+l.Address)
-		}
-	}
-	return list
-}
-
-// everywhere reports whether a host stands for every address of the machine.
-func everywhere(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "" || err == nil && ip.Unmap().IsUnspecified()
 }
 
 // loadShown reads the certificate that other CSEs are shown, where that is not

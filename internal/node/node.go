@@ -167,7 +167,7 @@ func (n *Node) openCSE(ctx context.Context) error {
 	}
 	n.cse, err = cse.New(ctx, cse.Options{
 		Home: cfg.Home(), Type: cseType(cfg.CSE.Type), Admin: cfg.CSE.Admin, Releases: releases,
-		Points: n.points(), Store: n.store, Notifier: n.engine, Sender: n.client,
+		Points: cfg.AccessPoints(), Store: n.store, Notifier: n.engine, Sender: n.client,
 		Carrier: n.peers.carrier, Registrar: cfg.RegistrarID(), Neighbours: n.neighboursChanged,
 		Auditor: auditor{log: n.audit}, Locate: locate, BasePolicy: base, Definitions: definitions, MaskExistence: cfg.CSE.MaskExistence,
 		RequireSubscription: cfg.CSE.RequireSubscription, Statistics: n.collected,

@@ -77,6 +77,8 @@ func TestFindings_NameWhatIsRisky(t *testing.T) {
 		{"loopback receivers", "[outbound]\nallow=[\"127.0.0.0/8\"]\n", nil, "warning outbound.allow: 127.0.0.0/8 lets"},
 		{"the example provider", "", nil, "info cse.sp: //m2m.example is the example provider"},
 		{"subscription data elsewhere", "[cse]\ntype=\"mn\"\nrequire-subscription=true\n", nil, "warning cse.require-subscription: only an IN-CSE"},
+		{"a registrar that proves nothing", "", registrar("mn", "http://127.0.0.1:8080", "/id-in"), "warning remote.url: plain http proves nobody's identity"},
+		{"a CSE that its registrar can't call", "[[listen]]\nbinding=\"https\"\naddress=\":8443\"\n", registrar("mn", "https://in.example", "/id-in"), "warning cse.points: the registrar is told no address"},
 		{"no revocation", "[[anchor]]\nca=\"x\"\nflavours=[\"ae\"]\n", nil, "info anchor[0].crl: no revocation list"},
 	}
 	for _, tt := range tests {

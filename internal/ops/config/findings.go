@@ -57,6 +57,7 @@ func (c *Config) Findings() []Finding {
 			add(Warning, "outbound.allow", "%s lets every originator who may subscribe reach services on this machine", h.Prefix)
 		}
 	}
+	all = append(all, c.remoteFindings()...)
 	if c.CSE.RequireSubscription && c.CSE.Type != CSETypeIN {
 		add(Warning, "cse.require-subscription", "only an IN-CSE keeps service subscription data: no AE can register here")
 	}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 
@@ -67,4 +68,42 @@ func (c *Config) RegistrarID() onem2m.ID {
 		return ""
 	}
 	return id
+}
+
+// remoteFindings are remarks on the way to and from the registrar.
+func (c *Config) remoteFindings() []Finding {
+	var all []Finding
+	if c.Remote.URL == "" {
+		return nil
+	}
+	if u, err := url.Parse(c.Remote.URL); err == nil && u.Scheme == "http" {
+		all = append(all, Finding{Warning, "remote.url", "plain http proves nobody's identity: whoever listens there is the registrar"})
+	}
+	if !c.Remote.Poll && len(c.AccessPoints()) == 0 {
+		all = append(all, Finding{Warning, "cse.points", "the registrar is told no address at which this CSE can be called: name points, or set remote.poll"})
+	}
+	return all
+}
+
+// AccessPoints are the addresses at which the CSE tells others that it can be
+// reached: those that are configured, else those of the listeners. A port that
+// the system chooses is known too late, and an address that stands for every
+// one of the machine is none.
+func (c *Config) AccessPoints() []string {
+	if len(c.CSE.Points) > 0 {
+		return c.CSE.Points
+	}
+	var list []string
+	for _, l := range c.Listen {
+		if host, port, err := net.SplitHostPort(l.Address); err == nil && port != "0" && !everywhere(host) {
+			list = append(list, string(l.Binding)+"://"+l.Address)
+		}
+	}
+	return list
+}
+
+// everywhere reports whether a host stands for every address of the machine.
+func everywhere(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "" || err == nil && ip.Unmap().IsUnspecified()
 }

@@ -58,6 +58,7 @@ func (n *Node) openWays(late *directory) error {
 		return err
 	}
 	options.Timeout = -1
+	options.MaxResponse = max(options.MaxResponse, httpb.DefaultMaxResponse) // an answer may hold many resources
 	if n.cfg.Remote.URL != "" {
 		u, err := url.Parse(n.cfg.Remote.URL)
 		if err != nil {

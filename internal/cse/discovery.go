@@ -253,12 +253,10 @@ func (k *call) discovered(r store.Reader, rec *store.Record, search func(w *walk
 	}
 	list := newReferences(k)
 	w.found = func(rec *store.Record, address string) error {
-		if k.req.Filter.RelativePath != "" {
-			return k.relative(r, rec, list)
-		}
 		list.add(rec, address)
 		return nil
 	}
+	w.onward(r, access.Discover)
 	if err := search(w, path); err != nil {
 		return nil, err
 	}
@@ -273,31 +271,42 @@ func (k *call) discovered(r store.Reader, rec *store.Record, search func(w *walk
 	return res, nil
 }
 
-// relative applies applyRelativePath to a match (C-167): what isn't there or
-// isn't permitted vanishes.
-func (k *call) relative(r store.Reader, rec *store.Record, list *references) error {
-	t, err := k.c.resolve(r, append([]string{rec.RI}, splitPath(k.req.Filter.RelativePath)...), k.now)
+// onward applies applyRelativePath to what the walk finds: the resource at that
+// path below each match takes its place, and what isn't there or isn't permitted
+// vanishes (TS-0004 clause 7.3.3.17.17, C-167).
+func (w *walk) onward(r store.Reader, privilege access.Privilege) {
+	if w.k.req.Filter == nil || w.k.req.Filter.RelativePath == "" {
+		return
+	}
+	found, path := w.found, splitPath(w.k.req.Filter.RelativePath)
+	w.found = func(match *store.Record, _ string) error {
+		rec, err := w.k.relative(r, match, path, privilege)
+		if err != nil || rec == nil {
+			return err
+		}
+		address, err := Structured(r, rec)
+		if err != nil {
+			return err
+		}
+		return found(rec, address)
+	}
+}
+
+// relative returns the resource at a path below another, or nil if it isn't
+// there for this originator.
+func (k *call) relative(r store.Reader, rec *store.Record, path []string, privilege access.Privilege) (*store.Record, error) {
+	t, err := k.c.resolve(r, append([]string{rec.RI}, path...), k.now)
 	if err == nil {
 		rec, err = k.reached(r, t)
 	}
 	if err != nil {
-		if onem2m.AsError(err).Code == onem2m.NotFound {
-			return nil
-		}
-		return err
+		return nil, unlessMissing(err)
 	}
-	permitted, err := k.permitted(r, rec, onem2m.Retrieve, access.Discover)
-	if err != nil || !permitted {
-		return err
+	permitted, err := k.permitted(r, rec, onem2m.Retrieve, privilege)
+	if err != nil || !permitted || k.hidden(r, rec) {
+		return nil, err
 	}
-	if k.hidden(r, rec) {
-		return nil
-	}
-	address, err := Structured(r, rec)
-	if err == nil {
-		list.add(rec, address)
-	}
-	return err
+	return rec, nil
 }
 
 // hidden reports whether the type keeps rec from being retrieved, whatever the

@@ -1,6 +1,7 @@
 package cse
 
 import (
+	"strings"
 	"testing"
 
 	"bulwark/onem2m"
@@ -161,4 +162,22 @@ func TestDiscovery_C149_InactiveAEIsLeftOut(t *testing.T) {
 	w.check(t, step{ask: ask{op: "R", to: "cse-in?fu=1", from: "CAdmin"}, code: 2000, body: uril("cse-in/defaultNTP")})
 	w.check(t, step{ask: ask{op: "R", to: "cse-in?rcn=8", from: "CAdmin"}, code: 2000, show: map[string]string{"m2m:ae": "*"}})
 	w.must(onem2m.OK, ask{op: "R", to: "cse-in/app/c1", from: "Capp01"})
+}
+
+func TestRetrieve_C167_ARelativePathAppliesToResultsWithChildren(t *testing.T) {
+	t.Parallel()
+	w := garden(t)
+	for _, tt := range []struct{ name, from, query, want string }{
+		{"C-167 references", "Cgard01", "rcn=6&ty=3&arp=bench", `"nm":"bench"`},
+		{"C-167 children", "Cgard01", "rcn=8&ty=3&arp=bench", `"rn":"bench"`},
+		{"C-167 children of the resource", "Cgard01", "rcn=4&ty=3&arp=la", `"rn":"tulip"`},
+		{"C-167 nothing there", "Cgard01", "rcn=6&ty=3&arp=none", `"rrf":[]`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := text(w.do(ask{op: "R", to: "cse-in/garden?" + tt.query, from: tt.from}))
+			if !strings.Contains(got, tt.want) || strings.Contains(got, `"shed"`) || strings.Contains(got, `"bed"`) {
+				t.Errorf("got %s", got)
+			}
+		})
+	}
 }

@@ -102,6 +102,7 @@ func (k *call) children(ctx context.Context, r store.Reader, rec *store.Record, 
 	if k.rcn == 5 || k.rcn == 6 {
 		list := newReferences(k)
 		w.found = func(rec *store.Record, address string) error { list.add(rec, address); return nil }
+		w.onward(r, access.Retrieve)
 		if err := w.search(ctx, rec, path); err != nil {
 			return err
 		}
@@ -122,6 +123,7 @@ func (k *call) children(ctx context.Context, r store.Reader, rec *store.Record, 
 		w.more = octets > maxOctets || len(k.counted) >= maxCounted // told as any other cut (C-139)
 		return tree.add(rec)
 	}
+	w.onward(r, access.Retrieve)
 	if err := w.search(ctx, rec, path); err != nil {
 		return err
 	}

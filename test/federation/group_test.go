@@ -1,0 +1,37 @@
+package federation
+
+import (
+	"strings"
+	"testing"
+
+	"bulwark/test/harness"
+)
+
+func TestGroup_C356_MembersOnOtherCSEsNotifyTogether(t *testing.T) {
+	t.Parallel()
+	tr := newTree(t)
+	sink := harness.NewSink(t)
+	in := tr.in.plain
+	in.Make(t, "Cvisitor", "/cse-in", 2, `{"m2m:ae":{"rn":"visitor","api":"N.example.test","rr":false,"srv":["3"]}}`)
+	tr.in.open(t, "near", "Cvisitor")
+	tr.mn.open(t, "far", "/id-in/Cvisitor")
+	tr.asn.open(t, "farther", "/id-in/Cvisitor")
+	in.Make(t, "Cvisitor", "/cse-in/visitor", 9, `{"m2m:grp":{"rn":"g","mnm":3,"nar":{"num":3,"dur":"PT30S"},"mid":["cse-in/near","/id-mn/cse-mn/far","/id-asn/cse-asn/farther"]}}`)
+	a := in.Create(t, "Cvisitor", "/cse-in/visitor/g/fopt", 23, `{"m2m:sub":{"rn":"watch","nu":["`+sink.URL+`"],"nfu":"`+sink.URL+`","enc":{"net":[3]}}}`)
+	a.Expect(t, 2000, 200)
+	if n := strings.Count(a.Body, `"rsc":2001`); n != 3 {
+		t.Fatalf("%d members have a subscription: %s", n, a)
+	}
+	in.Make(t, "CAdmin", "/cse-in/near", 4, `{"m2m:cin":{"con":"one"}}`)
+	tr.mn.plain.Make(t, "CAdmin", "/cse-mn/far", 4, `{"m2m:cin":{"con":"two"}}`)
+	tr.asn.plain.Make(t, "CAdmin", "/cse-asn/farther", 4, `{"m2m:cin":{"con":"three"}}`)
+	got := sink.Wait(patience, harness.AtLeast(1))
+	if len(got) != 1 || strings.Count(got[0].Body, `"net":3`) != 3 || !strings.Contains(got[0].Body, `"m2m:agn"`) {
+		t.Fatalf("got %+v", got)
+	}
+	for _, sur := range []string{`"sur":"/id-in/sub`, `"sur":"/id-mn/sub`, `"sur":"/id-asn/sub`} {
+		if !strings.Contains(got[0].Body, sur) {
+			t.Errorf("no %s in %s", sur, got[0].Body)
+		}
+	}
+}

@@ -21,16 +21,56 @@ type host struct {
 
 // join makes the queue of a target, with its host.
 func (l *line) join(target string) *queue {
-	key := hostOf(target, l.home)
+	key := l.homes[target]
+	if key == "" {
+		key = hostOf(target, l.home)
+	}
+	q := &queue{target: target, host: l.enter(key), key: key}
+	l.queues[target] = q
+	return q
+}
+
+// enter returns the host of a key for one queue more.
+func (l *line) enter(key string) *host {
 	h := l.hosts[key]
 	if h == nil {
 		h = &host{}
 		l.hosts[key] = h
 	}
 	h.queues++
-	q := &queue{target: target, host: h, key: key}
-	l.queues[target] = q
-	return q
+	return h
+}
+
+// maxHomes bounds what is remembered of where entities are reached; then it is
+// learnt anew.
+const maxHomes = 10_000
+
+// learn notes at which address an entity is reached: entities behind one host
+// share its limit. What isn't sent to a host is left as it is.
+func (l *line) learn(target, point string) {
+	if isURL(target) || !strings.Contains(point, "://") {
+		return
+	}
+	key := hostOf(point, l.home)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.homes) >= maxHomes && l.homes[target] == "" {
+		clear(l.homes)
+	}
+	l.homes[target] = key
+}
+
+// rehost moves a queue, which nobody has now, to the host that its target has
+// turned out to be at.
+func (l *line) rehost(q *queue) {
+	key := l.homes[q.target]
+	if key == "" || key == q.key {
+		return
+	}
+	if q.host.queues--; q.host.queues == 0 {
+		delete(l.hosts, q.key)
+	}
+	q.host, q.key = l.enter(key), key
 }
 
 // leave forgets an empty queue, and its host with its last one.

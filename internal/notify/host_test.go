@@ -277,3 +277,45 @@ func TestLine_C310_AFailureConcernsWhatIsReadyAtTheSameHost(t *testing.T) {
 		t.Error("a delivery that was not sent made the host healthy")
 	}
 }
+
+func TestDelivery_C310_EntitiesBehindOneHostShareItsLimit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(o *Options) { o.Limits.Workers, o.Limits.PerHost = 40, 3 })
+		var nu []string
+		for i := range 30 {
+			id := fmt.Sprintf("Cae%d", i)
+			b.directory[id] = Reach{ID: onem2m.ID("//m2m.example/id-in/" + id), Points: []string{fmt.Sprintf("http://192.0.2.9/%d", i)}}
+			nu = append(nu, `"`+id+`"`)
+		}
+		var current, most atomic.Int32
+		b.sender.answer = func(_ context.Context, c call) (*onem2m.Response, error) {
+			n := current.Add(1)
+			for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+			}
+			time.Sleep(time.Second)
+			current.Add(-1)
+			return ok(c)
+		}
+		defer b.run(b.engine)()
+		b.subscribe("sub1", `"nu":[`+strings.Join(nu, ",")+`],"nct":2`)
+		b.touch(1) // nobody knows yet where they are
+		time.Sleep(time.Minute)
+		most.Store(0)
+		b.touch(2)
+		b.touch(3)
+		time.Sleep(time.Minute)
+		if most.Load() != 3 {
+			t.Errorf("%d requests to the host at once, want 3", most.Load())
+		}
+		if n := len(b.sender.seen()); n != 90 {
+			t.Errorf("%d requests, want 90", n)
+		}
+		b.engine.line.mu.Lock()
+		hosts := len(b.engine.line.hosts)
+		b.engine.line.mu.Unlock()
+		if n := len(b.queued()); n != 0 || hosts != 0 {
+			t.Errorf("%d entries and %d hosts are left", n, hosts)
+		}
+	})
+}

@@ -85,9 +85,10 @@ type line struct {
 
 	queues   map[string]*queue
 	hosts    map[string]*host
-	ready    []*queue // of hosts that worked last time
-	suspects []*queue // of hosts or targets that failed last time
-	probing  int      // suspects in flight
+	homes    map[string]string // host of an entity, as far as it is known
+	ready    []*queue          // of hosts that worked last time
+	suspects []*queue          // of hosts or targets that failed last time
+	probing  int               // suspects in flight
 	waiting  backOffs
 	flights  map[string]int      // notifications in flight, by subscription
 	parked   map[string][]*queue // by subscription whose flights they wait for
@@ -115,7 +116,7 @@ func (l *line) reset() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.queues, l.flights, l.parked = map[string]*queue{}, map[string]int{}, map[string][]*queue{}
-	l.hosts = map[string]*host{}
+	l.hosts, l.homes = map[string]*host{}, map[string]string{}
 	l.ready, l.suspects, l.waiting, l.marks = nil, nil, nil, nil
 	l.probing, l.total, l.memory, l.emptied = 0, 0, 0, 0
 	l.loaded, l.stopping, l.newest, l.loadedTo = false, false, 0, 0

@@ -36,6 +36,9 @@ func (e *Engine) send(ctx context.Context, target string, req onem2m.Request) (v
 	if err != nil {
 		return missed, fmt.Errorf("reach: %w", err)
 	}
+	if len(reach.Points) > 0 {
+		e.line.learn(target, reach.Points[0])
+	}
 	return e.sendTo(ctx, reach, req)
 }
 

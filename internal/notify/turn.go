@@ -111,6 +111,7 @@ func (l *line) done(f flight, how landing, attempts int, pause time.Duration) (e
 	defer l.mu.Unlock()
 	l.land(f)
 	q := f.queue
+	l.rehost(q)
 	switch how {
 	case aborted:
 		return nil

@@ -38,6 +38,10 @@ type Request struct {
 	Attributes        []string        // attributeList of a partial RETRIEVE (C-040)
 	SemanticQuery     *bool           // sqi
 
+	// Serialization is no parameter: it tells a binding how to write a request to a
+	// target that asks for "cbor" or "xml"; "" is JSON.
+	Serialization string
+
 	RoleIDs        []string // rids
 	Tokens         []string // tkns
 	TokenIDs       []string // tids

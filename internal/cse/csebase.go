@@ -82,7 +82,7 @@ func (c *CSE) putBase(tx store.Tx) error {
 		{Name: "srt", Value: c.supportedTypes()},
 		{Name: "poa", Value: onem2m.TextsValue(c.Points)},
 		{Name: "srv", Value: onem2m.TextsValue(c.Releases)},
-		{Name: "csz", Value: onem2m.TextsValue([]string{"application/json"})},
+		{Name: "csz", Value: onem2m.TextsValue([]string{"application/json", "application/cbor", "application/xml"})},
 	}
 	if len(c.Points) == 0 {
 		attrs.Delete("poa")

@@ -2,6 +2,7 @@ package cse
 
 import (
 	"context"
+	"strings"
 
 	"bulwark/access"
 	"bulwark/internal/notify"
@@ -115,6 +116,7 @@ func (k *call) retarget(ctx context.Context, reach notify.Reach) (*onem2m.Respon
 	out.From = k.from.ID.Across(k.c.Home)
 	out.HasFrom = true
 	out.Release = reach.Release // what the target understands (C-051)
+	out.Serialization = reach.Serialization
 	for _, point := range reach.Points {
 		res, err := k.c.Send(ctx, point, reach.ID, &out)
 		if err != nil {
@@ -181,7 +183,17 @@ func (c *CSE) reachAE(r store.Reader, rec *store.Record, now onem2m.Timestamp) (
 		return notify.Reach{}, onem2m.Errorf(onem2m.TargetNotReachable, "to", "the AE has no point of access")
 	}
 	releases, _ := attrs.Texts("srv")
-	return notify.Reach{ID: rec.Origin, Points: points, Release: speak(releases)}, nil
+	return notify.Reach{ID: rec.Origin, Points: points, Release: speak(releases), Serialization: understood(attrs)}, nil
+}
+
+// understood is the first entry of an entity's contentSerialization, by the name
+// of the format; "" if it has none (C-132).
+func understood(attrs onem2m.Object) string {
+	list, _ := attrs.Texts("csz")
+	if len(list) == 0 {
+		return ""
+	}
+	return list[0][strings.LastIndexAny(list[0], "/+")+1:]
 }
 
 // speak picks the release to use with an entity: 3 unless it supports less.

@@ -29,6 +29,7 @@ func (c *CSE) tell(ctx context.Context, target string, content *onem2m.Content) 
 	if reach.Release != "" {
 		req.Release = reach.Release
 	}
+	req.Serialization = reach.Serialization
 	err = errors.New("the target has no point of access")
 	for _, point := range reach.Points {
 		var res *onem2m.Response

@@ -13,6 +13,7 @@ import (
 	"bulwark/internal/ops/audit"
 	"bulwark/internal/ops/config"
 	"bulwark/internal/ops/health"
+	"bulwark/onem2m/wire"
 )
 
 // listen opens every listener of the configuration.
@@ -58,6 +59,7 @@ func (n *Node) serverOptions(ctx context.Context, l config.Listener, creds *cred
 	lim := n.cfg.Limits
 	o := httpb.Options{
 		Address: l.Address, Trusted: l.TrustPlain, Required: l.SA == config.SARequired,
+		Codec:          wire.Codec{Types: n.definitions.Type},
 		TrustedProxies: l.TrustedProxies, Log: n.log, Now: n.o.Now, Observe: n.exchanged(ctx, string(l.Binding)),
 		Limits: httpb.Limits{
 			Body: int64(lim.Body), Header: int(lim.Header), Depth: lim.Depth,

@@ -63,11 +63,13 @@ type Node struct {
 	client  *httpb.Client
 	cse     *cse.CSE
 	gate    *gate
-	peers   federate
-	trust   *identity.Trust   // of connections that the CSE opens; nil without an https listener
-	own     *identity.KeyPair // what the CSE shows there
-	tls     []*credentials    // by listener; nil for a plain one
-	made    *pki.Files        // certificates that this start has made, or nil
+
+	definitions *definition.Registry
+	peers       federate
+	trust       *identity.Trust   // of connections that the CSE opens; nil without an https listener
+	own         *identity.KeyPair // what the CSE shows there
+	tls         []*credentials    // by listener; nil for a plain one
+	made        *pki.Files        // certificates that this start has made, or nil
 
 	stopping atomic.Bool // set when a stop has begun
 
@@ -153,7 +155,7 @@ func (n *Node) openCSE(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	definitions, err := definition.Load(string(cfg.CSE.Definitions))
+	n.definitions, err = definition.Load(string(cfg.CSE.Definitions))
 	if err != nil {
 		return err
 	}
@@ -169,7 +171,7 @@ func (n *Node) openCSE(ctx context.Context) error {
 		Home: cfg.Home(), Type: cseType(cfg.CSE.Type), Admin: cfg.CSE.Admin, Releases: releases,
 		Points: cfg.AccessPoints(), Store: n.store, Notifier: n.engine, Sender: n.client,
 		Carrier: n.peers.carrier, Registrar: cfg.RegistrarID(), Neighbours: n.neighboursChanged,
-		Auditor: auditor{log: n.audit}, Locate: locate, BasePolicy: base, Definitions: definitions, MaskExistence: cfg.CSE.MaskExistence,
+		Auditor: auditor{log: n.audit}, Locate: locate, BasePolicy: base, Definitions: n.definitions, MaskExistence: cfg.CSE.MaskExistence,
 		RequireSubscription: cfg.CSE.RequireSubscription, Statistics: n.collected,
 		Timing: cse.Timing{
 			ExpiryCheck:       cfg.Timing.ExpiryCheck.Duration,

@@ -60,7 +60,8 @@ func TestCheckSubscription(t *testing.T) {
 		{id: "C-271", name: "different defaults and no nct", attributes: `{` + nu + `,"enc":{"net":[1,6]}}`, parent: onem2m.TypeAE, code: onem2m.BadRequest, subject: "nct"},
 		{id: "C-304", name: "preSubscriptionNotify is stored", attributes: `{` + nu + `,"psn":3}`, want: `{"net":[1]} 1`},
 		{id: "C-277", name: "ct=json is accepted", attributes: `{"nu":["http://192.0.2.50/a?x=1&ct=json","/id-in/Crecv01?ct=json"]}`, want: `{"net":[1]} 1`},
-		{id: "C-277", name: "ct=xml is not done yet", attributes: `{"nu":["http://192.0.2.50/a?ct=xml"]}`, code: onem2m.NotImplemented, subject: "nu"},
+		{id: "C-277", name: "ct=xml and ct=cbor too", attributes: `{"nu":["http://192.0.2.50/a?ct=xml","http://192.0.2.50/b?ct=cbor"]}`, want: `{"net":[1]} 1`},
+		{id: "C-277", name: "ct=yaml is none", attributes: `{"nu":["http://192.0.2.50/a?ct=yaml"]}`, code: onem2m.BadRequest, subject: "nu"},
 		{id: "C-277", name: "ct of something else", attributes: `{"nu":["http://192.0.2.50/a?ct=exi"]}`, code: onem2m.BadRequest, subject: "nu"},
 
 		{id: "C-276", name: "no target", attributes: `{"nct":1}`, code: onem2m.BadRequest, subject: "nu"},

@@ -34,15 +34,15 @@ func numbered(sub string, from, to int) []string {
 	return out
 }
 
-func TestDelivery_C296_TheRequestIsANotifyOfTheCSE(t *testing.T) {
+func TestDelivery_C132_C277_C296_TheRequestIsANotifyOfTheCSE(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)
 		b.directory["/id-in/Crecv01"] = Reach{
-			ID: "//m2m.example/id-in/Crecv01", Points: []string{"http://192.0.2.60:8000/in"}, Release: "2a",
+			ID: "//m2m.example/id-in/Crecv01", Points: []string{"http://192.0.2.60:8000/in"}, Release: "2a", Serialization: "xml",
 		}
 		defer b.run(b.engine)()
-		b.subscribe("sub1", `"nu":["/id-in/Crecv01?ct=json","`+urlA+`?x=1&ct=json"],"nct":2,"nec":3`)
+		b.subscribe("sub1", `"nu":["/id-in/Crecv01","`+urlA+`?x=1&ct=cbor"],"nct":2,"nec":3`)
 		b.touch(1)
 		synctest.Wait()
 		calls := b.sender.seen()
@@ -54,11 +54,11 @@ func TestDelivery_C296_TheRequestIsANotifyOfTheCSE(t *testing.T) {
 		want := []call{
 			{
 				url: "http://192.0.2.60:8000/in", identity: "//m2m.example/id-in/Crecv01", content: modified("sub1", 1),
-				request: onem2m.Request{Operation: onem2m.Notify, To: "/id-in/Crecv01", From: "/id-in", HasFrom: true, Release: "2a", EventCategory: &category},
+				request: onem2m.Request{Operation: onem2m.Notify, To: "/id-in/Crecv01", From: "/id-in", HasFrom: true, Release: "2a", EventCategory: &category, Serialization: "xml"},
 			},
 			{
 				url: urlA + "?x=1", content: modified("sub1", 1),
-				request: onem2m.Request{Operation: onem2m.Notify, To: urlA + "?x=1", From: "/id-in", HasFrom: true, Release: "3", EventCategory: &category},
+				request: onem2m.Request{Operation: onem2m.Notify, To: urlA + "?x=1", From: "/id-in", HasFrom: true, Release: "3", EventCategory: &category, Serialization: "cbor"},
 			},
 		}
 		for i := range calls {

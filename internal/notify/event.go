@@ -56,6 +56,8 @@ type Reach struct {
 	ID      onem2m.ID // the entity behind the target
 	Points  []string  // its points of access, in order
 	Release string    // the release version to speak with it
+
+	Serialization string // how it wants to be written to: "json", "cbor" or "xml"; "" if it doesn't say
 }
 
 // Directory finds out how the entity that a resource-ID target names can be

@@ -26,7 +26,7 @@ const defaultRelease = "3"
 // filled in.
 func (e *Engine) send(ctx context.Context, target string, req onem2m.Request) (verdict, error) {
 	req.Operation = onem2m.Notify
-	req.To, _ = splitTarget(target)
+	req.To, req.Serialization = splitTarget(target)
 	req.From, req.HasFrom = e.self(e.scopeOf(target)), true
 	if isURL(target) {
 		req.Release = defaultRelease
@@ -44,6 +44,9 @@ func (e *Engine) send(ctx context.Context, target string, req onem2m.Request) (v
 
 // sendTo tries the points of access of an entity in their order.
 func (e *Engine) sendTo(ctx context.Context, reach Reach, req onem2m.Request) (verdict, error) {
+	if req.Serialization == "" {
+		req.Serialization = reach.Serialization // C-132
+	}
 	req.Release = reach.Release
 	if req.Release == "" {
 		req.Release = defaultRelease

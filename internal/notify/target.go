@@ -37,9 +37,7 @@ func splitTarget(nu string) (to, serialization string) {
 func checkTarget(nu, subject string) error {
 	to, serialization := splitTarget(nu)
 	switch serialization {
-	case "", "json":
-	case "xml", "cbor":
-		return onem2m.Errorf(onem2m.NotImplemented, subject, "notifications are sent in json only, not in %s", serialization)
+	case "", "json", "xml", "cbor":
 	default:
 		return onem2m.Errorf(onem2m.BadRequest, subject, "ct is json, xml or cbor")
 	}

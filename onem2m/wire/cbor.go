@@ -193,8 +193,9 @@ func (w *cborWriter) value(v jsontext.Value) error {
 		return w.number(string(v))
 	case 't', 'f':
 		return w.scalar(v.Kind() == 't')
+	default:
+		return w.scalar(nil)
 	}
-	return w.scalar(nil)
 }
 
 // number writes an integer as one; what is none, or too large for one, as a float.
@@ -225,7 +226,7 @@ func (w *cborWriter) scalar(v any) error {
 // of the library with another major type.
 func (w *cborWriter) head(major byte, n int) {
 	at := len(w.b)
-	if err := w.scalar(uint64(n)); err == nil {
+	if err := w.scalar(n); err == nil {
 		w.b[at] |= major
 	}
 }

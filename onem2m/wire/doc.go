@@ -1,6 +1,7 @@
-// Package wire reads and writes the JSON serialization of primitives and their
-// content (TS-0004 clause 8.4): strict on input, canonical on output. Canonical
-// means compact, no duplicate names, strings with as few escapes as possible,
-// numbers as they were written. It knows the parameters of a primitive but
-// leaves the attributes of resources to package onem2m.
+// Package wire reads and writes the serializations of primitives and their
+// content (TS-0004 clause 8): JSON, strict on input and canonical on output, and
+// by way of it CBOR and XML. Canonical means compact, no duplicate names, strings
+// with as few escapes as possible, numbers as they were written. The package
+// knows the parameters of a primitive; what the attributes of a resource are it
+// asks package onem2m, and only XML needs to know.
 package wire

@@ -28,8 +28,10 @@ func TestCodec_C468_XMLAndJSONAreTheSame(t *testing.T) {
 		{"a content that looks like XML", `{"m2m:cin":{"con":"<a b=\"c\">&amp;</a>\r\n"}}`, "m2m:cin", `<con>&lt;a b=&quot;c&quot;&gt;&amp;amp;&lt;/a&gt;&#13;` + "\n" + `</con>`},
 		{"numbers", `{"m2m:cnt":{"mni":10,"disr":true}}`, "m2m:cnt", `<mni>10</mni><disr>true</disr>`},
 		{"null", `{"m2m:cnt":{"mni":null,"lbl":null}}`, "m2m:cnt", `<lbl></lbl><mni></mni>`},
-		{"rules", `{"m2m:acp":{"pv":{"acr":[{"acor":["C1","C2"],"acop":63,"acco":[{"actw":["* 0-5 2,6,10 * * * *","1 * * * * * *"]}]},{"acor":["all"],"acop":2}]}}}`, "m2m:acp",
-			`<pv><acr><acor>C1 C2</acor><acop>63</acop><acco><actw>* 0-5 2,6,10 * * * *</actw><actw>1 * * * * * *</actw></acco></acr><acr><acor>all</acor><acop>2</acop></acr></pv>`},
+		{
+			"rules", `{"m2m:acp":{"pv":{"acr":[{"acor":["C1","C2"],"acop":63,"acco":[{"actw":["* 0-5 2,6,10 * * * *","1 * * * * * *"]}]},{"acor":["all"],"acop":2}]}}}`, "m2m:acp",
+			`<pv><acr><acor>C1 C2</acor><acop>63</acop><acco><actw>* 0-5 2,6,10 * * * *</actw><actw>1 * * * * * *</actw></acco></acr><acr><acor>all</acor><acop>2</acop></acr></pv>`,
+		},
 		{"schedules", `{"m2m:sch":{"se":{"sce":["* 0-5 2,6,10 * * * *"]}}}`, "m2m:sch", `<se><sce>* 0-5 2,6,10 * * * *</sce></se>`},
 		{"criteria", `{"m2m:sub":{"nu":["http://a.example/","C1"],"enc":{"net":[1,3]}}}`, "m2m:sub", `<enc><net>1</net><net>3</net></enc><nu>http://a.example/ C1</nu>`},
 		{"children inside", `{"m2m:ae":{"rn":"a","m2m:cnt":[{"rn":"b","m2m:cin":[{"rn":"c","con":"1"}]},{"rn":"d"}]}}`, `m2m:ae rn="a"`, `<m2m:cnt rn="b"><m2m:cin rn="c"><con>1</con></m2m:cin></m2m:cnt><m2m:cnt rn="d"></m2m:cnt>`},
@@ -40,8 +42,10 @@ func TestCodec_C468_XMLAndJSONAreTheSame(t *testing.T) {
 		{"C-467 address and resource", `{"m2m:rce":{"uri":"cse-in/a","m2m:cnt":{"rn":"a","cni":0}}}`, "m2m:rce", `<uri>cse-in/a</uri><m2m:cnt rn="a"><cni>0</cni></m2m:cnt>`},
 		{"C-467 a notification", `{"m2m:sgn":{"nev":{"rep":{"m2m:cin":{"rn":"i","con":"1"}},"net":3},"sur":"/id-in/sub1"}}`, "m2m:sgn", `<nev><rep><m2m:cin rn="i"><con>1</con></m2m:cin></rep><net>3</net></nev><sur>/id-in/sub1</sur>`},
 		{"C-467 a verification", `{"m2m:sgn":{"vrq":true,"sur":"/id-in/sub1"}}`, "m2m:sgn", `<vrq>true</vrq><sur>/id-in/sub1</sur>`},
-		{"C-467 answers of a fan-out", `{"m2m:agr":{"m2m:rsp":[{"rsc":2000,"rqi":"1","fr":"c","pc":{"m2m:cnt":{"rn":"c"}}},{"rsc":4004,"rqi":"2"}]}}`, "m2m:agr",
-			`<m2m:rsp><rsc>2000</rsc><rqi>1</rqi><fr>c</fr><pc><m2m:cnt rn="c"></m2m:cnt></pc></m2m:rsp><m2m:rsp><rsc>4004</rsc><rqi>2</rqi></m2m:rsp>`},
+		{
+			"C-467 answers of a fan-out", `{"m2m:agr":{"m2m:rsp":[{"rsc":2000,"rqi":"1","fr":"c","pc":{"m2m:cnt":{"rn":"c"}}},{"rsc":4004,"rqi":"2"}]}}`, "m2m:agr",
+			`<m2m:rsp><rsc>2000</rsc><rqi>1</rqi><fr>c</fr><pc><m2m:cnt rn="c"></m2m:cnt></pc></m2m:rsp><m2m:rsp><rsc>4004</rsc><rqi>2</rqi></m2m:rsp>`,
+		},
 		{"C-467 a request", `{"m2m:rqp":{"op":5,"to":"x","rqi":"1","pc":{"m2m:sgn":{"sur":"s"}}}}`, "m2m:rqp", `<op>5</op><to>x</to><rqi>1</rqi><pc><m2m:sgn><sur>s</sur></m2m:sgn></pc>`},
 		{"a managed object", `{"m2m:bat":{"mgd":1006,"btl":23,"bts":5}}`, "m2m:bat", `<mgd>1006</mgd><btl>23</btl><bts>5</bts>`},
 	} {

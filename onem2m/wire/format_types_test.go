@@ -37,8 +37,9 @@ func sample(d *onem2m.DataType, depth int) any {
 			}
 		}
 		return o
+	default:
+		return "token"
 	}
-	return "token"
 }
 
 // C-471: JSON to CBOR to XML to JSON, every type with all its attributes.

@@ -64,6 +64,7 @@ func (r *xmlReader) value(e *element, t *onem2m.DataType) (jsontext.Value, error
 			}
 			return nil
 		})
+	default:
 	}
 	if len(e.children) > 0 {
 		return nil, onem2m.Errorf(onem2m.BadRequest, shown(e.name), "the element has elements inside")
@@ -141,8 +142,9 @@ func single(t *onem2m.DataType) bool {
 		return true
 	case onem2m.SyntaxBoolean, onem2m.SyntaxInteger, onem2m.SyntaxNumber, onem2m.SyntaxEnum, onem2m.SyntaxBits:
 		return false
+	default:
+		return occurs(t)
 	}
-	return occurs(t)
 }
 
 // occurs reports whether the schema lets the element occur several times, which

@@ -15,6 +15,10 @@ import (
 // code in the header counts, not the status (B-39); without one the status is
 // translated (B-36).
 func DecodeResponse(r *http.Response, limit int64) (*onem2m.Response, error) {
+	return decodeResponse(wire.Codec{}, r, limit)
+}
+
+func decodeResponse(codec wire.Codec, r *http.Response, limit int64) (*onem2m.Response, error) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
 	if err != nil {
 		return nil, describe("answer", err)
@@ -60,7 +64,7 @@ func DecodeResponse(r *http.Response, limit int64) (*onem2m.Response, error) {
 		}
 		return nil, errors.New("the answer is in a format that can't be read")
 	}
-	content, err := wire.DecodeContent(body, wire.Limits{Size: len(body), Depth: DefaultDepth})
+	content, err := codec.DecodeContent(mediaFamily(media).format(), body, onem2m.Create, wire.Limits{Size: len(body), Depth: DefaultDepth})
 	switch {
 	case err != nil && stated:
 		return nil, describe("answer", err)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"bulwark/onem2m"
+	"bulwark/onem2m/wire"
 )
 
 // EncodeRequest builds the HTTP request that carries req to the point of access
@@ -60,22 +61,27 @@ func newRequest(ctx context.Context, u *url.URL, req *onem2m.Request) (*http.Req
 	if method == "" {
 		return nil, onem2m.Errorf(onem2m.BadRequest, "op", "no such operation")
 	}
+	format, _ := wire.FormatByName(req.Serialization)
 	var body []byte
 	if req.Content != nil {
-		body = req.Content.Append(nil)
+		var err error
+		if body, err = (wire.Codec{}).AppendContent(nil, format, req.Content); err != nil {
+			return nil, err
+		}
 	}
 	hr, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, describe("request", err)
 	}
-	media := "application/json"
+	media := "application/" + format.Name()
+	accepted := media
 	if req.Type != nil {
 		media += ";ty=" + strconv.FormatInt(*req.Type, 10)
 	}
 	if req.Content != nil || req.Type != nil {
 		hr.Header["Content-Type"] = []string{media}
 	}
-	hr.Header["Accept"] = []string{"application/json"}
+	hr.Header["Accept"] = []string{accepted}
 	return hr, nil
 }
 

@@ -79,7 +79,7 @@ func (s *Server) decode(w http.ResponseWriter, r *http.Request, l *link) (incomi
 		s.readDeadline(w, r, l, time.Now().Add(s.o.Limits.ReadTimeout)) // of the socket, which knows no other clock
 	}
 	buffer := takeBuffer()
-	in, refused := decodeRequest(r, &s.o.Limits, func() ([]byte, *refusal) {
+	in, refused := decodeRequest(r, &s.o.Limits, s.o.Codec, func() ([]byte, *refusal) {
 		var refused *refusal
 		*buffer, refused = readBody(r, s.o.Limits.Body, *buffer)
 		return *buffer, refused

@@ -5,49 +5,85 @@ import (
 	"strings"
 
 	"bulwark/onem2m"
+	"bulwark/onem2m/wire"
 )
 
-// family is which of the two ways to name a JSON body a message uses: the
-// generic name, or the one of TS-0009 clause 6.4.3 that says what is inside.
-type family int
+// family is how a message names its body: in which serialization it is, and by
+// the generic name of that or by the one of TS-0009 clause 6.4.3 that says what
+// is inside.
+type family uint8
 
-// The families. unstated leaves the choice to the other side of the exchange.
+// The families: unstated leaves the choice to the other side of the exchange; the
+// others are two for each serialization, generic and vendor names in turn.
 const (
 	unstated family = iota
-	generic
-	vendor
+	generic         // of JSON
+	vendor          // of JSON
+
+	families = 1 + 2*3
 )
+
+// familyOf returns the family of a serialization.
+func familyOf(f wire.Format, vendored bool) family {
+	if vendored {
+		return vendor + family(2*f)
+	}
+	return generic + family(2*f)
+}
+
+// format returns the serialization; JSON where nothing is stated.
+func (f family) format() wire.Format {
+	if f == unstated {
+		return wire.JSON
+	}
+	return wire.Format((f - generic) / 2)
+}
+
+func (f family) vendored() bool { return f != unstated && (f-generic)%2 == 1 }
 
 // mediaFamily returns the family of a media type that bodies can be read and
 // written in, or unstated for one that can't.
 func mediaFamily(mediaType string) family {
-	switch {
-	case strings.EqualFold(mediaType, "application/json"):
+	if mediaType == "application/json" { // nearly always
 		return generic
-	case strings.EqualFold(mediaType, "application/vnd.onem2m-res+json"),
-		strings.EqualFold(mediaType, "application/vnd.onem2m-ntfy+json"),
-		strings.EqualFold(mediaType, "application/vnd.onem2m-preq+json"),
-		strings.EqualFold(mediaType, "application/vnd.onem2m-prsp+json"):
-		return vendor
 	}
-	return unstated
+	mediaType = strings.ToLower(mediaType)
+	name, ok := strings.CutPrefix(mediaType, "application/")
+	if !ok {
+		return unstated
+	}
+	what, isVendor := strings.CutPrefix(name, "vnd.onem2m-")
+	if isVendor {
+		what, name, ok = strings.Cut(what, "+")
+		if !ok || what != "res" && what != "ntfy" && what != "preq" && what != "prsp" {
+			return unstated
+		}
+	}
+	format, ok := wire.FormatByName(name)
+	if !ok {
+		return unstated
+	}
+	return familyOf(format, isVendor)
 }
 
 // mediaType names the type of content inside family f. The content of a poll
 // answer is named for what it is unless the other side asked for the generic
 // type (B-12, B-101).
 func mediaType(f family, content string) string {
+	suffix := f.format().Name()
 	switch {
 	case f == generic, f == unstated && content != "m2m:rqp":
 		return "application/json"
+	case f != unstated && !f.vendored():
+		return "application/" + suffix
 	case content == "m2m:rqp":
-		return "application/vnd.onem2m-preq+json"
+		return "application/vnd.onem2m-preq+" + suffix
 	case content == "m2m:rsp":
-		return "application/vnd.onem2m-prsp+json"
+		return "application/vnd.onem2m-prsp+" + suffix
 	case content == "m2m:sgn", content == "m2m:agn":
-		return "application/vnd.onem2m-ntfy+json"
+		return "application/vnd.onem2m-ntfy+" + suffix
 	}
-	return "application/vnd.onem2m-res+json"
+	return "application/vnd.onem2m-res+" + suffix
 }
 
 // contentType reads a Content-Type header: the media type in lower or upper
@@ -86,8 +122,8 @@ func accept(values []string, want family) (family, bool) {
 	case len(values) == 1 && values[0] == "application/json": // nearly always
 		return generic, true
 	}
-	best, bestQ, stated := unstated, 0, false
-	var refused [vendor + 1]bool // ruled out with q=0
+	best, bestQ, stated, wildest := unstated, 0, false, false
+	var refused [families]bool // ruled out with q=0
 	for _, value := range values {
 		for element := range strings.SplitSeq(value, ",") {
 			media, parameters, _ := strings.Cut(element, ";")
@@ -103,26 +139,34 @@ func accept(values []string, want family) (family, bool) {
 			case q == 0:
 				refused[f] = true
 			case q > bestQ:
-				best, bestQ = f, q
-				if wild {
-					best = want
-				}
+				best, bestQ, wildest = f, q, wild
 			}
 		}
 	}
 	if !stated {
 		return want, true
 	}
-	if bestQ == 0 || refused[generic] && refused[vendor] {
+	if bestQ == 0 {
 		return unstated, false
 	}
-	switch {
-	case refused[generic]:
-		return vendor, true
-	case refused[vendor]:
-		return generic, true
+	if wildest {
+		best = want
 	}
-	return best, true
+	if effective := max(best, generic); !refused[effective] {
+		return best, true
+	}
+	best = remaining(&refused)
+	return best, wildest && best != unstated
+}
+
+// remaining is the first family that isn't ruled out, unstated if all are.
+func remaining(refused *[families]bool) family {
+	for f := generic; f < families; f++ {
+		if !refused[f] {
+			return f
+		}
+	}
+	return unstated
 }
 
 // quality returns the weight in the parameters of an Accept element, in

@@ -10,6 +10,7 @@ import (
 
 	"bulwark/internal/identity"
 	"bulwark/onem2m"
+	"bulwark/onem2m/wire"
 )
 
 // Handler answers request primitives: the CSE. It is called on many goroutines
@@ -48,6 +49,7 @@ type Options struct {
 	Trusted  bool // plain listener with trust-plain (decision 3)
 	Required bool // the listener demands an association
 
+	Codec          wire.Codec     // reads and writes bodies
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	Limits         Limits
 

@@ -39,7 +39,7 @@ type incoming struct {
 
 // decodeRequest turns an HTTP request into a primitive. The request identifier
 // and the release are there even if it fails, for the answer (B-06).
-func decodeRequest(r *http.Request, limits *Limits, body func() ([]byte, *refusal)) (incoming, *refusal) {
+func decodeRequest(r *http.Request, limits *Limits, codec wire.Codec, body func() ([]byte, *refusal)) (incoming, *refusal) {
 	in := incoming{req: new(onem2m.Request)}
 	if err := decodeHeaders(r.Header, in.req); err != nil {
 		return in, refuse(err)
@@ -77,14 +77,14 @@ func decodeRequest(r *http.Request, limits *Limits, body func() ([]byte, *refusa
 	}
 	var acceptable bool
 	if in.family, acceptable = accept(r.Header["Accept"], mediaFamily(media)); !acceptable {
-		return in, refuse(onem2m.Errorf(onem2m.NotAcceptable, "", "only JSON can be returned"))
+		return in, refuse(onem2m.Errorf(onem2m.NotAcceptable, "", "only JSON, XML and CBOR can be returned"))
 	}
-	return in, decodeContent(r, &in, media, limits, body)
+	return in, decodeContent(r, &in, media, limits, codec, body)
 }
 
 // decodeContent reads the body where the operation has one. That of GET is
 // ignored (B-19).
-func decodeContent(r *http.Request, in *incoming, media string, limits *Limits, body func() ([]byte, *refusal)) *refusal {
+func decodeContent(r *http.Request, in *incoming, media string, limits *Limits, codec wire.Codec, body func() ([]byte, *refusal)) *refusal {
 	if r.Method == http.MethodGet || r.Body == nil || r.Body == http.NoBody {
 		return nil
 	}
@@ -99,9 +99,9 @@ func decodeContent(r *http.Request, in *incoming, media string, limits *Limits, 
 		}
 		return refuse(onem2m.Errorf(onem2m.BadRequest, "pc", "a DELETE has no body"))
 	case mediaFamily(media) == unstated:
-		return refuse(onem2m.Errorf(onem2m.UnsupportedMediaType, "", "only JSON can be read"))
+		return refuse(onem2m.Errorf(onem2m.UnsupportedMediaType, "", "only JSON, XML and CBOR can be read"))
 	}
-	content, err := wire.DecodeContent(b, wire.Limits{Size: int(limits.Body), Depth: limits.Depth})
+	content, err := codec.DecodeContent(mediaFamily(media).format(), b, in.req.Operation, wire.Limits{Size: int(limits.Body), Depth: limits.Depth})
 	if err != nil {
 		return refuse(onem2m.AsError(err))
 	}

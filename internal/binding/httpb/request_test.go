@@ -135,11 +135,11 @@ func TestRequest_B17_B32_RefusesWhatIsMalformed(t *testing.T) {
 		rsc           string
 	}{
 		{"B-13", "a body that isn't JSON", message("POST", "/a", "x", "Content-Type: text/plain"), 415, "4015"},
-		{"B-13", "XML, which this version can't read", message("POST", "/a", "<x/>", "Content-Type: application/vnd.onem2m-res+xml;ty=2"), 415, "4015"},
+		{"B-13", "a format that isn't one of oneM2M", message("POST", "/a", "x: 1", "Content-Type: application/yaml;ty=2"), 415, "4015"},
 		{"B-13", "a body without Content-Type", message("POST", "/a", `{"m2m:cnt":{}}`), 415, "4015"},
 		{"B-13", "a form", message("POST", "/a", `a=b`, "Content-Type: application/x-www-form-urlencoded"), 415, "4015"},
 		{"B-13", "HTML wanted", message("GET", "/a", "", "Accept: text/html"), 406, "5207"},
-		{"B-13", "only XML wanted", message("GET", "/a", "", "Accept: application/xml"), 406, "5207"},
+		{"B-13", "only HTML wanted", message("GET", "/a", "", "Accept: text/html"), 406, "5207"},
 		{"B-13", "JSON ruled out", message("GET", "/a", "", "Accept: application/json;q=0, text/html"), 406, "5207"},
 		{"B-13", "everything ruled out", message("GET", "/a", "", "Accept: */*;q=0"), 406, "5207"},
 		{"B-16", "PATCH", message("PATCH", "/a", ""), 405, "4005"},

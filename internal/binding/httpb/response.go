@@ -107,7 +107,10 @@ func (s *Server) write(w http.ResponseWriter, in incoming, resp *onem2m.Response
 	}
 	buffer := takeBuffer()
 	defer giveBuffer(buffer)
-	body := content.Append((*buffer)[:0])
+	body, err := s.o.Codec.AppendContent((*buffer)[:0], in.family.format(), content)
+	if err != nil {
+		return s.writeUnsayable(w, &h, in, status, onem2m.AsError(err))
+	}
 	*buffer = body
 	h.set("Content-Type", mediaType(in.family, content.Name))
 	if len(body) > ownLength {
@@ -117,6 +120,18 @@ func (s *Server) write(w http.ResponseWriter, in incoming, resp *onem2m.Response
 	if _, err := w.Write(body); err != nil {
 		s.log.Debug("answer not written", "error", err)
 	}
+	return status
+}
+
+// writeUnsayable answers where the serialization that was asked for can't hold the
+// content. What has been done stays done, and is told without it.
+func (s *Server) writeUnsayable(w http.ResponseWriter, h *headerWriter, in incoming, status int, err *onem2m.Error) int {
+	if in.req.Operation == onem2m.Retrieve {
+		status = err.Code.HTTP()
+		h.set("X-M2M-RSC", codeText(err.Code))
+	}
+	h.set("Content-Length", "0")
+	w.WriteHeader(status)
 	return status
 }
 

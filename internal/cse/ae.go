@@ -57,7 +57,7 @@ func (k *call) assignment(r store.Reader) (identity.Assignment, string, error) {
 	case len(k.c.Allowed) > 0:
 		allow = func(asked string) bool { return matchesAny(k.c.Allowed, asked) }
 	}
-	out, err := identity.DecideRegistration(k.c.Home, k.c.admin, k.assoc, k.req, k.c.registry(r, k.now), allow)
+	out, err := identity.DecideRegistration(k.c.Home, k.c.admin, k.assoc, k.req, entrants{snapshot{c: k.c, r: r, now: k.now}}, allow)
 	switch {
 	case refusal != nil:
 		return identity.Assignment{}, "", refusal
@@ -194,8 +194,27 @@ func (k *call) bind(tx store.Tx, id onem2m.ID, credential string) error {
 	return tx.Bind(store.Binding{ID: id, Credential: credential, Since: k.now})
 }
 
-// clearIdentity removes an expired <AE> of the same AE-ID that the sweep hasn't
-// come to yet; an active one was refused before.
+// entrants is the registry as registrations see it: an <AE> that is INACTIVE
+// has left, and its AE-ID is free for whom it belongs to (C-199).
+type entrants struct{ snapshot }
+
+// AERegistered reports whether an active <AE> with this AE-ID exists here.
+func (e entrants) AERegistered(id onem2m.ID) bool {
+	if !e.snapshot.AERegistered(id) {
+		return false
+	}
+	rec, err := e.r.ByRI(id.Stem())
+	return err != nil || !inactive(rec)
+}
+
+// returns reports whether rec is the INACTIVE <AE> of who registers again: the
+// new one takes its place.
+func (k *call) returns(rec *store.Record) bool {
+	return k.req.Operation == onem2m.Create && k.ty == onem2m.TypeAE && rec.Origin == k.from.ID && inactive(rec)
+}
+
+// clearIdentity removes an <AE> of the same AE-ID that is INACTIVE, or has
+// expired and the sweep hasn't come to yet; an active one was refused before.
 func (k *call) clearIdentity(tx store.Tx, stem string) error {
 	old, err := tx.ByRI(stem)
 	if errors.Is(err, store.ErrNotFound) {
@@ -204,7 +223,7 @@ func (k *call) clearIdentity(tx store.Tx, stem string) error {
 	if err != nil {
 		return err
 	}
-	if !expired(old, k.now) {
+	if !expired(old, k.now) && !inactive(old) {
 		return onem2m.Errorf(onem2m.OriginatorHasAlreadyRegistered, "fr", "this AE-ID is registered")
 	}
 	return k.c.removeTree(tx, old, k.c.Home.ID())

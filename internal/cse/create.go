@@ -252,7 +252,7 @@ func (k *call) checkName(r store.Reader, s *subject) error {
 		sibling, err := r.Child(s.parent.ID, s.rn)
 		switch {
 		case err == nil:
-			taken = !expired(sibling, k.now) // C-408
+			taken = !expired(sibling, k.now) && !k.returns(sibling) // C-408, C-199
 		case !errors.Is(err, store.ErrNotFound):
 			return err
 		}
@@ -316,8 +316,8 @@ func (k *call) performCreate(tx store.Tx, p *procedures, s *subject) (*store.Rec
 	return rec, err
 }
 
-// clearName removes an expired sibling that still holds the name: the sweep
-// hasn't come by yet.
+// clearName removes a sibling that still holds the name although it counts for
+// nothing any more: it has expired, or the <AE> that it was comes back.
 func (k *call) clearName(tx store.Tx, s *subject) error {
 	if s.rn == "" {
 		return nil

@@ -105,6 +105,29 @@ func TestRegistration_C199_StemBelongsToItsCredential(t *testing.T) {
 	})
 }
 
+func TestRegistration_C199_InactiveAEComesBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	mine := certificate(identity.KindAE, "//m2m.example/id-in/Capp01")
+	theirs := certificate(identity.KindAE, "//m2m.example/id-in/Cother1")
+	w.register("Cthird1", "third")
+	w.follow(t, []step{
+		{name: "registered over a certificate", ask: ask{op: "C2", to: "cse-in", from: "Capp01", body: ae(`,"rn":"app"`), assoc: mine}, code: 2001},
+		{name: "with something below it", ask: ask{op: "C3", to: "cse-in/app", from: "Capp01", body: `{"m2m:cnt":{"rn":"c1"}}`, assoc: mine}, code: 2001},
+		{name: "C-198 not while it is active", ask: ask{op: "C2", to: "cse-in", from: "Capp01", body: ae(`,"rn":"app"`), assoc: mine}, code: 4117},
+		{name: "C-208 it becomes INACTIVE and stays", ask: ask{op: "U", to: "cse-in/app", from: "Capp01", body: `{"m2m:ae":{"regs":2}}`, assoc: mine}, code: 2004, show: map[string]string{"regs": "2"}},
+		{name: "C-208 C-149 hidden from discovery, with what is below it", ask: ask{op: "R", to: "cse-in?fu=1&ty=2+3", from: "CAdmin"}, code: 2000, body: `{"m2m:uril":["cse-in/third"]}`},
+		{name: "C-208 but there for who knows it", ask: ask{op: "R", to: "cse-in/app", from: "Capp01", assoc: mine}, code: 2000},
+		{name: "C-199 nobody else gets its AE-ID", ask: ask{op: "C2", to: "cse-in", from: "Capp01", body: ae(`,"rn":"app"`), assoc: theirs}, code: 4106},
+		{name: "C-199 nor its name", ask: ask{op: "C2", to: "cse-in", from: "Cother1", body: ae(`,"rn":"app"`), assoc: theirs}, code: 4105},
+		{name: "C-199 it registers again under the same AE-ID and name", ask: ask{op: "C2", to: "cse-in", from: "Capp01", body: ae(`,"rn":"app"`), assoc: mine}, code: 2001, show: map[string]string{"ri": `"Capp01"`, "rn": `"app"`, "regs": ""}},
+		{name: "C-199 and begins anew", ask: ask{op: "R", to: "cse-in/app/c1", from: "Capp01", assoc: mine}, code: 4004},
+		{name: "INACTIVE again", ask: ask{op: "U", to: "cse-in/app", from: "Capp01", body: `{"m2m:ae":{"regs":2}}`, assoc: mine}, code: 2004},
+		{name: "C-199 under another name too", ask: ask{op: "C2", to: "cse-in", from: "Capp01", body: ae(`,"rn":"app2"`), assoc: mine}, code: 2001, show: map[string]string{"ri": `"Capp01"`}},
+		{name: "C-199 the old one is gone", ask: ask{op: "R", to: "cse-in/app", from: "CAdmin"}, code: 4004},
+	})
+}
+
 func TestRegistration_C204_SPAssignedStemNeedsTheINCSE(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(o *Options) { o.Type = MN })

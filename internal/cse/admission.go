@@ -339,6 +339,9 @@ func (k *call) checkProhibitions(context.Context) error {
 	if k.req.Operation == onem2m.Create && k.ty == onem2m.TypeCSEBase {
 		return onem2m.Errorf(onem2m.OperationNotAllowed, "ty", "a <CSEBase> isn't created")
 	}
+	if k.req.Operation == onem2m.Create && (k.ty == onem2m.TypeAEContactList || k.ty == onem2m.TypeAEContactListPerCSE) {
+		return onem2m.Errorf(onem2m.OperationNotAllowed, "ty", "a list of references to AEs is made by the CSE") // C-210
+	}
 	if k.req.Operation == onem2m.Create || k.req.Operation == onem2m.Update {
 		return k.prepare()
 	}

@@ -63,6 +63,9 @@ func (k *call) vetDelete(r store.Reader) (*store.Record, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p := k.c.types[rec.Type]; p != nil && p.noDelete {
+		return nil, onem2m.Errorf(onem2m.OperationNotAllowed, "to", "this resource isn't deleted by request")
+	}
 	if err := k.matchTarget(r, rec); err != nil { // C-125
 		return nil, err
 	}

@@ -209,13 +209,17 @@ func (w *walk) status(res *onem2m.Response) {
 	}
 }
 
+// registrationInactive is the value of m2m:AERegistrationStatus of an <AE> whose
+// AE is registered elsewhere.
+const registrationInactive = 2
+
 // inactive reports whether rec is an <AE> with registrationStatus INACTIVE.
 func inactive(rec *store.Record) bool {
 	if rec.Type != onem2m.TypeAE {
 		return false
 	}
 	status, ok := attributes(rec).Int("regs")
-	return ok && status == 2
+	return ok && status == registrationInactive
 }
 
 // discover is the Discovery of core section 12: addresses of the descendants

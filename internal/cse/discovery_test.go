@@ -159,7 +159,7 @@ func TestDiscovery_C149_InactiveAEIsLeftOut(t *testing.T) {
 	w.register("Capp01", "app")
 	w.container("Capp01", "cse-in/app", "c1", "")
 	w.must(onem2m.Updated, ask{op: "U", to: "cse-in/app", from: "Capp01", body: `{"m2m:ae":{"regs":2}}`})
-	w.check(t, step{ask: ask{op: "R", to: "cse-in?fu=1", from: "CAdmin"}, code: 2000, body: uril("cse-in/defaultNTP")})
+	w.check(t, step{ask: ask{op: "R", to: "cse-in?fu=1", from: "CAdmin"}, code: 2000, body: uril("cse-in/AEContactList", "cse-in/defaultNTP")})
 	w.check(t, step{ask: ask{op: "R", to: "cse-in?rcn=8", from: "CAdmin"}, code: 2000, show: map[string]string{"m2m:ae": "*"}})
 	w.must(onem2m.OK, ask{op: "R", to: "cse-in/app/c1", from: "Capp01"})
 }

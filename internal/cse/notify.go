@@ -17,6 +17,7 @@ func (k *call) notify(ctx context.Context) (*onem2m.Response, error) {
 		return k.gatherHere(ctx)
 	}
 	var reach notify.Reach
+	own := false // for the CSE itself
 	err := k.c.Store.Read(ctx, func(r store.Reader) error {
 		t, err := k.c.resolve(r, k.address.Path, k.now)
 		if err != nil {
@@ -34,14 +35,21 @@ func (k *call) notify(ctx context.Context) (*onem2m.Response, error) {
 		if err := k.checkCreator(r, t.rec); err != nil {
 			return err
 		}
-		if t.rec.Type == onem2m.TypeCSEBase {
-			return onem2m.Errorf(onem2m.BadRequest, "pc", "the CSE expects no such notification") // C-084
+		if own = t.rec.Type == onem2m.TypeCSEBase; own {
+			return nil
 		}
 		reach, err = k.c.reachAE(r, t.rec, k.now)
 		return err
 	})
 	if err != nil {
 		return nil, err
+	}
+	if own {
+		res, ok, err := k.tracked(ctx)
+		if err == nil && !ok {
+			err = onem2m.Errorf(onem2m.BadRequest, "pc", "the CSE expects no such notification") // C-084
+		}
+		return res, err
 	}
 	if err := k.begin(ctx, false); err != nil {
 		return nil, err

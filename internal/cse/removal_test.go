@@ -64,7 +64,7 @@ func TestRemoval_C121_BigTreesGoAtOnceAndInSteps(t *testing.T) {
 			{name: "C-121 latest of one", ask: ask{op: "R", to: deep + "/la", from: "CAdmin"}, code: 4004},
 			{name: "C-121 an instance by resourceID", ask: ask{op: "R", to: instance, from: "CAdmin"}, code: 4004},
 			{name: "C-121 discovery in it", ask: ask{op: "R", to: deep + "?fu=1", from: "CAdmin"}, code: 4004},
-			{name: "C-121 discovery above it", ask: ask{op: "R", to: "cse-in?fu=1", from: "CAdmin"}, code: 2000, body: uril("cse-in/defaultNTP", "cse-in/app", "cse-in/app/linked")},
+			{name: "C-121 discovery above it", ask: ask{op: "R", to: "cse-in?fu=1", from: "CAdmin"}, code: 2000, body: uril("cse-in/AEContactList", "cse-in/defaultNTP", "cse-in/app", "cse-in/app/linked")},
 			{name: "C-121 CREATE in it", ask: ask{op: "C3", to: deep, from: "CAdmin", body: `{"m2m:cnt":{}}`}, code: 4004},
 			{name: "C-121 UPDATE of it", ask: ask{op: "U", to: deep, from: "CAdmin", body: `{"m2m:cnt":{}}`}, code: 4004},
 			{name: "C-121 DELETE of it", ask: ask{op: "D", to: deep, from: "CAdmin"}, code: 4004},

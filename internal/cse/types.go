@@ -18,8 +18,8 @@ type procedures struct {
 	// virtual are the virtual children with procedures of their own.
 	virtual map[string]*virtual
 
-	// fixed types can't be created, or updated, by request (4005).
-	noCreate, noUpdate bool
+	// fixed types can't be created, updated or deleted by request (4005).
+	noCreate, noUpdate, noDelete bool
 
 	// content runs with the Recv-1.0 checks on the Content (row 13).
 	content func(k *call, info *onem2m.TypeInfo) error
@@ -118,6 +118,8 @@ func (c *CSE) registerTypes() {
 		onem2m.TypeDynamicAuthorizationConsultation: consultationProcedures(),
 		onem2m.TypeCSEBase:                          baseProcedures(),
 		onem2m.TypeAE:                               aeProcedures(),
+		onem2m.TypeAEContactList:                    contactListProcedures(),
+		onem2m.TypeAEContactListPerCSE:              contactListProcedures(),
 		onem2m.TypeAccessControlPolicy:              acpProcedures(),
 		onem2m.TypeContainer:                        containerProcedures(),
 		onem2m.TypeContentInstance:                  instanceProcedures(),
@@ -158,6 +160,10 @@ func (c *CSE) registerTypes() {
 		onem2m.TypeSemanticMashupJobProfile:         mashupProfileProcedures(),
 		onem2m.TypeSemanticMashupInstance:           mashupInstanceProcedures(),
 		onem2m.TypeSemanticMashupResult:             mashupResultProcedures(),
+	}
+	if c.Type != IN { // lists that only an IN-CSE has, and that nobody creates
+		delete(c.types, onem2m.TypeAEContactList)
+		delete(c.types, onem2m.TypeAEContactListPerCSE)
 	}
 	c.virtualNames = make(map[string]bool)
 	for ty, p := range c.types {

@@ -1,0 +1,193 @@
+package cmdh
+
+import (
+	"cmp"
+	"slices"
+
+	"bulwark/onem2m"
+)
+
+// Entry is a message that waits.
+type Entry struct {
+	ID       string // of the caller's
+	Response bool
+	From, To string // normalized by the caller
+	Op       onem2m.Operation
+	// Subscription is the reference of the subscription that a notification is
+	// for, "" for anything else.
+	Subscription string
+	Category     int64
+	Size         int64 // octets
+	Ends         onem2m.Timestamp
+
+	room     int // which limit it counts towards; -1: none
+	priority int64
+}
+
+// Buffer is the messages that wait, in the order of their coming. The zero
+// Buffer waits for nobody and has no limit. It isn't safe for concurrent use.
+type Buffer struct {
+	policy  *Policy
+	total   int64 // octets that all messages together may take; 0: no limit
+	used    int64
+	entries []Entry // in order
+}
+
+// NewBuffer makes a buffer under a policy that holds total octets at most.
+func NewBuffer(p *Policy, total int64) *Buffer { return &Buffer{policy: p, total: total} }
+
+// room returns the limit that a category counts towards, -1 for none.
+func (p *Policy) room(category int64) int {
+	if p == nil {
+		return -1
+	}
+	r := choose(p.Buffers, category, func(r Room) []int64 { return r.Categories })
+	if r == nil {
+		return -1
+	}
+	return slices.IndexFunc(p.Buffers, func(other Room) bool { return slices.Equal(other.Categories, r.Categories) })
+}
+
+// Len returns the number of messages that wait.
+func (b *Buffer) Len() int { return len(b.entries) }
+
+// Put lets a message wait. It returns the messages that give way to it: one that
+// it replaces because it is a later one of category latest, and those of lower
+// storage priority where the buffer is full, what came last first (clause H.2.4
+// step 2.1). ok is false if there is no room for it even so; nothing gives way
+// then (clause H.2.3 step 3.3).
+func (b *Buffer) Put(e Entry) (gone []Entry, ok bool) {
+	e.room = b.policy.room(e.Category)
+	if e.room >= 0 {
+		e.priority = b.policy.Buffers[e.room].Priority
+	}
+	leave := b.replaced(e)
+	if e.room >= 0 && b.octets(e.room, leave)+e.Size > b.policy.Buffers[e.room].Size {
+		return nil, false
+	}
+	if b.total > 0 {
+		need := b.used + e.Size - b.total
+		for _, i := range leave {
+			need -= b.entries[i].Size
+		}
+		more, enough := b.victims(e.priority, need, leave)
+		if !enough {
+			return nil, false
+		}
+		leave = append(leave, more...)
+	}
+	for _, i := range leave {
+		gone = append(gone, b.entries[i])
+	}
+	b.drop(leave)
+	b.entries = append(b.entries, e)
+	b.used += e.Size
+	return gone, true
+}
+
+// replaced finds what a message of category latest makes out of date.
+func (b *Buffer) replaced(e Entry) []int {
+	if e.Category != Latest || e.Response {
+		return nil
+	}
+	var found []int
+	for i, old := range b.entries {
+		switch {
+		case old.Response:
+		case e.Subscription != "" && old.Subscription == e.Subscription,
+			e.Subscription == "" && old.Subscription == "" && old.From == e.From && old.To == e.To && old.Op == e.Op:
+			found = append(found, i)
+		}
+	}
+	return found
+}
+
+// octets sums up what counts towards a limit, without some entries.
+func (b *Buffer) octets(room int, without []int) (n int64) {
+	for i, e := range b.entries {
+		if e.room == room && !slices.Contains(without, i) {
+			n += e.Size
+		}
+	}
+	return n
+}
+
+// victims finds enough messages of a lower priority to make so many octets free:
+// the lowest first, of one priority the last that came.
+func (b *Buffer) victims(priority, need int64, without []int) (found []int, enough bool) {
+	if need <= 0 {
+		return nil, true
+	}
+	var candidates []int
+	for i, e := range b.entries {
+		if e.priority < priority && !slices.Contains(without, i) {
+			candidates = append(candidates, i)
+		}
+	}
+	slices.SortFunc(candidates, func(x, y int) int {
+		return cmp.Or(cmp.Compare(b.entries[x].priority, b.entries[y].priority), cmp.Compare(y, x))
+	})
+	for _, i := range candidates {
+		if need <= 0 {
+			break
+		}
+		found = append(found, i)
+		need -= b.entries[i].Size
+	}
+	return found, need <= 0
+}
+
+func (b *Buffer) drop(indices []int) {
+	if len(indices) == 0 {
+		return
+	}
+	kept := b.entries[:0]
+	for i, e := range b.entries {
+		if slices.Contains(indices, i) {
+			b.used -= e.Size
+			continue
+		}
+		kept = append(kept, e)
+	}
+	clear(b.entries[len(kept):])
+	b.entries = kept
+}
+
+// Expire takes the messages out whose end has come (C-191).
+func (b *Buffer) Expire(now onem2m.Timestamp) []Entry {
+	return b.take(func(e *Entry) bool { return e.Ends <= now })
+}
+
+// Remove takes one message out: it has been sent, or nobody waits for it.
+func (b *Buffer) Remove(id string) bool {
+	return len(b.take(func(e *Entry) bool { return e.ID == id })) > 0
+}
+
+func (b *Buffer) take(wanted func(*Entry) bool) (taken []Entry) {
+	var indices []int
+	for i := range b.entries {
+		if wanted(&b.entries[i]) {
+			indices = append(indices, i)
+			taken = append(taken, b.entries[i])
+		}
+	}
+	b.drop(indices)
+	return taken
+}
+
+// Ready returns the messages that may go over a network now, in the order of
+// their coming. What waits for one category counts together towards the volume
+// that a rule asks for.
+func (b *Buffer) Ready(network string, now onem2m.Timestamp) []Entry {
+	waiting := map[int64]int64{}
+	for _, e := range b.entries {
+		waiting[e.Category] += e.Size
+	}
+	var ready []Entry
+	for _, e := range b.entries {
+		if _, from, ok := b.policy.Rule(e.Category, network, waiting[e.Category], now, e.Ends); ok && from <= now {
+			ready = append(ready, e)
+		}
+	}
+	return ready
+}

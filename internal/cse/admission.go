@@ -30,6 +30,7 @@ func (k *call) admit(ctx context.Context) error {
 		k.checkPresence,
 		k.checkTimes,
 		k.checkFrom,
+		k.checkDelivery,
 		k.checkParameters,
 		k.checkRelease,
 		k.checkSupport,
@@ -212,13 +213,21 @@ func (k *call) checkParameters(context.Context) error {
 	if rt := req.ResponseType; req.HasNotifyURIs && (rt == nil || *rt != responseNonBlockingAsync && *rt != responseFlex) {
 		return onem2m.Errorf(onem2m.BadRequest, "rt", "notification addresses are for response types 2 and 4 only") // C-037
 	}
-	if ec := req.EventCategory; ec != nil && (*ec < 2 || *ec > 4) && (*ec < 100 || *ec > 999) {
-		return onem2m.Errorf(onem2m.BadRequest, "ec", "2, 3, 4 or 100 to 999")
+	if err := checkCategory(req.EventCategory); err != nil {
+		return err
 	}
 	if op == onem2m.Notify && (req.ResultContent != nil || req.ResultPersistence != "" || len(req.GroupTargets) > 0 || len(req.AuthorSigns) > 0) {
 		return onem2m.Errorf(onem2m.BadRequest, "rcn", "NOTIFY takes none of rcn, rp, grtm, aus")
 	}
 	return k.checkResultContent()
+}
+
+// checkCategory: the values of Event Category (C-060).
+func checkCategory(ec *int64) error {
+	if ec != nil && (*ec < 2 || *ec > 4) && (*ec < 100 || *ec > 999) {
+		return onem2m.Errorf(onem2m.BadRequest, "ec", "2, 3, 4 or 100 to 999")
+	}
+	return nil
 }
 
 // resultContents are the values of Result Content by operation, the default
@@ -285,7 +294,8 @@ func (k *call) checkRelease(context.Context) error {
 }
 
 // checkSupport refuses what the standard knows and this CSE doesn't do yet
-// (row 12, C-034). asi, auri and tqi only offer something and are ignored.
+// (row 12, C-034). asi, auri and tqi only offer something and are ignored; da is
+// about forwarding and says nothing to the CSE that a request is for.
 func (k *call) checkSupport(context.Context) error {
 	if !k.address.Local(k.c.Home) {
 		return nil // another CSE may have it
@@ -305,8 +315,6 @@ func (k *call) checkSupport(context.Context) error {
 		return no("ltids")
 	case len(req.AuthorSigns) > 0:
 		return no("aus")
-	case req.DeliveryAggregate != nil && *req.DeliveryAggregate:
-		return no("da")
 	}
 	if f := req.Filter; f != nil && f.FilterUsage != nil && *f.FilterUsage > usageOnDemand {
 		return no("fu")

@@ -109,6 +109,9 @@ func (c *CSE) putBase(tx store.Tx) error {
 	if err != nil {
 		return fmt.Errorf("read the <CSEBase>: %w", err)
 	}
+	if link := attributes(old).Get("nl"); link != nil {
+		u.after.Set("nl", link)
+	}
 	u.ct, u.lt = old.Created, old.Modified
 	if string(u.encode()) == string(old.Attributes) {
 		return nil

@@ -48,11 +48,17 @@ type world struct {
 
 func newWorld(t *testing.T, change ...func(*Options)) *world {
 	t.Helper()
+	return newWorldIn(t, t.TempDir(), change...)
+}
+
+// newWorldIn is newWorld with a store that outlives it.
+func newWorldIn(t *testing.T, dir string, change ...func(*Options)) *world {
+	t.Helper()
 	w := &world{
 		t: t, home: onem2m.Home{SP: "//m2m.example", CSE: "/id-in", Name: "cse-in"},
 		clock: time.Date(2026, 3, 4, 10, 30, 0, 0, time.UTC), located: map[onem2m.ID]*access.Location{},
 	}
-	w.open(t.TempDir(), change...)
+	w.open(dir, change...)
 	return w
 }
 

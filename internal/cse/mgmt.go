@@ -127,7 +127,7 @@ func foreignMgmtObj(raw onem2m.Object, root string) error {
 
 // checkMgmtObj: rules of annex D. A resource that stands for an object of a
 // management protocol needs that protocol, which this CSE doesn't speak (C-416).
-func checkMgmtObj(k *call, _ store.Reader, s *subject) error {
+func checkMgmtObj(k *call, r store.Reader, s *subject) error {
 	for _, name := range []string{"obis", "obps"} {
 		if k.draft.attrs.Has(name) {
 			return onem2m.Errorf(onem2m.ExternalObjectNotReachable, name, "no management protocol reaches the managed entity")
@@ -154,7 +154,7 @@ func checkMgmtObj(k *call, _ store.Reader, s *subject) error {
 	case mgmtWifiClient:
 		return checkWifiCredentials(s.attrs)
 	}
-	return nil
+	return k.checkDeliveryPart(r, s)
 }
 
 // checkWifiCredentials: what goes with each kind of encryption, and nothing else.

@@ -9,21 +9,25 @@ import (
 )
 
 func nodeProcedures() *procedures {
-	return &procedures{check: checkNode, remove: removeNode}
+	return &procedures{check: checkNode, created: createdNode, update: updateNode, remove: removeNode}
 }
 
-// checkNode: a list of hosted entities holds at least one (C-413).
-func checkNode(k *call, _ store.Reader, _ *subject) error {
+// checkNode: a list of hosted entities holds at least one (C-413). The node of
+// this CSE is the operator's.
+func checkNode(k *call, r store.Reader, s *subject) error {
 	for _, name := range []string{"hael", "hsl"} {
 		if list, ok := k.draft.attrs.Texts(name); ok && len(list) == 0 {
 			return onem2m.Errorf(onem2m.BadRequest, name, "an empty list; leave the attribute out")
 		}
 	}
-	return nil
+	return k.checkOwnNode(r, s)
 }
 
 // removeNode takes the links to a node that goes out of what it hosted.
 func removeNode(c *CSE, tx store.Tx, node *store.Record) error {
+	if err := c.leaveNode(tx, node.RI); err != nil {
+		return err
+	}
 	attrs := attributes(node)
 	hosted, _ := attrs.Texts("hael")
 	if link, ok := attrs.Text("hcl"); ok {

@@ -101,25 +101,26 @@ func (p *Policy) rules(category int64) (rules []AccessRule, restricted bool) {
 	return set.Rules, true
 }
 
-// Deliverable fails with 4000 if no network may be used for the message before
-// its end (step 3.2). What is immediate asks nobody.
-func (p *Policy) Deliverable(m *Message, now onem2m.Timestamp) error {
-	if m.Category == Immediate {
-		return nil
-	}
+// Deliverable returns the first instant at which some network may be used for
+// the message. It fails with 4000 if there is none before the end of the message
+// (step 3.2). What is immediate asks nobody.
+func (p *Policy) Deliverable(m *Message, now onem2m.Timestamp) (from onem2m.Timestamp, err error) {
 	rules, restricted := p.rules(m.Category)
-	if !restricted {
-		return nil
+	if !restricted || m.Category == Immediate {
+		return now, nil
 	}
 	for i := range rules {
 		if rules[i].Conditional {
 			continue
 		}
-		if _, ok := rules[i].next(now.Time(), m.End().Time()); ok {
-			return nil
+		if at, ok := rules[i].next(now.Time(), m.End().Time()); ok && (from == 0 || onem2m.TimestampOf(at) < from) {
+			from = onem2m.TimestampOf(at)
 		}
 	}
-	return onem2m.Errorf(onem2m.BadRequest, "rqet", "the CMDH policy of this CSE allows no network in time")
+	if from == 0 {
+		return 0, onem2m.Errorf(onem2m.BadRequest, "rqet", "the CMDH policy of this CSE allows no network in time")
+	}
+	return from, nil
 }
 
 // Rule returns the rule for the use of a network by messages of a category, so

@@ -104,18 +104,20 @@ func TestAccess_C190_NetworksBySchedule(t *testing.T) {
 		}
 	}
 	for _, c := range []struct {
-		m  cmdh.Message
-		ok bool
+		m    cmdh.Message
+		from onem2m.Timestamp // 0: never in time
 	}{
-		{cmdh.Message{Category: 3, RequestExpiration: evening + 1}, true},
-		{cmdh.Message{Category: 3, RequestExpiration: evening}, false},
-		{cmdh.Message{Category: 3}, true},
-		{cmdh.Message{Category: 3, Response: true, ResultExpiration: evening}, false},
-		{cmdh.Message{Category: 2, RequestExpiration: evening}, true},
-		{cmdh.Message{Category: 101}, false},
+		{cmdh.Message{Category: 3, RequestExpiration: evening + 1}, evening},
+		{cmdh.Message{Category: 3, RequestExpiration: evening}, 0},
+		{cmdh.Message{Category: 3}, evening},
+		{cmdh.Message{Category: 3, Response: true, ResultExpiration: evening}, 0},
+		{cmdh.Message{Category: 2, RequestExpiration: evening}, start},
+		{cmdh.Message{Category: 100}, start},
+		{cmdh.Message{Category: 101}, 0},
 	} {
-		if err := p.Deliverable(&c.m, start); (err == nil) != c.ok {
-			t.Errorf("C-189 %+v: %v", c.m, err)
+		from, err := p.Deliverable(&c.m, start)
+		if from != c.from || (err == nil) != (c.from != 0) {
+			t.Errorf("C-189 %+v: from %s, %v", c.m, from, err)
 		}
 	}
 }

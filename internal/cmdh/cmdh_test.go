@@ -224,7 +224,7 @@ func FuzzPolicy(f *testing.F) {
 			t.Error("no category")
 		}
 		_ = p.Check(&m)
-		_ = p.Deliverable(&m, start)
+		_, _ = p.Deliverable(&m, start)
 		cmdh.NewBuffer(p, 10).Put(cmdh.Entry{Category: category, Size: 5})
 	})
 }

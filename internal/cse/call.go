@@ -31,6 +31,7 @@ type call struct {
 	rcn     int
 	expires onem2m.Timestamp // rqet, given or by default
 	execute onem2m.Timestamp // oet, 0 if none
+	opens   onem2m.Timestamp // when the CMDH policy allows to forward it; 0: at once
 	draft   draft            // validated Content of CREATE and UPDATE
 
 	meaning  meaning      // what is asked about semantic descriptions

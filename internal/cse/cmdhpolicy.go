@@ -3,6 +3,7 @@ package cse
 import (
 	"context"
 	"slices"
+	"time"
 
 	"bulwark/internal/cmdh"
 	"bulwark/internal/store"
@@ -14,7 +15,7 @@ import (
 // TS-0004 clause H.2.3). What is for this CSE, or for an AE registered here, is
 // none of its business (clause H.2.1).
 func (k *call) checkDelivery(ctx context.Context) error {
-	if _, ok := k.c.hosted(k.address); ok || k.errand != nil {
+	if _, ok := k.c.hosted(k.address); ok {
 		return nil
 	}
 	var policy *cmdh.Policy
@@ -39,11 +40,29 @@ func (k *call) checkDelivery(ctx context.Context) error {
 	if err := policy.Check(&m); err != nil {
 		return err
 	}
-	if err := policy.Deliverable(&m, k.now); err != nil {
+	if k.opens, err = policy.Deliverable(&m, k.now); err != nil {
 		return err
 	}
 	k.fillDelivery(m)
 	return nil
+}
+
+// awaitNetwork holds a request back until the CMDH policy allows a network for
+// it. One that is answered with an acknowledgement waits in the backlog before.
+func (k *call) awaitNetwork(ctx context.Context) error {
+	now := onem2m.TimestampOf(k.c.Now())
+	if k.opens <= now {
+		return nil
+	}
+	defer Yield(ctx)()
+	timer := time.NewTimer(k.opens.Time().Sub(now.Time()))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return timedOut()
+	}
 }
 
 // readDelivery reads the CMDH parameters of the request, as absolute times. That

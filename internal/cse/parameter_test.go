@@ -38,7 +38,7 @@ func TestTimes_OfARequest(t *testing.T) {
 		{name: "C-186 rt 4 is answered at once", ask: r(func(q *onem2m.Request) { q.ResponseType = new(int64(4)) }), code: 2000},
 		{name: "C-033 C-348 gid", ask: r(func(q *onem2m.Request) { q.GroupRequestID = "g" }), code: 2000},
 		{name: "C-348 a very long gid", ask: r(func(q *onem2m.Request) { q.GroupRequestID = strings.Repeat("x", MaxRequestID+1) }), code: 4000},
-		{name: "C-187 da says nothing to the CSE that a request is for", ask: r(func(q *onem2m.Request) { q.DeliveryAggregate = new(true) }), code: 2000},
+		{name: "C-057 C-187 da says nothing to the CSE that a request is for", ask: r(func(q *onem2m.Request) { q.DeliveryAggregate = new(true) }), code: 2000},
 		{name: "C-009 a very long rqi", ask: r(func(q *onem2m.Request) { q.RequestID = strings.Repeat("x", MaxRequestID+1) }), code: 4000},
 		{name: "C-031 no rqi", ask: r(func(q *onem2m.Request) { q.RequestID = "" }), code: 4000},
 		{name: "C-031 unknown operation", ask: r(func(q *onem2m.Request) { q.Operation = 6 }), code: 4000},

@@ -88,7 +88,7 @@ func (k *call) follow(ctx context.Context, was, is contact.Name) error {
 	switch {
 	case was == "" || is == "" || was.Registrar() == "" || is.Registrar() == "":
 		return onem2m.Errorf(onem2m.BadRequest, "tid1", "the AE as it was named, and as it is named now, with their CSEs")
-	case k.c.Type != IN || !k.fromCSE() || !k.c.peers.has(k.from.ID, k.now) ||
+	case k.c.Type != IN || !k.fromCSE() || !k.c.peers.Has(k.from.ID, k.now) ||
 		k.from.ID.Across(k.c.Home) != is.Registrar() || was.Stem() != is.Stem():
 		return k.strange("the registration point of an AE is told by its new registrar")
 	case was == is:

@@ -52,6 +52,9 @@ func (k *call) passOn(ctx context.Context) (*onem2m.Response, error) {
 	if k.c.Carrier == nil {
 		return nil, onem2m.Errorf(onem2m.TargetNotReachable, "to", "nothing is sent from here")
 	}
+	if err := k.awaitNetwork(ctx); err != nil {
+		return nil, err
+	}
 	if err := k.mark(ctx, statusForwarded); err != nil {
 		return nil, err
 	}

@@ -344,6 +344,11 @@ func (k *call) checkProhibitions(context.Context) error {
 	if k.req.Operation == onem2m.Create && k.ty == onem2m.TypeRequest {
 		return onem2m.Errorf(onem2m.OperationNotAllowed, "ty", "a <request> is made by the CSE") // C-173
 	}
+	if k.req.Operation == onem2m.Create && k.ty == onem2m.TypeDelivery {
+		if err := k.refuseDelivery(); err != nil { // C-193, whatever the content
+			return err
+		}
+	}
 	if k.req.Operation == onem2m.Create && k.ty == onem2m.TypeCSEBase {
 		return onem2m.Errorf(onem2m.OperationNotAllowed, "ty", "a <CSEBase> isn't created")
 	}

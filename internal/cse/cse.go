@@ -201,20 +201,21 @@ type CSE struct {
 	basePolicy   *access.Policy  // configured policy of <CSEBase>, or nil
 	registered   *access.Policy  // built-in policy for entities registered here
 
-	pending  pending
-	backlog  backlog  // non-blocking requests
-	channels channels // what waits at polling channels
-	peers    *federation.Table
-	trail    *federation.Trail
-	names    *namer
-	series   *alarms  // <timeSeries> whose data are watched
-	points   points   // their latest points
-	windows  *alarms  // open time windows of <crossResourceSubscription>
-	triggers triggers // <action>s and their subjects
-	beacons  *beacons // <timeSyncBeacon> and when they are due
-	heard    groupRequests
-	hops     atomic.Uint64 // requests that were forwarded
-	helpers  chan struct{} // one token per goroutine that helps with a fan-out
+	pending    pending
+	backlog    backlog  // non-blocking requests
+	channels   channels // what waits at polling channels
+	peers      *federation.Table
+	trail      *federation.Trail
+	names      *namer
+	series     *alarms  // <timeSeries> whose data are watched
+	points     points   // their latest points
+	windows    *alarms  // open time windows of <crossResourceSubscription>
+	deliveries *alarms  // <delivery> resources with requests that have not been taken up
+	triggers   triggers // <action>s and their subjects
+	beacons    *beacons // <timeSyncBeacon> and when they are due
+	heard      groupRequests
+	hops       atomic.Uint64 // requests that were forwarded
+	helpers    chan struct{} // one token per goroutine that helps with a fan-out
 
 	documents *semantics.Cache // semantic descriptions and ontologies that were read
 	pondering chan struct{}    // one token for each request that evaluates semantics
@@ -248,7 +249,7 @@ func New(ctx context.Context, o Options) (*CSE, error) {
 	c.pending.init(o.Limits.Pending)
 	c.peers = federation.NewTable(o.Home)
 	c.trail = federation.NewTrail(string(c.names.appendTail(nil, markLength)), func() string { return strconv.FormatUint(c.hops.Add(1), 36) })
-	c.series, c.windows = newAlarms(), newAlarms()
+	c.series, c.windows, c.deliveries = newAlarms(), newAlarms(), newAlarms()
 	c.beacons, c.dealings = newBeacons(), newAlarms()
 	c.locks.init()
 	if c.Definitions == nil {
@@ -283,6 +284,7 @@ func (c *CSE) Run(ctx context.Context) error {
 	errands.Go(func() { c.attend(ctx, "missing data", c.series, c.rearm, c.DetectMissing) })
 	errands.Go(func() { c.attend(ctx, "time windows", c.windows, c.rearmWindows, c.CloseWindows) })
 	errands.Go(func() { c.attend(ctx, "mashups", c.mashups, c.rearmMashups, c.MakeMashups) })
+	errands.Go(func() { c.attend(ctx, "deliveries", c.deliveries, c.rearmDeliveries, c.CarryDeliveries) })
 	errands.Go(func() { c.runActions(ctx) })
 	errands.Go(func() { c.runBeacons(ctx) })
 	tick := time.NewTicker(c.Timing.ExpiryCheck)

@@ -60,6 +60,14 @@ func (k *call) witness() (jsontext.Value, error) {
 	return data, nil
 }
 
+// association is the one that the witness was made from.
+func (w *witness) association() *identity.Association {
+	return &identity.Association{
+		Kind: w.Kind, Framework: w.Framework, CredentialID: w.Credential, IDs: w.IDs, Upstream: w.Upstream,
+		Trusted: w.Trusted, Required: w.Required, Binding: w.Binding, Source: w.Source,
+	}
+}
+
 // resume makes the call again that a <request> stands for.
 func (c *CSE) resume(ctx context.Context, e *errand) (*call, error) {
 	var rec *store.Record
@@ -88,11 +96,8 @@ func (c *CSE) resume(ctx context.Context, e *errand) (*call, error) {
 	}
 	k := &call{
 		c: c, req: req, now: onem2m.TimestampOf(c.Now()), since: rec.Created, vouched: true, errand: e,
-		from: identity.Originator{ID: w.ID, Authenticated: w.Authenticated, Forwarded: w.Forwarded},
-		assoc: &identity.Association{
-			Kind: w.Kind, Framework: w.Framework, CredentialID: w.Credential, IDs: w.IDs, Upstream: w.Upstream,
-			Trusted: w.Trusted, Required: w.Required, Binding: w.Binding, Source: w.Source,
-		},
+		from:  identity.Originator{ID: w.ID, Authenticated: w.Authenticated, Forwarded: w.Forwarded},
+		assoc: w.association(),
 	}
 	// Relative times count from the reception, at the earliest from ot.
 	k.expires = k.now + onem2m.Timestamp(c.Timing.RequestExpiration.Microseconds())

@@ -161,7 +161,9 @@ func (k *call) acknowledge(ctx context.Context) (*onem2m.Response, error) {
 		e.waiting.Store(waiterWaits)
 	}
 	if !k.c.backlog.reserve(e) {
-		return nil, onem2m.Errorf(onem2m.RequestTimeout, "rt", "too many non-blocking requests are waiting")
+		return nil, &onem2m.Error{
+			Code: onem2m.RequestTimeout, Subject: "rt", Text: "too many non-blocking requests are waiting", Cause: errBacklogFull,
+		}
 	}
 	var address string
 	err := k.c.Store.Update(ctx, func(tx store.Tx) error {
@@ -175,6 +177,11 @@ func (k *call) acknowledge(ctx context.Context) (*onem2m.Response, error) {
 		}
 		if err := tx.Insert(rec); err != nil {
 			return err
+		}
+		if k.keep != nil {
+			if err := k.keep(tx); err != nil {
+				return err
+			}
 		}
 		e.id, e.ri, address = rec.ID, rec.RI, base.RN+"/"+rec.RN
 		k.c.backlog.note(e)
@@ -350,6 +357,9 @@ func (c *CSE) requestPolicy(rec *store.Record) access.Source {
 	}
 	return access.Source{Name: "built-in policy of <request>", Policy: policy}
 }
+
+// errBacklogFull says that no more non-blocking requests are taken for now.
+var errBacklogFull = errors.New("the backlog is full")
 
 // errRecalled says that a <request> was deleted, or has expired, before its
 // operation changed anything.

@@ -244,7 +244,9 @@ func (w *world) do(q ask) *onem2m.Response {
 	if a == nil {
 		a = trusted()
 	}
-	return w.c.Handle(w.t.Context(), a, req)
+	res := w.c.Handle(w.t.Context(), a, req)
+	seenCodes.Store(res.Code, true)
+	return res
 }
 
 func (w *world) request(q ask) *onem2m.Request {

@@ -196,7 +196,7 @@ func TestPolling_C372_AnAggregatingChannelGivesAllAtOnce(t *testing.T) {
 	}
 }
 
-func TestPolling_C368_WhatNobodyFetchesIsDropped(t *testing.T) {
+func TestPolling_C368_C058_WhatNobodyFetchesIsDropped(t *testing.T) {
 	t.Parallel()
 	w := polled(t, "")
 	ctx, cancel := context.WithCancel(t.Context())

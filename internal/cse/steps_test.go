@@ -8,7 +8,7 @@ import (
 	"bulwark/onem2m"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(counting{m}) }
 
 // step is one request with what has to come of it. Steps of a list share a
 // world and run one after the other.

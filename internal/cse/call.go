@@ -217,6 +217,7 @@ func (k *call) fail(ctx context.Context, err error) *onem2m.Response {
 
 // finish fills the parameters that every response has (core section 3.2).
 func (k *call) finish(res *onem2m.Response) *onem2m.Response {
+	k.widen(res)
 	res.RequestID = k.req.RequestID
 	res.Release = k.req.Release
 	if res.Code == onem2m.ReleaseVersionNotSupported && k.req.Release != "" {

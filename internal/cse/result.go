@@ -27,12 +27,7 @@ type reference struct {
 
 func newReferences(k *call) *references {
 	l := &references{unstructured: k.req.DesiredIDType != nil && *k.req.DesiredIDType == 2}
-	if k.from.Forwarded {
-		l.prefix = k.c.Home.CSE + "/"
-		if k.from.ID.SP() != k.c.Home.SP {
-			l.prefix = k.c.Home.SP + l.prefix
-		}
-	}
+	l.prefix = k.across()
 	return l
 }
 

@@ -133,10 +133,32 @@ func TestTracking_C210_AnAEMovesToAnotherRegistrar(t *testing.T) {
 		w.must(onem2m.BadRequest, ask{op: "N", to: "cse-in", from: "/id-mn", body: `{"m2m:sgn":{"aerp":true,"aerid":true,"tid1":"/id-in/Cx1","tid2":"/id-mn/Cx1"}}`, assoc: mn("id-mn")})
 		w.must(onem2m.BadRequest, ask{op: "N", to: "cse-in", from: "/id-mn", body: `{"m2m:sgn":{"sur":"cse-in/x"}}`, assoc: mn("id-mn")})
 	})
-	t.Run("C-210 another CSE than the IN-CSE believes nobody yet", func(t *testing.T) {
-		other := newWorld(t, notifiable, func(o *Options) { o.Type = MN })
+	t.Run("C-210 A-69 another CSE believes the IN-CSE", func(t *testing.T) {
+		other := newWorld(t, notifiable, func(o *Options) { o.Type, o.Registrar = MN, "//m2m.example/id-top" })
 		other.registerCSE("id-mn")
+		other.register("Cmove1", "moving")
+		top := mn("id-top")
+		top.Upstream = true
+		away := moved("/id-top", "/id-in/Cmove1", "/id-mn/Cmove1", top)
 		other.must(onem2m.OriginatorHasNoPrivilege, moved("/id-mn", "/id-in/Cmove1", "/id-mn/Cmove1", mn("id-mn")))
+		other.must(onem2m.OriginatorHasNoPrivilege, away)
+		for _, kind := range []struct {
+			cst  string
+			code onem2m.StatusCode
+		}{{"2", 4103}, {"1", 2000}} {
+			if err := other.c.Unmirror(t.Context(), "cse-in/id-top"); err != nil {
+				t.Fatal(err)
+			}
+			attrs, err := onem2m.ParseObject([]byte(`{"csi":"/id-top","cb":"/id-top/cse","rr":true,"poa":["http://top.example.com"],"cst":` + kind.cst + `,"srv":["3"]}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := other.c.Mirror(t.Context(), attrs); err != nil {
+				t.Fatal(err)
+			}
+			other.must(kind.code, away)
+		}
+		other.check(t, step{ask: ask{op: "R", to: "cse-in/moving", from: "CAdmin"}, code: 2000, show: map[string]string{"regs": "2"}})
 		other.must(onem2m.OperationNotAllowed, ask{op: "N", to: "cse-in", from: "/id-mn", body: `{"m2m:sgn":{"aerid":true,"tid2":"/Stwo01"}}`, assoc: mn("id-mn")})
 	})
 }

@@ -82,15 +82,18 @@ func (k *call) listReference(ctx context.Context, gone, come contact.Name) error
 
 // follow lets everything here that refers to an AE refer to its new place
 // (C-210). An IN-CSE hears of it from the new registrar. Who is registered
-// elsewhere, and with whom, only the IN-CSE knows: on any other CSE nobody is
-// believed yet.
+// elsewhere, and with whom, only the IN-CSE knows: any other CSE believes that
+// alone, which it knows if it is its registrar.
 func (k *call) follow(ctx context.Context, was, is contact.Name) error {
+	informed, err := k.informed(ctx, is)
+	if err != nil {
+		return err
+	}
 	switch {
 	case was == "" || is == "" || was.Registrar() == "" || is.Registrar() == "":
 		return onem2m.Errorf(onem2m.BadRequest, "tid1", "the AE as it was named, and as it is named now, with their CSEs")
-	case k.c.Type != IN || !k.fromCSE() || !k.c.peers.Has(k.from.ID, k.now) ||
-		k.from.ID.Across(k.c.Home) != is.Registrar() || was.Stem() != is.Stem():
-		return k.strange("the registration point of an AE is told by its new registrar")
+	case !informed || was.Stem() != is.Stem():
+		return k.strange("the registration point of an AE is told by the IN-CSE, and there by the new registrar")
 	case was == is:
 		return nil
 	}
@@ -102,6 +105,29 @@ func (k *call) follow(ctx context.Context, was, is contact.Name) error {
 		}
 	}
 	return k.c.retire(ctx, was)
+}
+
+// informed reports whether the originator is who has to tell of an AE's new
+// place.
+func (k *call) informed(ctx context.Context, is contact.Name) (bool, error) {
+	if !k.fromCSE() {
+		return false, nil
+	}
+	peer, known := k.c.peers.Neighbour(k.from.ID, k.now)
+	if k.c.Type == IN || !known {
+		return known && k.from.ID.Across(k.c.Home) == is.Registrar(), nil
+	}
+	central := false
+	err := k.c.Store.Read(ctx, func(r store.Reader) error {
+		rec, err := r.ByID(peer.Record)
+		if err != nil {
+			return unlessMissing(err)
+		}
+		kind, _ := attributes(rec).Int("cst")
+		central = peer.Upstream && Type(kind) == IN
+		return nil
+	})
+	return central, err
 }
 
 // redirectPage is how many resources one transaction looks at: the writer has

@@ -233,11 +233,13 @@ func (c *CSE) runErrands(ctx context.Context) {
 		}
 		e := c.nextErrand(ctx, timer)
 		if e == nil {
+			<-places // for those that come back to it
 			return
 		}
 		workers.Go(func() {
 			defer func() { <-places }()
-			c.carryOut(ctx, e)
+			seat := &seat{places: places} // what waits for another CSE keeps no other request waiting
+			c.carryOut(WithYield(ctx, seat.give), e)
 		})
 	}
 }

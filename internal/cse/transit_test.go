@@ -204,6 +204,29 @@ func TestTransit_C178_AFlyingRequestIsNotSentAgainAfterACrash(t *testing.T) {
 	}
 }
 
+func TestTransit_ASlowHopKeepsNoOtherNonBlockingRequestWaiting(t *testing.T) {
+	t.Parallel()
+	w, c := crossroads(t)
+	w.c.Limits.Workers = 1
+	c.answer = func(ctx context.Context, _ *onem2m.Request) (*onem2m.Response, error) {
+		<-ctx.Done()
+		return nil, &onem2m.Error{Code: onem2m.RequestTimeout, Cause: ctx.Err()}
+	}
+	var group sync.WaitGroup
+	defer group.Wait()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	group.Go(func() { w.c.runErrands(ctx) })
+	for range 3 {
+		w.must(onem2m.AcceptedForNonBlockingRequestSynch, ask{op: "R", to: "/id-open/cse/x?rt=1", from: "Clamp"})
+	}
+	o := w.do(ask{op: "R", to: "cse-in/lamp?rt=1", from: "Clamp"})
+	address := strings.Trim(string(o.Content.Value), `"`)
+	w.awaits("the local one is done", func() bool {
+		return string(w.must(onem2m.OK, ask{op: "R", to: address, from: "Clamp"}).Get("rs")) == "1"
+	})
+}
+
 func TestTransit_AnswersExplain(t *testing.T) {
 	t.Parallel()
 	w, _ := crossroads(t)

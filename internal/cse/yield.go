@@ -1,6 +1,9 @@
 package cse
 
-import "context"
+import (
+	"context"
+	"sync"
+)
 
 // yieldKey is where a context holds what WithYield was given.
 type yieldKey struct{}
@@ -20,4 +23,31 @@ func Yield(ctx context.Context) (resume func()) {
 		return func() {}
 	}
 	return give()
+}
+
+// seat is one of a number of places, held by a request whose parts may wait for
+// others at the same time: it is given up once.
+type seat struct {
+	places chan struct{} // one element per place that is taken
+	mu     sync.Mutex    // guards away
+	away   int           // parts that wait
+}
+
+func (s *seat) give() (resume func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.away++; s.away == 1 {
+		<-s.places
+	}
+	return s.take
+}
+
+func (s *seat) take() {
+	s.mu.Lock()
+	s.away--
+	last := s.away == 0
+	s.mu.Unlock()
+	if last {
+		s.places <- struct{}{}
+	}
 }

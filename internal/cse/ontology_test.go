@@ -23,6 +23,8 @@ func TestOntology_C438_Representations(t *testing.T) {
 		{name: "C-438 no text", ask: create(`"ontf":5,"ontc":17`), code: 4000},
 		{name: "C-438 a format that isn't read", ask: create(`"ontf":6,"ontc":"` + wrapped(ontology) + `"`), code: 5001},
 		{name: "C-438 an IRI", ask: create(`"ontf":1,"ontc":"https://ontology.example/home"`), code: 2001},
+		{name: "C-438 an IRI with a name", ask: create(`"rn":"web","ontf":1,"ontc":"https://ontology.example/home"`), code: 2001},
+		{name: "C-438 what is hosted elsewhere isn't changed", ask: ask{op: "U", to: "cse-in/lib/web", from: "CAdmin", body: `{"m2m:ont":{"soe":"CLEAR ALL"}}`}, code: 5212},
 		{name: "C-438 no IRI", ask: create(`"ontf":1,"ontc":"not an IRI"`), code: 4000},
 		{name: "C-438 soe in a CREATE", ask: create(`"ontf":5,"ontc":"","soe":"CLEAR ALL"`), code: 4000},
 		{name: "C-438 soe and ontc", ask: update(`"soe":"CLEAR ALL","ontc":""`), code: 4000},

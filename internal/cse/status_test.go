@@ -19,8 +19,6 @@ var elsewhere = because(map[string][]onem2m.StatusCode{
 	"only ever in the operationResult of a <request>": {1000},
 	"of the bindings":                                  {4015},
 	"of end-to-end security, which is refused":         {4111, 4112, 4113, 4114, 4115, 4116, 5210, 5211},
-	"of semantics, which are refused":                  {4118, 4119, 4120, 4121, 4143, 5212},
-	"of transactions, which are refused":               {4123, 5222},
 	"of device triggering, which is refused":           {4122, 5218, 5219},
 	"of multicast groups, which are refused":           {5216, 5217},
 	"of a management protocol, of which there is none": {5106, 6005, 6020, 6021, 6025, 6026, 6029, 6030, 6031},

@@ -107,6 +107,7 @@ func Open(ctx context.Context, cfg *config.Config, o Options) (_ *Node, err erro
 // no certificates.
 func OpenOffline(ctx context.Context, cfg *config.Config, o Options) (*Node, error) {
 	quiet := *cfg
+	quiet.CSE.Points = cfg.AccessPoints() // it says what it says when it serves
 	quiet.Listen = nil
 	return Open(ctx, &quiet, o)
 }

@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"maps"
@@ -15,10 +16,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"bulwark/internal/node"
 	"bulwark/internal/ops/config"
+	"bulwark/internal/store"
+	"bulwark/internal/store/sql"
 	"bulwark/test/harness"
 )
 
@@ -80,11 +84,16 @@ func load(t *testing.T, dir, toml string, flags map[string]string) *config.Confi
 	return cfg
 }
 
-// start runs a node until the end of the test, or until stop.
+// start runs a node until the end of the test, or until stop. Handshakes have as
+// long as anything else here, unless the test sets limits of its own: they are
+// slow on a machine that has other work, and that is no failure.
 func start(t *testing.T, dir, toml string, o node.Options) *running {
 	t.Helper()
 	if dir == "" {
 		dir = filepath.Join(t.TempDir(), "data")
+	}
+	if !strings.Contains(toml, "[limits]") {
+		toml += "\n[limits]\nread-header-timeout = \"" + long.String() + "\"\n"
 	}
 	r := &running{dir: dir, ready: &lines{}, log: &lines{}, ended: make(chan error, 1)}
 	o.Version, o.Ready = "test", r.ready
@@ -155,6 +164,52 @@ func TestOpen_RefusesADirectoryThatAnotherProcessUses(t *testing.T) {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q does not say %q", err, want)
 		}
+	}
+}
+
+func TestOpenOffline_LeavesTheCSEAsItIs(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "data")
+	toml := strings.Replace(plain, "127.0.0.1:0", address, 1)
+	stored := func(open func(context.Context, *config.Config, node.Options) (*node.Node, error)) string {
+		n, err := open(t.Context(), load(t, dir, toml, nil), node.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := n.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s, err := sql.Open(t.Context(), sql.Options{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var text string
+		err = s.Read(t.Context(), func(r store.Reader) error {
+			base, err := r.ByRI("id-in")
+			if err == nil {
+				text = string(base.Attributes)
+			}
+			return err
+		})
+		if err = errors.Join(err, s.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	before := stored(node.Open)
+	if !strings.Contains(before, `"poa":["http://`+address+`"]`) {
+		t.Fatalf("the CSE tells no point of access: %s", before)
+	}
+	if diff := cmp.Diff(before, stored(node.OpenOffline)); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -173,12 +173,7 @@ func (s *story) policy(ctx context.Context, name, rules, target string) error {
 
 func (s *story) subscribe(ctx context.Context) (string, error) {
 	var err error
-	s.listener, err = client.Listen(ctx, "127.0.0.1:0", func(n client.Notification) error {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.arrived = append(s.arrived, n)
-		return nil
-	})
+	s.listener, err = client.Listen(ctx, "127.0.0.1:0", s.arrives)
 	if err != nil {
 		return "", err
 	}
@@ -196,6 +191,14 @@ func (s *story) subscribe(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return s.awaitValue("23.0")
+}
+
+// arrives keeps a notification.
+func (s *story) arrives(n client.Notification) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.arrived = append(s.arrived, n)
+	return nil
 }
 
 // awaitValue waits until a notification with a value has come.

@@ -25,10 +25,12 @@ type story struct {
 
 	sensor, dashboard, intruder, admin *client.Client
 
-	listener *client.Listener
-	mu       sync.Mutex // guards arrived
-	arrived  []client.Notification
-	posted   int // values that the CSE has acknowledged
+	north, south *gateway
+
+	listener, panelListener *client.Listener
+	mu                      sync.Mutex // guards arrived
+	arrived                 []client.Notification
+	posted                  int // values that the CSE has acknowledged
 }
 
 // Run tells the story. It fails unless every step did what it should. It needs
@@ -41,8 +43,8 @@ func Run(ctx context.Context, out io.Writer) (err error) {
 	s := &story{teller: &teller{out: out}, dir: dir}
 	defer func() { err = errors.Join(err, s.close()) }()
 	began := time.Now()
-	s.printf("Bulwark, the secure oneM2M service platform: one CSE, two applications, one intruder.\nEverything happens on this machine, in %s.\n", dir)
-	for _, chapter := range []func(context.Context) bool{s.foundation, s.applications, s.permission, s.intrusion, s.conditions, s.crash} {
+	s.printf("Bulwark, the secure oneM2M service platform: a CSE, its applications and an intruder; then a tree of CSEs.\nEverything happens on this machine, in %s.\n", dir)
+	for _, chapter := range []func(context.Context) bool{s.foundation, s.applications, s.permission, s.intrusion, s.conditions, s.crash, s.tree} {
 		if !chapter(ctx) {
 			break // what follows would fail for the same reason
 		}
@@ -66,8 +68,15 @@ func (s *story) close() error {
 			c.Close()
 		}
 	}
-	if s.listener != nil {
-		errs = append(errs, s.listener.Close())
+	for _, l := range []*client.Listener{s.listener, s.panelListener} {
+		if l != nil {
+			errs = append(errs, l.Close())
+		}
+	}
+	for _, g := range []*gateway{s.north, s.south} {
+		if g != nil {
+			g.close()
+		}
 	}
 	if s.process != nil {
 		s.process.Stop()

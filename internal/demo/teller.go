@@ -1,7 +1,7 @@
-// Package demo tells the secure story of one CSE, two applications and an
-// intruder, on this machine, and checks every step of it. It runs the real
-// program as a process of its own, kills it, and looks whether anything is
-// missing.
+// Package demo tells the secure story of a CSE, its applications and an
+// intruder, and of a tree of CSEs, on this machine, and checks every step of it.
+// It runs the real program as processes of their own, kills them, and looks
+// whether anything is missing.
 package demo
 
 import (

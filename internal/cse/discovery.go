@@ -227,7 +227,7 @@ func inactive(rec *store.Record) bool {
 // root, and finding nothing is a success (C-146, C-147).
 // It returns nil where nothing is found and an IPE is to be asked.
 func (k *call) discover(ctx context.Context, r store.Reader, rec *store.Record) (*onem2m.Response, error) {
-	if err := k.checkIPE(rec); err != nil {
+	if err := k.checkIPE(r, rec); err != nil {
 		return nil, err
 	}
 	nothing := false

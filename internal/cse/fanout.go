@@ -161,7 +161,7 @@ func (k *call) ask(ctx context.Context, orders []order, gid string) []*onem2m.Re
 				return
 			}
 			if k.req.Operation != onem2m.Retrieve {
-				m = new(messenger) // the writer may still have it when the time is over
+				m = new(messenger) // what is written may be kept longer than the answer
 			}
 			res := k.askMember(ctx, m, &orders[i], gid, base+strconv.Itoa(i+1), until)
 			if res.Code != onem2m.RequestTimeout || ctx.Err() == nil {

@@ -8,6 +8,7 @@ import (
 	"bulwark/internal/notify"
 	"bulwark/internal/store"
 	"bulwark/onem2m"
+	"bulwark/onem2m/wire"
 )
 
 // notify is the NOTIFY procedure (core section 10): notifications to an <AE>
@@ -194,14 +195,17 @@ func (c *CSE) reachAE(r store.Reader, rec *store.Record, now onem2m.Timestamp) (
 	return notify.Reach{ID: rec.Origin, Points: points, Release: speak(releases), Serialization: understood(attrs)}, nil
 }
 
-// understood is the first entry of an entity's contentSerialization, by the name
-// of the format; "" if it has none (C-132).
+// understood is the first entry of an entity's contentSerialization that this CSE
+// writes, by the name of the format; "" if there is none (C-132).
 func understood(attrs onem2m.Object) string {
 	list, _ := attrs.Texts("csz")
-	if len(list) == 0 {
-		return ""
+	for _, entry := range list {
+		name := entry[strings.LastIndexAny(entry, "/+")+1:]
+		if _, ok := wire.FormatByName(name); ok {
+			return name
+		}
 	}
-	return list[0][strings.LastIndexAny(list[0], "/+")+1:]
+	return ""
 }
 
 // speak picks the release to use with an entity: 3 unless it supports less.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"bulwark/access"
 	"bulwark/internal/store"
 	"bulwark/onem2m"
 )
@@ -21,10 +22,15 @@ func (k *call) onDemand() bool {
 	return f != nil && f.FilterUsage != nil && *f.FilterUsage == usageOnDemand
 }
 
-// checkIPE refuses an on-demand discovery of anything but an IPE (C-151).
-func (k *call) checkIPE(rec *store.Record) error {
+// checkIPE refuses an on-demand discovery of anything but an IPE (C-151). Who is
+// to make one work needs the privilege to discover it, though a discovery asks no
+// privilege of its root otherwise.
+func (k *call) checkIPE(r store.Reader, rec *store.Record) error {
 	if !k.onDemand() {
 		return nil
+	}
+	if err := k.authorize(r, rec, onem2m.Retrieve, access.Discover); err != nil {
+		return err
 	}
 	if rec.Type == onem2m.TypeAE {
 		for _, label := range rec.Labels() {
@@ -44,11 +50,15 @@ func (k *call) discoverOutside(ctx context.Context, ae *store.Record) (*onem2m.R
 	if err != nil {
 		return nil, err
 	}
-	if answer.Code/1000 != 2 {
+	switch answer.Code / 1000 {
+	case 2:
+	case 4, 5, 6:
 		return nil, onem2m.Errorf(answer.Code, "", "the IPE has refused the discovery")
+	default:
+		return nil, onem2m.Errorf(onem2m.TargetNotReachable, "to", "the IPE doesn't answer as it should")
 	}
 	var res *onem2m.Response
-	err = k.c.Store.Read(ctx, func(r store.Reader) (err error) {
+	err = k.look(ctx, func(r store.Reader) (err error) {
 		res, err = k.discovered(r, ae, func(w *walk, path string) error {
 			return w.among(ctx, ae, path, k.listed(r, answer.Content))
 		})

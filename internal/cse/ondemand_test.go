@@ -35,6 +35,11 @@ func TestDiscovery_C151_AnIPELooksOutside(t *testing.T) {
 	w.register("Cguest1", "guest")
 	w.must(onem2m.Created, ask{op: "C2", to: "cse-in", from: "Cipe001", body: `{"m2m:ae":{"rn":"ipe","api":"N.ipe","rr":true,"srv":["3"],"poa":["http://192.0.2.1/"],"lbl":["IPE:zigbee"]}}`})
 	w.policy("Cipe001", "cse-in/ipe", "guests", `{"acor":["Cipe001"],"acop":63},{"acor":["Cguest1"],"acop":34}`)
+	w.register("Cother1", "other")
+	if res := w.do(ask{op: "R", to: "cse-in/ipe?fu=3", from: "Cother1"}); res.Code != onem2m.OriginatorHasNoPrivilege {
+		t.Errorf("C-151 a stranger: %d %s", res.Code, text(res))
+	}
+	w.must(onem2m.Updated, ask{op: "U", to: "cse-in/ipe", from: "Cipe001", body: `{"m2m:ae":{"acpi":["cse-in/ipe/guests"]}}`})
 	open := `"acpi":["cse-in/ipe/guests"]`
 	w.container("Cipe001", "cse-in/ipe", "known", `"lbl":["known"],`+open)
 	w.container("Cguest1", "cse-in/guest", "own", `"lbl":["lamp"]`)
@@ -88,7 +93,7 @@ func TestDiscovery_C151_AnIPELooksOutside(t *testing.T) {
 		}
 	})
 	t.Run("C-151 only an IPE", func(t *testing.T) {
-		for _, to := range []string{"cse-in", "cse-in/guest", "cse-in/ipe/known"} {
+		for _, to := range []string{"cse-in/guest", "cse-in/ipe/known"} {
 			if res := w.do(ask{op: "R", to: to + "?fu=3", from: "Cguest1"}); res.Code != onem2m.BadRequest {
 				t.Errorf("%s: %d %s", to, res.Code, text(res))
 			}

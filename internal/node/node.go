@@ -135,6 +135,10 @@ func (n *Node) open(ctx context.Context) (err error) {
 func (n *Node) openCSE(ctx context.Context) error {
 	cfg := n.cfg
 	late := &directory{}
+	var err error
+	if n.definitions, err = definition.Load(string(cfg.CSE.Definitions)); err != nil {
+		return err
+	}
 	options, err := n.clientOptions()
 	if err != nil {
 		return err
@@ -153,10 +157,6 @@ func (n *Node) openCSE(ctx context.Context) error {
 		},
 	})
 	base, err := readBasePolicy(string(cfg.CSE.BasePolicy))
-	if err != nil {
-		return err
-	}
-	n.definitions, err = definition.Load(string(cfg.CSE.Definitions))
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"bulwark/internal/ops/config"
 	"bulwark/internal/pki"
 	"bulwark/onem2m"
+	"bulwark/onem2m/wire"
 )
 
 // credentials are what one https listener shows and believes.
@@ -159,7 +160,7 @@ func (n *Node) clientOptions() (httpb.ClientOptions, error) {
 		return httpb.ClientOptions{}, fmt.Errorf("outbound ca: %w", err)
 	}
 	return httpb.ClientOptions{
-		Policy: policy, Log: n.log,
+		Policy: policy, Log: n.log, Codec: wire.Codec{Types: n.definitions.Type},
 		ConnectTimeout: out.ConnectTimeout.Duration, Timeout: out.Timeout.Duration,
 		MaxResponse: int64(n.cfg.Limits.Body),
 		TLSFor: func(who onem2m.ID) *tls.Config {

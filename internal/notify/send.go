@@ -71,6 +71,8 @@ func (e *Engine) try(ctx context.Context, url string, identity onem2m.ID, req *o
 	once := *req
 	resp, err := e.sender.Send(ctx, url, identity, &once)
 	switch {
+	case err != nil && onem2m.AsError(err).Code == onem2m.NotAcceptable: // it can't be said in the target's format, now or later
+		return refused, err
 	case err != nil:
 		return missed, err
 	case identity == "" && (resp == nil || resp.Code == 0 || resp.Code/1000 == 2):

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/fxamacker/cbor/v2"
 	"github.com/go-json-experiment/json/jsontext"
@@ -13,8 +14,8 @@ import (
 	"bulwark/onem2m"
 )
 
-// maxItems bounds arrays and maps of CBOR, whose headers may promise anything.
-const maxItems = 1 << 17
+// maxItems bounds the values of one content in CBOR.
+const maxItems = 1 << 15
 
 // fromCBOR turns CBOR into canonical JSON. The text of the specification shows
 // names as byte strings and asks for text strings: both are read (C-469).
@@ -28,6 +29,9 @@ func fromCBOR(b []byte, limits Limits) (jsontext.Value, error) {
 	if len(b) > limits.Size {
 		return nil, onem2m.Errorf(onem2m.BadRequest, "pc", "the content is longer than %d octets", limits.Size)
 	}
+	if !fewItems(b) {
+		return nil, onem2m.Errorf(onem2m.BadRequest, "pc", "the content has more than %d values", maxItems)
+	}
 	mode, err := cbor.DecOptions{
 		DupMapKey: cbor.DupMapKeyEnforcedAPF, TagsMd: cbor.TagsForbidden, IntDec: cbor.IntDecConvertNone,
 		MaxNestedLevels: max(limits.Depth, 4), MaxArrayElements: maxItems, MaxMapPairs: maxItems, NaN: cbor.NaNDecodeForbidden, Inf: cbor.InfDecodeForbidden,
@@ -40,10 +44,48 @@ func fromCBOR(b []byte, limits Limits) (jsontext.Value, error) {
 		return nil, &onem2m.Error{Code: onem2m.BadRequest, Subject: "pc", Text: "the content is not valid CBOR", Cause: err}
 	}
 	text, bad := appendJSON(make([]byte, 0, len(b)+len(b)/4), v, 0)
-	if bad != nil {
+	switch {
+	case bad != nil:
 		return nil, bad
+	case len(text) > limits.Size: // escapes make it longer
+		return nil, onem2m.Errorf(onem2m.BadRequest, "pc", "the content is longer than %d octets in JSON", limits.Size)
+	case tooDeep(text, limits.Depth):
+		return nil, onem2m.Errorf(onem2m.BadRequest, "pc", "the content is nested deeper than %d levels", limits.Depth)
 	}
 	return text, nil
+}
+
+// fewItems counts heads, wherever they stand, before anything is made of them: a
+// value costs many times its octets. What isn't CBOR is for the library to tell.
+func fewItems(b []byte) bool {
+	const majorBytes, majorText, short, indefinite = 2, 3, 24, 31
+	for n, i := 0, 0; i < len(b); {
+		if n++; n > maxItems {
+			return false
+		}
+		major, info := b[i]>>5, uint64(b[i]&0x1f)
+		i++
+		if info >= short && info < short+4 {
+			size := 1 << (info - short)
+			if i+size > len(b) {
+				return true
+			}
+			info = 0
+			for _, c := range b[i : i+size] {
+				info = info<<8 | uint64(c)
+			}
+			i += size
+		} else if info == indefinite {
+			info = 0
+		}
+		if major == majorBytes || major == majorText {
+			if info > DefaultSize || int(info) > len(b)-i { // more than there is
+				return true
+			}
+			i += int(info)
+		}
+	}
+	return true
 }
 
 // appendJSON writes what the CBOR library has read. Names come in their order:
@@ -93,6 +135,9 @@ func appendMap(dst []byte, m map[any]any, depth int) ([]byte, *onem2m.Error) {
 			name = key
 		case cbor.ByteString:
 			name = string(key)
+			if !utf8.ValidString(name) {
+				return nil, onem2m.Errorf(onem2m.BadRequest, "pc", "the content is not valid UTF-8")
+			}
 		default:
 			return nil, onem2m.Errorf(onem2m.BadRequest, "pc", "the names of a CBOR map must be texts")
 		}

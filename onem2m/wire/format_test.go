@@ -47,6 +47,8 @@ func TestCodec_C468_XMLAndJSONAreTheSame(t *testing.T) {
 			`<m2m:rsp><rsc>2000</rsc><rqi>1</rqi><fr>c</fr><pc><m2m:cnt rn="c"></m2m:cnt></pc></m2m:rsp><m2m:rsp><rsc>4004</rsc><rqi>2</rqi></m2m:rsp>`,
 		},
 		{"C-467 a request", `{"m2m:rqp":{"op":5,"to":"x","rqi":"1","pc":{"m2m:sgn":{"sur":"s"}}}}`, "m2m:rqp", `<op>5</op><to>x</to><rqi>1</rqi><pc><m2m:sgn><sur>s</sur></m2m:sgn></pc>`},
+		{"C-467 what a poll fetches at once", `{"m2m:agrp":[{"op":5,"rqi":"1","to":"x"},{"op":2,"rqi":"2","to":"y"}]}`, "m2m:agrp", `<m2m:rqp><op>5</op><to>x</to><rqi>1</rqi></m2m:rqp><m2m:rqp><op>2</op><to>y</to><rqi>2</rqi></m2m:rqp>`},
+		{"prefixes are declared where they begin", `{"m2m:sgn":{"nev":{"rep":{"cod:binSh":{"cnd":"a"}}}}}`, "m2m:sgn", `<nev><rep><cod:binSh xmlns:cod="http://www.onem2m.org/xml/protocols/commondomain"><cnd>a</cnd></cod:binSh></rep></nev>`},
 		{"a managed object", `{"m2m:bat":{"mgd":1006,"btl":23,"bts":5}}`, "m2m:bat", `<mgd>1006</mgd><btl>23</btl><bts>5</bts>`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -105,6 +107,11 @@ func TestCodec_C468_WhatAnXMLReaderForgivesAndRefuses(t *testing.T) {
 		{"text among elements", `<m2m:ae>x<api>N1</api></m2m:ae>`, ""},
 		{"elements in a number", `<m2m:cnt><mni><a>1</a></mni></m2m:cnt>`, ""},
 		{"text in a resource", `<m2m:cnt>x</m2m:cnt>`, ""},
+		{"the name twice as an attribute", `<m2m:ae rn="a" rn="b"></m2m:ae>`, ""},
+		{"an attribute inside a content", `<m2m:cin><con><a k="1">x</a></con></m2m:cin>`, ""},
+		{"more elements than anybody needs", `<m2m:ae>` + strings.Repeat("<a/>", 40_000) + `</m2m:ae>`, ""},
+		{"repeated names that nest too deep", strings.Repeat("<a/><a>", 60) + strings.Repeat("</a>", 60), ""},
+		{"an empty value is no null in a CREATE", `<m2m:acp><pv/><lbl/><or/></m2m:acp>`, `{"m2m:acp":{"pv":{},"lbl":[],"or":""}}`},
 		{"no XML", `{"m2m:cnt":{}}`, ""},
 		{"nothing", ``, ""},
 		{"too deep", strings.Repeat("<a>", 100) + strings.Repeat("</a>", 100), ""},
@@ -132,9 +139,27 @@ func TestCodec_C468_WhatAnXMLReaderForgivesAndRefuses(t *testing.T) {
 
 func TestCodec_C468_WhatXMLCannotHold(t *testing.T) {
 	t.Parallel()
-	content := &onem2m.Content{Name: "m2m:cin", Value: []byte(`{"con":"a\u0001"}`)}
-	if _, err := (wire.Codec{}).AppendContent(nil, wire.XML, content); err == nil || onem2m.AsError(err).Code != onem2m.NotAcceptable {
-		t.Errorf("got %v", err)
+	for _, value := range []string{`{"con":"a\u0001"}`, `{"lbl":["living room"]}`, `{"lbl":[""]}`, `{"1x":"y"}`, `{"a:b:c":1}`} {
+		content := &onem2m.Content{Name: "m2m:cin", Value: []byte(value)}
+		if b, err := (wire.Codec{}).AppendContent(nil, wire.XML, content); err == nil || onem2m.AsError(err).Code != onem2m.NotAcceptable {
+			t.Errorf("%s: %s, %v", value, b, err)
+		}
+	}
+}
+
+// A content of another kind than a text is written as its JSON text.
+func TestCodec_C468_ContentsThatAreNoText(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{`{"t":1}`, `[{"t":1},{"t":2}]`, `[1,"a b",3]`, `{"a:b":{"1x":"y"}}`} {
+		content := &onem2m.Content{Name: "m2m:cin", Value: []byte(`{"con":` + value + `}`)}
+		b, err := wire.Codec{}.AppendContent(nil, wire.XML, content)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := wire.Codec{}.DecodeContent(wire.XML, b, onem2m.Create, wire.Limits{})
+		if want := `{"con":` + string(onem2m.TextValue(value)) + `}`; err != nil || string(back.Value) != want {
+			t.Errorf("%s: %v, %v, want %s", b, back, err, want)
+		}
 	}
 }
 
@@ -201,6 +226,8 @@ func TestCodec_C469_WhatCBORLooksLike(t *testing.T) {
 		{"a number as a name", "\xa1\x01\xa0", ""},
 		{"a tag", "\xa1\x67m2m:cnt\xa1\x61x\xc1\x01", ""},
 		{"not a number", "\xa1\x67m2m:cnt\xa1\x61x\xf9\x7e\x00", ""},
+		{"a name that is no text", "\xa1\x67m2m:cnt\xa2\x41\xff\x01\x41\xfe\x02", ""},
+		{"many small values", "\xa1\x67m2m:cnt\x9f" + strings.Repeat("\xa1\x60\xf6", 40_000) + "\xff", ""},
 		{"octets behind", "\xa1\x67m2m:cnt\xa0\x00", ""},
 		{"cut", "\xa1\x67m2m:cnt", ""},
 		{"a promise of much", "\xbb\x7f\xff\xff\xff\xff\xff\xff\xff", ""},

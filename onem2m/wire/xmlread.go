@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -19,21 +20,27 @@ func (c Codec) fromXML(b []byte, op onem2m.Operation, limits Limits) (*onem2m.Co
 	if len(root.name) > onem2m.MaxName {
 		return nil, onem2m.Errorf(onem2m.BadRequest, "pc", "the root element has no usable name")
 	}
-	r := xmlReader{codec: c, create: op == onem2m.Create}
+	r := xmlReader{codec: c, create: op != onem2m.Update}
 	value, err := r.root(root)
 	if err != nil {
 		return nil, err
+	}
+	if limit := max(limits.Depth, 0); tooDeep(value, cmp.Or(limit, DefaultDepth)) { // lists that repeated names make
+		return nil, onem2m.Errorf(onem2m.BadRequest, "pc", "the document is nested deeper than %d levels", cmp.Or(limit, DefaultDepth))
 	}
 	return &onem2m.Content{Name: root.name, Value: value}, nil
 }
 
 type xmlReader struct {
 	codec  Codec
-	create bool // an empty text is one, and not null
+	create bool // no UPDATE: an empty element is an empty text, list or object, and not null
 }
 
 // root reads a resource or a special content.
 func (r *xmlReader) root(e *element) (jsontext.Value, error) {
+	if e.name == aggregatedPoll {
+		return r.list(e.children, listOf(forms.special["m2m:rqp"]))
+	}
 	if t := forms.special[e.name]; t != nil {
 		return r.value(e, t)
 	}
@@ -55,7 +62,7 @@ func (r *xmlReader) value(e *element, t *onem2m.DataType) (jsontext.Value, error
 		if referenceTypes[t.Name] {
 			return r.reference(e, t)
 		}
-		if e.empty() {
+		if e.empty() && !r.create {
 			return onem2m.NullValue(), nil
 		}
 		return r.object(e, false, func(name string) *onem2m.DataType {
@@ -69,10 +76,21 @@ func (r *xmlReader) value(e *element, t *onem2m.DataType) (jsontext.Value, error
 	if len(e.children) > 0 {
 		return nil, onem2m.Errorf(onem2m.BadRequest, shown(e.name), "the element has elements inside")
 	}
+	if err := plain(e); err != nil {
+		return nil, err
+	}
 	if e.text == "" && !(r.create && textual(t.Syntax)) {
 		return onem2m.NullValue(), nil
 	}
 	return scalar(e.text, t.Syntax), nil
+}
+
+// plain refuses attributes of XML where they mean nothing, rather than drop them.
+func plain(e *element) error {
+	if len(e.attributes) > 0 {
+		return onem2m.Errorf(onem2m.BadRequest, shown(e.name), "the element has an attribute that isn't known")
+	}
+	return nil
 }
 
 // textual reports whether blanks belong to a text of the syntax.
@@ -158,7 +176,7 @@ func occurs(t *onem2m.DataType) bool { return strings.HasSuffix(t.Name, "…") }
 func (r *xmlReader) object(e *element, resource bool, typeOf func(name string) *onem2m.DataType) (jsontext.Value, error) {
 	var o onem2m.Object
 	for _, a := range e.attributes {
-		if !resource || a.Name.Space != "" || a.Name.Local != "rn" {
+		if !resource || a.Name.Space != "" || a.Name.Local != "rn" || len(o) > 0 {
 			return nil, onem2m.Errorf(onem2m.BadRequest, shown(e.name), "the element has an attribute that isn't known")
 		}
 		o.Set("rn", onem2m.TextValue(a.Value))
@@ -172,7 +190,7 @@ func (r *xmlReader) object(e *element, resource bool, typeOf func(name string) *
 		if err != nil {
 			return nil, err
 		}
-		if o.Has(name) {
+		if name == "rn" && o.Has("rn") { // other names come once: they are grouped
 			return nil, onem2m.Errorf(onem2m.BadRequest, shown(name), "the name appears twice in one object")
 		}
 		o = append(o, onem2m.Member{Name: name, Value: v})
@@ -248,6 +266,9 @@ func (r *xmlReader) reference(e *element, t *onem2m.DataType) (jsontext.Value, e
 // anything reads an element of no particular type: a text, resources and special
 // contents by their names, else an object.
 func (r *xmlReader) anything(e *element) (jsontext.Value, error) {
+	if err := plain(e); err != nil {
+		return nil, err
+	}
 	if len(e.children) == 0 {
 		if e.text == "" && !r.create {
 			return onem2m.NullValue(), nil

@@ -41,6 +41,7 @@ var referenceTypes = map[string]bool{"m2m:childResourceRef": true, "m2m:mgmtLink
 type shapes struct {
 	special map[string]*onem2m.DataType
 	child   *onem2m.DataType // m2m:childResourceRef
+	content *onem2m.DataType // what holds a root element: pc, rep
 }
 
 // newShapes builds them. References to child resources are kept apart, as they
@@ -48,7 +49,7 @@ type shapes struct {
 func newShapes() *shapes {
 	text, number, flag, anything := simple(onem2m.SyntaxString), simple(onem2m.SyntaxInteger), simple(onem2m.SyntaxBoolean), simple(onem2m.SyntaxAny)
 	texts, numbers := listOf(text), listOf(number)
-	s := &shapes{child: object("m2m:childResourceRef", member("val", text), member("nm", text), member("typ", number), member("spid", text))}
+	s := &shapes{content: simple(onem2m.SyntaxAny), child: object("m2m:childResourceRef", member("val", text), member("nm", text), member("typ", number), member("spid", text))}
 
 	nameValue := listOf(object("", members(text, "nm", "val")...))
 	filter := members(text, "crb", "cra", "ms", "us", "exb", "exa", "cfq", "geom", "arp")
@@ -63,14 +64,14 @@ func newShapes() *shapes {
 	request = append(request, members(text, "to", "fr", "rqi", "ot", "rqet", "rset", "oet", "rp", "gid", "rvi", "vsi")...)
 	request = append(request, members(flag, "da", "tqi", "sqi", "asi", "auri")...)
 	request = append(request, members(texts, "rids", "tkns", "tids", "ltids", "grtm", "aus")...)
-	request = append(request, member("rt", object("", member("rtv", number), member("nu", texts))), member("fc", criteria), member("pc", anything))
+	request = append(request, member("rt", object("", member("rtv", number), member("nu", texts))), member("fc", criteria), member("pc", s.content))
 
 	response := members(number, "rsc", "ec", "cnst", "cnot")
 	response = append(response, members(text, "rqi", "to", "fr", "ot", "rset", "rvi", "vsi")...)
-	response = append(response, member("asri", flag), member("pc", anything), member("ati", anything), member("tqf", anything))
+	response = append(response, member("asri", flag), member("pc", s.content), member("ati", anything), member("tqf", anything))
 
 	monitor := object("", member("op", number), member("ops", number), member("or", text), member("org", text))
-	event := object("", member("rep", anything), member("om", monitor), member("net", number))
+	event := object("", member("rep", s.content), member("om", monitor), member("net", number))
 	notification := []onem2m.TypeMember{member("nev", event)}
 	notification = append(notification, members(flag, "vrq", "sud", "trr", "tra", "aerp", "aerid")...)
 	notification = append(notification, members(text, "sur", "cr", "nfu", "ntt", "tid1", "tid2")...)
@@ -83,9 +84,12 @@ func newShapes() *shapes {
 		"m2m:rqp": object("", request...), "m2m:rsp": object("", response...), "m2m:sgn": note,
 		"m2m:agn": object("", member("m2m:sgn", listOf(note))), "m2m:agr": object("", member("m2m:rsp", listOf(object("", response...)))),
 	}
-	s.special["m2m:agrp"] = object("", member("m2m:rqp", listOf(s.special["m2m:rqp"])))
 	return s
 }
+
+// aggregatedPoll is the content of a poll that fetches several requests: in JSON
+// a list of them (Release 4).
+const aggregatedPoll = "m2m:agrp"
 
 // forms are built once; they hold nothing that changes.
 var forms = newShapes()

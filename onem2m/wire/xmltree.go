@@ -10,18 +10,24 @@ import (
 	"bulwark/onem2m"
 )
 
-// The namespaces of the short names' prefixes (TS-0004 clause 6.1, annex of
-// TS-0023).
-const (
-	namespaceM2M = "http://www.onem2m.org/xml/protocols"
-	namespaceHD  = "http://www.onem2m.org/xml/protocols/homedomain"
-)
+// namespaceM2M is the namespace of the prefix m2m (TS-0004 clause 6.1).
+const namespaceM2M = "http://www.onem2m.org/xml/protocols"
 
-// namespaces are the prefixes that mean the same in every document.
-var namespaces = map[string]string{"m2m": namespaceM2M, "hd": namespaceHD}
+// namespaces are the prefixes that mean the same in every document: that of the
+// protocols, and those of the domains of TS-0023.
+var namespaces = map[string]string{
+	"m2m": namespaceM2M,
+	"agd": namespaceM2M + "/agriculturedomain",
+	"cid": namespaceM2M + "/citydomain",
+	"cod": namespaceM2M + "/commondomain",
+	"hd":  namespaceM2M + "/homedomain", // of earlier releases
+	"hed": namespaceM2M + "/healthdomain",
+	"hod": namespaceM2M + "/homedomain",
+	"ind": namespaceM2M + "/industrydomain",
+}
 
 // maxElements bounds the elements and attributes of one document.
-const maxElements = 1 << 17
+const maxElements = 1 << 15
 
 // element is one XML element, its name with the prefix that JSON uses.
 type element struct {
@@ -55,7 +61,9 @@ func readTree(b []byte, limits Limits) (*element, error) {
 	}
 	r := &treeReader{d: xml.NewDecoder(bytes.NewReader(b)), limits: limits, prefixes: map[string]string{}}
 	for prefix, space := range namespaces {
-		r.prefixes[space] = prefix
+		if prefix != "hd" { // unless the document says so
+			r.prefixes[space] = prefix
+		}
 	}
 	root, err := r.document()
 	var known *onem2m.Error
@@ -157,7 +165,7 @@ func (r *treeReader) declared(e *element, attributes []xml.Attr) error {
 			if meant := namespaces[a.Name.Local]; meant != "" && a.Value != meant {
 				return onem2m.Errorf(onem2m.BadRequest, "pc", "the prefix %s stands for another namespace", a.Name.Local)
 			}
-			if r.prefixes[a.Value] == "" {
+			if r.prefixes[a.Value] == "" || namespaces[a.Name.Local] == a.Value {
 				r.prefixes[a.Value] = a.Name.Local
 			}
 		case a.Name.Space == "" && a.Name.Local == "xmlns", a.Name.Space == "http://www.w3.org/2001/XMLSchema-instance", a.Name.Space == "xsi":

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"bulwark/onem2m"
+	"bulwark/onem2m/wire"
 )
 
 // ClientOptions describe how requests are sent.
@@ -33,7 +34,8 @@ type ClientOptions struct {
 	// Resolve finds the addresses of a host name; nil asks the system.
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
 
-	Log *slog.Logger // nil discards
+	Codec wire.Codec   // writes and reads bodies
+	Log   *slog.Logger // nil discards
 }
 
 // Defaults of ClientOptions, and bounds of a Client.
@@ -104,9 +106,9 @@ func (c *Client) Close() {
 func (c *Client) Send(ctx context.Context, target string, who onem2m.ID, req *onem2m.Request) (*onem2m.Response, error) {
 	switch {
 	case who == "":
-		return c.exchange(ctx, target, "", req, encodePlain, decodePlain)
+		return c.exchange(ctx, target, "", req, c.encodePlain, c.decodePlain)
 	case req.Operation == onem2m.Notify:
-		return c.exchange(ctx, target, who, req, encodeAt, decodeAgreed)
+		return c.exchange(ctx, target, who, req, c.encodeAt, c.decodeAgreed)
 	}
 	return c.Ask(ctx, target, who, req)
 }
@@ -115,7 +117,7 @@ func (c *Client) Send(ctx context.Context, target string, who onem2m.ID, req *on
 // known identity at the other end: over TLS the configuration for plain URLs
 // decides then.
 func (c *Client) Ask(ctx context.Context, base string, who onem2m.ID, req *onem2m.Request) (*onem2m.Response, error) {
-	return c.exchange(ctx, base, who, req, encodeAt, DecodeResponse)
+	return c.exchange(ctx, base, who, req, c.encodeAt, c.decode)
 }
 
 // exchange sends one request and reads the answer.

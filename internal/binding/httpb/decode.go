@@ -76,15 +76,19 @@ func decodeResponse(codec wire.Codec, r *http.Response, limit int64) (*onem2m.Re
 	return resp, nil
 }
 
+func (c *Client) decode(r *http.Response, limit int64) (*onem2m.Response, error) {
+	return decodeResponse(c.o.Codec, r, limit)
+}
+
 // decodePlain reads the answer of a plain URL: what such a receiver says in a
 // success is its own affair, and no failure becomes one by a header (B-42).
-func decodePlain(r *http.Response, limit int64) (*onem2m.Response, error) {
+func (c *Client) decodePlain(r *http.Response, limit int64) (*onem2m.Response, error) {
 	if success(r.StatusCode) {
 		// Reading on lets the connection be used again; how it ends doesn't matter.
 		_, _ = io.CopyN(io.Discard, r.Body, limit)
 		return &onem2m.Response{Code: onem2m.OK}, nil
 	}
-	resp, err := DecodeResponse(r, limit)
+	resp, err := c.decode(r, limit)
 	if err == nil && resp.Code < onem2m.BadRequest {
 		resp.Code = codeOf(r.StatusCode, http.MethodPost)
 	}
@@ -94,8 +98,8 @@ func decodePlain(r *http.Response, limit int64) (*onem2m.Response, error) {
 // decodeAgreed reads the answer of an entity to a notification. Whoever knows
 // nothing of oneM2M answers 200 to anything; that is no response status code
 // (B-43).
-func decodeAgreed(r *http.Response, limit int64) (*onem2m.Response, error) {
-	resp, err := DecodeResponse(r, limit)
+func (c *Client) decodeAgreed(r *http.Response, limit int64) (*onem2m.Response, error) {
+	resp, err := c.decode(r, limit)
 	if _, stated := responseCode(r); err == nil && !stated && success(r.StatusCode) {
 		resp.Code = 0
 	}

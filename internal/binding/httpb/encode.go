@@ -20,11 +20,15 @@ func EncodeRequest(ctx context.Context, base string, req *onem2m.Request) (*http
 	if err != nil {
 		return nil, err
 	}
-	return encodeAt(ctx, u, req)
+	return encodeAt(ctx, wire.Codec{}, u, req)
+}
+
+func (c *Client) encodeAt(ctx context.Context, u *url.URL, req *onem2m.Request) (*http.Request, error) {
+	return encodeAt(ctx, c.o.Codec, u, req)
 }
 
 // encodeAt is EncodeRequest for a URL, which it changes.
-func encodeAt(ctx context.Context, u *url.URL, req *onem2m.Request) (*http.Request, error) {
+func encodeAt(ctx context.Context, codec wire.Codec, u *url.URL, req *onem2m.Request) (*http.Request, error) {
 	if u.RawQuery != "" || u.ForceQuery {
 		return nil, onem2m.Errorf(onem2m.TargetNotReachable, "", "a point of access has no query")
 	}
@@ -35,7 +39,7 @@ func encodeAt(ctx context.Context, u *url.URL, req *onem2m.Request) (*http.Reque
 		return nil, onem2m.Errorf(onem2m.BadRequest, "to", "the address can't be a path")
 	}
 	u.RawPath, u.RawQuery = path, encodeQuery(req, attribute)
-	hr, err := newRequest(ctx, u, req)
+	hr, err := newRequest(ctx, codec, u, req)
 	if err != nil {
 		return nil, err
 	}
@@ -43,11 +47,11 @@ func encodeAt(ctx context.Context, u *url.URL, req *onem2m.Request) (*http.Reque
 }
 
 // encodePlain builds the POST of a notification to a plain URL (B-42).
-func encodePlain(ctx context.Context, u *url.URL, req *onem2m.Request) (*http.Request, error) {
+func (c *Client) encodePlain(ctx context.Context, u *url.URL, req *onem2m.Request) (*http.Request, error) {
 	if req.Operation != onem2m.Notify {
 		return nil, onem2m.Errorf(onem2m.BadRequest, "op", "only a notification goes to a plain URL")
 	}
-	hr, err := newRequest(ctx, u, req)
+	hr, err := newRequest(ctx, c.o.Codec, u, req)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +60,7 @@ func encodePlain(ctx context.Context, u *url.URL, req *onem2m.Request) (*http.Re
 
 // newRequest makes the request with its body. The generic media type is legal
 // for every content, and receivers in the field know no other (B-11).
-func newRequest(ctx context.Context, u *url.URL, req *onem2m.Request) (*http.Request, error) {
+func newRequest(ctx context.Context, codec wire.Codec, u *url.URL, req *onem2m.Request) (*http.Request, error) {
 	method := methodOf(req.Operation)
 	if method == "" {
 		return nil, onem2m.Errorf(onem2m.BadRequest, "op", "no such operation")
@@ -65,7 +69,7 @@ func newRequest(ctx context.Context, u *url.URL, req *onem2m.Request) (*http.Req
 	var body []byte
 	if req.Content != nil {
 		var err error
-		if body, err = (wire.Codec{}).AppendContent(nil, format, req.Content); err != nil {
+		if body, err = codec.AppendContent(nil, format, req.Content); err != nil {
 			return nil, err
 		}
 	}

@@ -112,9 +112,10 @@ func contentType(value string) (media string, ty *int64, err *onem2m.Error) {
 	return media, ty, nil
 }
 
-// accept chooses the family of the answer from the Accept headers: the range
-// with the highest q that can be written, the first of several (B-33). want is
-// what the request itself is in. It reports false when nothing is acceptable.
+// accept chooses the family of the answer from the Accept headers: what can be
+// written and has the highest weight, the first of several (B-33). A range weighs
+// what isn't named itself (RFC 9110 clause 12.5.1). want is what the request itself
+// is in. It reports false when nothing is acceptable.
 func accept(values []string, want family) (family, bool) {
 	switch {
 	case len(values) == 0:
@@ -122,51 +123,64 @@ func accept(values []string, want family) (family, bool) {
 	case len(values) == 1 && values[0] == "application/json": // nearly always
 		return generic, true
 	}
-	best, bestQ, stated, wildest := unstated, 0, false, false
-	var refused [families]bool // ruled out with q=0
+	var (
+		stated bool
+		named  [families]bool
+		offers []offer
+	)
 	for _, value := range values {
 		for element := range strings.SplitSeq(value, ",") {
 			media, parameters, _ := strings.Cut(element, ";")
-			media = trimBlanks(media)
-			if media == "" {
+			if media = trimBlanks(media); media == "" {
 				continue
 			}
 			stated = true
-			f, q := mediaFamily(media), quality(parameters)
-			wild := media == "*/*" || strings.EqualFold(media, "application/*")
-			switch {
-			case f == unstated && !wild:
-			case q == 0:
-				refused[f] = true
-			case q > bestQ:
-				best, bestQ, wildest = f, q, wild
+			f := mediaFamily(media)
+			if f != unstated {
+				named[f] = true
+			} else if media != "*/*" && !strings.EqualFold(media, "application/*") {
+				continue
 			}
+			offers = append(offers, offer{family: f, weight: quality(parameters)})
 		}
 	}
 	if !stated {
 		return want, true
 	}
-	if bestQ == 0 {
-		return unstated, false
-	}
-	if wildest {
-		best = want
-	}
-	if effective := max(best, generic); !refused[effective] {
-		return best, true
-	}
-	best = remaining(&refused)
-	return best, wildest && best != unstated
-}
-
-// remaining is the first family that isn't ruled out, unstated if all are.
-func remaining(refused *[families]bool) family {
-	for f := generic; f < families; f++ {
-		if !refused[f] {
-			return f
+	best, weight := unstated, 0
+	for _, o := range offers {
+		if o.weight <= weight {
+			continue
+		}
+		f, ok := o.family, true
+		if f == unstated {
+			f, ok = unnamed(&named, want)
+		}
+		if ok {
+			best, weight = f, o.weight
 		}
 	}
-	return unstated
+	return best, weight > 0
+}
+
+// offer is one element of Accept that can be met; unstated is a range.
+type offer struct {
+	family family
+	weight int
+}
+
+// unnamed is the family that a range stands for: the wanted one, unless the header
+// names it itself, else the first that it doesn't name.
+func unnamed(named *[families]bool, want family) (family, bool) {
+	if !named[max(want, generic)] {
+		return want, true
+	}
+	for f := generic; f < families; f++ {
+		if !named[f] {
+			return f, true
+		}
+	}
+	return unstated, false
 }
 
 // quality returns the weight in the parameters of an Accept element, in

@@ -108,6 +108,10 @@ func (s *Server) write(w http.ResponseWriter, in incoming, resp *onem2m.Response
 	buffer := takeBuffer()
 	defer giveBuffer(buffer)
 	body, err := s.o.Codec.AppendContent((*buffer)[:0], in.family.format(), content)
+	if err != nil && fetched(content.Name) {
+		in.family = generic // better in another format than lost: it has left its channel
+		body, err = content.Append((*buffer)[:0]), nil
+	}
 	if err != nil {
 		return s.writeUnsayable(w, &h, in, status, onem2m.AsError(err))
 	}
@@ -122,6 +126,9 @@ func (s *Server) write(w http.ResponseWriter, in incoming, resp *onem2m.Response
 	}
 	return status
 }
+
+// fetched reports whether a content is what a poll takes from its channel.
+func fetched(name string) bool { return name == "m2m:rqp" || name == "m2m:agrp" }
 
 // writeUnsayable answers where the serialization that was asked for can't hold the
 // content. What has been done stays done, and is told without it.

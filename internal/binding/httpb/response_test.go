@@ -120,6 +120,7 @@ func TestResponse_B33_FormatFollowsAccept(t *testing.T) {
 		{"CBOR before JSON", "", plain + ";q=0.5, application/cbor", "m2m:cnt", "application/cbor"},
 		{"another name of CBOR", "", "application/vnd.onem2m-ntfy+cbor", "m2m:sgn", "application/vnd.onem2m-ntfy+cbor"},
 		{"everything but JSON", "", plain + ";q=0, " + vendor + ";q=0, application/*", "m2m:cnt", "application/cbor"},
+		{"a range weighs what isn't named", "", "*/*, " + plain + ";q=0.1", "m2m:cnt", vendor},
 		{"a browser", "", "text/html,application/xhtml+xml,*/*;q=0.8", "m2m:cnt", plain},
 		{"one ruled out", "", plain + ";q=0, */*", "m2m:cnt", vendor},
 		{"an empty header", "", "", "m2m:cnt", plain},

@@ -43,7 +43,7 @@ const (
 
 // existingLabels selects the labels of all resources out of their attributes.
 const existingLabels = "SELECT DISTINCT l.value, resource.id FROM resource, json_each(CAST(attributes AS TEXT), '$.lbl') AS l" +
-	" WHERE json_valid(CAST(attributes AS TEXT)) AND l.type = 'text'"
+	" WHERE json_valid(CAST(attributes AS TEXT)) AND json_type(CAST(attributes AS TEXT), '$.lbl') = 'array' AND l.type = 'text'"
 
 // schemaWords puts the engine's type names into a schema file.
 func schemaWords(text string) string {

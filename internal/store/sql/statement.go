@@ -198,7 +198,7 @@ func resourceText(s statement) string {
 		return "DELETE FROM resource WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM resource AS child WHERE child.parent = $1)" +
 			" RETURNING parent, ty, attributes"
 	case stLabel:
-		return "INSERT INTO label (value, id) VALUES ($1, $2)"
+		return "INSERT INTO label (value, id) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 	case stUnlabel:
 		return "DELETE FROM label WHERE value = $1 AND id = $2"
 	case stDetach:

@@ -110,8 +110,11 @@ func (c *CSE) policies(r store.Reader, rec *store.Record, who onem2m.ID, self bo
 // linkedPolicy reads one entry of acpi. What can't be read contributes no rule
 //
 func (c *CSE) linkedPolicy(r store.Reader, l *link, self bool, now onem2m.Timestamp) (access.Source, bool) {
-	if !l.valid || !l.address.Local(c.Home) {
+	if !l.valid {
 		return access.Source{}, false
+	}
+	if !l.address.Local(c.Home) {
+		return c.foreignPolicy(l, self, now)
 	}
 	t, err := c.resolve(r, l.address.Path, now)
 	if err != nil || t.virtual != "" || t.rec.Type != onem2m.TypeAccessControlPolicy {
@@ -161,7 +164,7 @@ func (c *CSE) baseSources(r store.Reader, who onem2m.ID, now onem2m.Timestamp) [
 // until the next call: one request makes one decision at a time.
 func (k *call) query(r store.Reader, rec *store.Record, op onem2m.Operation, privilege access.Privilege) *access.Query {
 	q := &k.question
-	k.groups = groups{c: k.c, r: r, now: k.now}
+	k.groups = groups{c: k.c, r: r, now: k.now, missed: &k.missed}
 	*q = access.Query{
 		Home: k.c.Home, Groups: &k.groups, Originator: k.from.ID, Authenticated: k.from.Authenticated,
 		Operation: op, Privilege: privilege, TargetType: rec.Type, ChildType: k.ty,
@@ -191,7 +194,13 @@ func (k *call) permitted(r store.Reader, rec *store.Record, op onem2m.Operation,
 	if err != nil {
 		return false, err
 	}
-	return access.Decide(k.query(r, rec, op, privilege), sources).Permit, nil
+	before := len(k.missed.list)
+	if access.Decide(k.query(r, rec, op, privilege), sources).Permit {
+		k.missed.list = k.missed.list[:before]
+		return true, nil
+	}
+	k.missPolicies(sources)
+	return false, nil
 }
 
 // authorize makes the access decision for the target of the request (row 20).
@@ -221,12 +230,17 @@ func (k *call) judge(r store.Reader, rec *store.Record, op onem2m.Operation, pri
 		k.audit("static", "", onem2m.OriginatorHasNoPrivilege, "the policies can't be read: "+err.Error())
 		return k.denied(op)
 	}
+	before := len(k.missed.list)
 	d := access.Decide(k.query(r, rec, op, privilege), sources)
 	if d.Permit {
+		k.missed.list = k.missed.list[:before]
 		if k.c.Auditor != nil {
 			k.audit("static", d.Source+" rule "+strconv.Itoa(d.Rule+1), 0, "")
 		}
 		return nil
+	}
+	if k.missPolicies(sources); k.uninformed() {
+		return k.denied(op) // for now: it is decided again, see enquiring
 	}
 	if k.partly(&k.question, sources) {
 		k.audit("static", "rules for single attributes", 0, "")

@@ -26,6 +26,8 @@ type call struct {
 	spread  *spread
 	gathers *gathered // where a subscription that is made through a group is going to notify
 	groups  groups
+	missed  missed // what decisions went without
+	curious bool   // it is going to be asked for
 	address onem2m.Address
 	ty      onem2m.ResourceType // of a CREATE
 	rcn     int
@@ -113,9 +115,11 @@ func (k *call) process(ctx context.Context) (*onem2m.Response, error) {
 		if err := k.begin(ctx, true); err != nil {
 			return nil, err
 		}
-		return k.patiently(ctx, func(ctx context.Context) (*onem2m.Response, error) { return v.serve(ctx, k, t) })
+		return k.patiently(ctx, func(ctx context.Context) (*onem2m.Response, error) {
+			return k.enquiring(ctx, func(ctx context.Context) (*onem2m.Response, error) { return v.serve(ctx, k, t) })
+		})
 	}
-	return k.patiently(ctx, k.operate)
+	return k.patiently(ctx, func(ctx context.Context) (*onem2m.Response, error) { return k.enquiring(ctx, k.operate) })
 }
 
 // operate runs the procedure of the operation.

@@ -206,6 +206,7 @@ type CSE struct {
 	channels   channels // what waits at polling channels
 	peers      *federation.Table
 	trail      *federation.Trail
+	copies     *federation.Copies[foreign] // of what other CSEs host
 	names      *namer
 	series     *alarms  // <timeSeries> whose data are watched
 	points     points   // their latest points
@@ -248,6 +249,7 @@ func New(ctx context.Context, o Options) (*CSE, error) {
 	c := &CSE{Options: o, admin: admin, sweep: make(chan struct{}, 1), names: newNamer(o.Random), helpers: make(chan struct{}, maxHelpers)}
 	c.pending.init(o.Limits.Pending)
 	c.peers = federation.NewTable(o.Home)
+	c.copies = newForeign()
 	c.trail = federation.NewTrail(string(c.names.appendTail(nil, markLength)), func() string { return strconv.FormatUint(c.hops.Add(1), 36) })
 	c.series, c.windows, c.deliveries = newAlarms(), newAlarms(), newAlarms()
 	c.beacons, c.dealings = newBeacons(), newAlarms()

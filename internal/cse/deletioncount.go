@@ -44,7 +44,9 @@ func (k *call) retrieveCounting(ctx context.Context) (res *onem2m.Response, err 
 	for range maxCountTries {
 		k.counted = nil
 		err = k.look(ctx, func(r store.Reader) error {
-			res, err = k.retrieveOnce(ctx, r)
+			if res, err = k.retrieveOnce(ctx, r); err == nil && k.uninformed() {
+				err = errUninformed
+			}
 			return err
 		})
 		if err != nil || len(k.counted) == 0 {

@@ -100,7 +100,7 @@ func (k *call) explain(r store.Reader, t target, q Question) (Explanation, error
 	if err != nil {
 		return e, err
 	}
-	if e.Governed = k.governed(r, rec, len(sources)); t.virtual == fanOutPoint && k.c.rosterOf(rec).guarded {
+	if e.Governed = k.governed(r, rec, legible(sources)); t.virtual == fanOutPoint && k.c.rosterOf(rec).guarded {
 		e.Governed = "the policies linked by macp of the group"
 	}
 	query := k.query(r, rec, q.Operation, access.PrivilegeOf(q.Operation, q.Discovery))
@@ -110,6 +110,17 @@ func (k *call) explain(r store.Reader, t target, q Question) (Explanation, error
 		e.Code = onem2m.OriginatorHasNoPrivilege
 	}
 	return e, nil
+}
+
+// legible counts the policies that could be read.
+func legible(sources []access.Source) int {
+	n := 0
+	for i := range sources {
+		if sources[i].Policy != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // governed tells in words where the policies of a resource come from.

@@ -19,9 +19,11 @@ const (
 // roster is a <group> made ready for fan-out and membership tests.
 type roster struct {
 	members []member
-	alone   map[string]bool // resourceIDs among the members
-	named   map[string]bool // last names of structured addresses of members
-	groups  []int           // members that are sub-groups
+	alone   map[string]bool    // resourceIDs among the members
+	named   map[string]bool    // last names of structured addresses of members
+	groups  []int              // members that are sub-groups
+	others  map[onem2m.ID]bool // entities of other CSEs that are members by their identifiers
+	places  []int              // other members on other CSEs
 	macp    []link
 	guarded bool // macp is present
 }
@@ -46,16 +48,7 @@ func (c *CSE) rosterOf(rec *store.Record) *roster {
 	return rec.Derive(store.FacetType, func(rec *store.Record) any {
 		attrs := attributes(rec)
 		list, _ := attrs.Texts("mid")
-		g := &roster{alone: map[string]bool{}, named: map[string]bool{}}
-		for _, text := range list {
-			address, err := onem2m.ParseAddress(text)
-			if err != nil {
-				continue // a damaged row has no such member
-			}
-			m := member{text: text, address: address}
-			m.path, _ = c.hosted(address)
-			g.add(m)
-		}
+		g := c.newRoster(c.Home, list)
 		var links []string
 		if links, g.guarded = attrs.Texts("macp"); g.guarded {
 			g.macp = linksTo(links)
@@ -64,10 +57,40 @@ func (c *CSE) rosterOf(rec *store.Record) *roster {
 	}).(*roster)
 }
 
-func (g *roster) add(m member) {
-	n := len(m.path)
+// newRoster reads the members of a group of the CSE there.
+func (c *CSE) newRoster(there onem2m.Home, list []string) *roster {
+	g := &roster{alone: map[string]bool{}, named: map[string]bool{}, others: map[onem2m.ID]bool{}}
+	for _, text := range list {
+		address, err := onem2m.ParseAddress(text)
+		if err != nil {
+			continue // a damaged row has no such member
+		}
+		if there != c.Home {
+			if address.CSE == "" {
+				address.CSE = there.CSE
+			}
+			if address.SP == "" {
+				address.SP = there.SP
+			}
+		}
+		m := member{text: text, address: address}
+		m.path, _ = c.hosted(address)
+		g.add(m, c.Home)
+	}
+	return g
+}
+
+func (g *roster) add(m member, home onem2m.Home) {
+	n, far := len(m.path), len(m.address.Path)
 	switch {
+	case n == 0 && far > 1 && m.address.Path[far-1] == fanOutPoint:
+		g.groups = append(g.groups, len(g.members))
+	case n == 0 && far > 1:
+		g.places = append(g.places, len(g.members))
 	case n == 0:
+		if id := m.address.Entity(home); id.Stem() != "" {
+			g.others[id] = true
+		}
 	case n == 1:
 		g.alone[m.path[0]] = true
 	case m.path[n-1] == fanOutPoint:
@@ -94,12 +117,14 @@ func (c *CSE) fanOutPolicies(r store.Reader, group *store.Record, who onem2m.ID,
 }
 
 // groups answers the decision engine who is a member of which group, on the
-// state that the decision itself is made on (A-66, C-361). Groups of other CSEs
-// can't be read and have no members.
+// state that the decision itself is made on (A-66, C-361). Of groups of other
+// CSEs it is what has been retrieved of them; without that they have no members
+// and are noted as missed.
 type groups struct {
-	c   *CSE
-	r   store.Reader
-	now onem2m.Timestamp
+	c      *CSE
+	r      store.Reader
+	now    onem2m.Timestamp
+	missed *missed // nil: nobody asks for what is missing
 }
 
 // Member reports whether a rule's entry names a group that who belongs to.
@@ -108,19 +133,20 @@ func (g *groups) Member(resourceID string, who onem2m.ID) bool {
 	if err != nil || address.Attribute != "" {
 		return false
 	}
+	search := membership{groups: g, who: who}
 	path, ok := g.c.hosted(address)
 	if !ok {
-		return false
+		if g.foreignGroup(address) == nil {
+			return false
+		}
+		search.entity = g.entity(who)
+		return search.inForeign(address, 0)
 	}
 	t, err := g.c.resolve(g.r, path, g.now)
 	if err != nil || t.virtual != "" || t.rec.Type != onem2m.TypeGroup {
 		return false
 	}
-	entity := g.entity(who)
-	if entity == nil {
-		return false
-	}
-	search := membership{groups: g, entity: entity}
+	search.entity = g.entity(who)
 	return search.in(t.rec, 0)
 }
 
@@ -147,28 +173,76 @@ func (g *groups) entity(who onem2m.ID) *store.Record {
 // membership is one search for an entity in a group and its sub-groups.
 type membership struct {
 	*groups
-	entity  *store.Record
+	who     onem2m.ID
+	entity  *store.Record // that stands for it here, or nil
 	visited []int64
+	seen    []string // groups of other CSEs
 }
 
 func (s *membership) in(group *store.Record, depth int) bool {
-	if depth >= maxGroupDepth || len(s.visited) >= maxGroupVisit {
+	if depth >= maxGroupDepth || len(s.visited)+len(s.seen) >= maxGroupVisit {
 		return false
 	}
 	if slices.Contains(s.visited, group.ID) {
 		return false
 	}
 	s.visited = append(s.visited, group.ID)
-	g := s.c.rosterOf(group)
-	if g.alone[s.entity.RI] {
+	return s.among(s.c.rosterOf(group), depth)
+}
+
+// inForeign is in for a group of another CSE.
+func (s *membership) inForeign(group onem2m.Address, depth int) bool {
+	if depth >= maxGroupDepth || len(s.visited)+len(s.seen) >= maxGroupVisit {
+		return false
+	}
+	key := s.c.foreignKey(group)
+	if slices.Contains(s.seen, key) {
+		return false
+	}
+	s.seen = append(s.seen, key)
+	g := s.foreignGroup(group)
+	return g != nil && s.among(g, depth)
+}
+
+// among looks for the entity among the members of one group, and of those in it.
+func (s *membership) among(g *roster, depth int) bool {
+	if s.entity != nil && (g.alone[s.entity.RI] || g.named[s.entity.RN] && s.structured(g)) {
 		return true
 	}
-	if g.named[s.entity.RN] && s.structured(g) {
+	if s.elsewhere(g) {
 		return true
 	}
 	for _, i := range g.groups {
+		m := &g.members[i]
+		if m.path == nil {
+			sub := m.address
+			sub.Path = sub.Path[:len(sub.Path)-1]
+			if s.inForeign(sub, depth+1) {
+				return true
+			}
+			continue
+		}
 		sub, err := s.c.resolve(s.r, g.members[i].path, s.now)
 		if err == nil && sub.virtual == fanOutPoint && len(sub.rest) == 0 && s.in(sub.rec, depth+1) {
+			return true
+		}
+	}
+	return false
+}
+
+// elsewhere looks for the entity among the members on its registrar: by its
+// identifier, or by the name of its <AE>, which that CSE has to tell. A CSE is a
+// member by the <remoteCSE> that this CSE has of it alone.
+func (s *membership) elsewhere(g *roster) bool {
+	if g.others[s.who] {
+		return true
+	}
+	registrar := s.who.Registrar()
+	if registrar == "" || registrar == s.c.Home.ID() {
+		return false
+	}
+	for _, i := range g.places {
+		if a := g.members[i].address; a.Host(s.c.Home) == registrar && s.identity(a) == s.who {
 			return true
 		}
 	}

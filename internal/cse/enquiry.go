@@ -1,0 +1,118 @@
+package cse
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"sync"
+
+	"bulwark/onem2m"
+)
+
+// Bounds of what one request may have other CSEs asked for: a resource with
+// many policies elsewhere costs its visitors time, and others nothing.
+const (
+	maxMissed = 16 // things asked for at the same time
+	maxRounds = 4  // times that they are: a policy, its group, the groups in that
+)
+
+// errUninformed ends a retrieval that has left out what might be permitted.
+var errUninformed = errors.New("cse: something of another CSE has to be asked for")
+
+// missed lists what a decision went without, by address.
+type missed struct{ list []string }
+
+func (m *missed) add(address string) {
+	if len(m.list) < maxMissed && !slices.Contains(m.list, address) {
+		m.list = append(m.list, address)
+	}
+}
+
+// uninformed reports whether a decision of this request went without something
+// that is going to be asked for.
+func (k *call) uninformed() bool { return k.curious && len(k.missed.list) > 0 }
+
+// enquiring serves a request. What was refused without something of other CSEs
+// is decided again with it: it is asked for when nothing is held, neither the
+// writer nor a snapshot, as the refusal has undone everything.
+func (k *call) enquiring(ctx context.Context, serve func(context.Context) (*onem2m.Response, error)) (*onem2m.Response, error) {
+	for round := range maxRounds {
+		k.missed.list = nil
+		k.curious = within(ctx) == nil && round < maxRounds-1
+		res, err := serve(ctx)
+		if !k.uninformed() || !refused(err) {
+			return res, err
+		}
+		if err := k.obtain(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return nil, timedOut() // not reached: the last round isn't curious
+}
+
+// refused reports whether an error may come of a missing privilege.
+func refused(err error) bool {
+	if errors.Is(err, errUninformed) {
+		return true
+	}
+	e, ok := errors.AsType[*onem2m.Error](err)
+	if !ok {
+		return false
+	}
+	switch e.Code {
+	case onem2m.OriginatorHasNoPrivilege, onem2m.ReceiverHasNoPrivilege, onem2m.NotFound, onem2m.CrossResourceOperationFailure:
+		return true
+	default:
+		return false
+	}
+}
+
+// obtain asks for all that is missing. What doesn't come in time is done without.
+func (k *call) obtain(ctx context.Context) error {
+	resume := Yield(ctx)
+	asking, cancel := context.WithTimeout(context.WithValue(ctx, yieldKey{}, nil), foreignPatience)
+	var group sync.WaitGroup
+	for _, address := range k.missed.list {
+		group.Go(func() {
+			k.c.copies.Fetch(asking, address, k.c.instant, func(ctx context.Context) (*foreign, error) { return k.c.fetchForeign(ctx, address) })
+		})
+	}
+	group.Wait()
+	cancel()
+	resume()
+	k.now = k.c.instant()
+	if ctx.Err() != nil || k.expires != 0 && k.expires <= k.now {
+		return timedOut()
+	}
+	return nil
+}
+
+func (c *CSE) instant() onem2m.Timestamp { return onem2m.TimestampOf(c.Now()) }
+
+// fetchForeign retrieves a resource of another CSE as this CSE.
+func (c *CSE) fetchForeign(ctx context.Context, address string) (*foreign, error) {
+	a, err := onem2m.ParseAddress(address)
+	if err != nil {
+		return nil, err
+	}
+	host := a.Host(c.Home)
+	if a.SP == c.Home.SP {
+		a.SP = ""
+	}
+	res := c.relay(ctx, &onem2m.Request{
+		Operation: onem2m.Retrieve, To: a.String(), From: c.Home.CSE, HasFrom: true, Release: "3",
+		RequestID:         string(c.names.appendTail([]byte("p-"), 12)),
+		RequestExpiration: strconv.FormatInt(foreignPatience.Milliseconds(), 10),
+	})
+	f := (*foreign)(nil)
+	if res.Code == onem2m.OK {
+		f, err = c.readForeign(host, res.Content)
+	} else {
+		err = onem2m.Errorf(res.Code, "", "the other CSE refuses it")
+	}
+	if err != nil && ctx.Err() == nil {
+		c.Log.WarnContext(ctx, "a decision goes without a resource of another CSE", "resource", address, "code", int(res.Code), "err", err)
+	}
+	return f, err
+}

@@ -73,6 +73,9 @@ func measureServer(ctx context.Context, t *table, r cli.BenchRequest, dir string
 			t.value("  p99 / p50", fmt.Sprintf("%.1f", float64(f.p99)/float64(f.p50)), "≤ 10", f.p99 <= 10*f.p50)
 		}
 	}
+	if err := measureHops(ctx, t, g, r, dir); err != nil {
+		return err
+	}
 	return measureNotifications(ctx, t, g, r.Duration)
 }
 

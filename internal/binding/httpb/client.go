@@ -46,7 +46,7 @@ const (
 
 	maxResponseHeader = 64 << 10
 	maxTransports     = 256 // connection pools, one per entity that has to be at the other end
-	idlePerHost       = 32  // as many requests as go to one CSE at a time without each new connection
+	idlePerHost       = 64  // as many requests as are on their way to one CSE at a time: fewer, and each further one pays for a handshake
 	idleConnections   = 256
 	idleTimeout       = 90 * time.Second
 )

@@ -66,7 +66,9 @@ func TestMonitor_C291_C292_WhichAttemptsAreTold(t *testing.T) {
 	}
 }
 
-func TestGaps_C385_TheWindow(t *testing.T) {
+// Whether the series is being watched is nothing to the window: it runs on while
+// nothing comes (C-386).
+func TestGaps_C385_C386_TheWindow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)

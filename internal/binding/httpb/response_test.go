@@ -98,7 +98,7 @@ func TestResponse_B34_C038_NoResponse(t *testing.T) {
 	}
 }
 
-func TestResponse_B33_FormatFollowsAccept(t *testing.T) {
+func TestResponse_C046_B33_FormatFollowsAccept(t *testing.T) {
 	t.Parallel()
 	const vendor, plain = "application/vnd.onem2m-res+json", "application/json"
 	tests := []struct {

@@ -339,6 +339,9 @@ func (k *call) checkProhibitions(context.Context) error {
 		return nil
 	}
 	if k.onBase() && (k.req.Operation == onem2m.Update || k.req.Operation == onem2m.Delete) {
+		if k.draft.err != nil { // what has no content is malformed, whatever it is for
+			return k.draft.err
+		}
 		return onem2m.Errorf(onem2m.OperationNotAllowed, "to", "a <CSEBase> is neither updated nor deleted") // C-123, C-223
 	}
 	if k.req.Operation == onem2m.Create && k.ty == onem2m.TypeRequest {

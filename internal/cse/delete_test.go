@@ -19,6 +19,8 @@ func TestDelete_GenericProcedure(t *testing.T) {
 	inner := w.ri("cse-in/app/c1/inner")
 	w.must(onem2m.Updated, ask{op: "U", to: "cse-in/app", from: "Capp01", body: `{"m2m:ae":{"acpi":["cse-in/other/all"]}}`})
 	w.follow(t, []step{
+		{name: "C-223 an UPDATE of it without content", ask: ask{op: "U", to: "cse-in", from: "CAdmin"}, code: 4000},
+		{name: "C-223 an UPDATE of it", ask: ask{op: "U", to: "cse-in", from: "CAdmin", body: `{"m2m:cb":{}}`}, code: 4005},
 		{name: "C-123 CSEBase", ask: ask{op: "D", to: "cse-in", from: "CAdmin"}, code: 4005},
 		{name: "C-123 CSEBase by its resourceID", ask: ask{op: "D", to: "id-in", from: "CAdmin"}, code: 4005},
 		{name: "C-123 CSEBase as -", ask: ask{op: "D", to: "-", from: "CAdmin"}, code: 4005},

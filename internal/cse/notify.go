@@ -130,7 +130,7 @@ func (k *call) retarget(ctx context.Context, reach notify.Reach) (*onem2m.Respon
 		res, err := k.c.Send(ctx, point, reach.ID, &out)
 		if err != nil {
 			k.c.Log.InfoContext(ctx, "retarget", "req", k.req.RequestID, "err", err)
-			if onem2m.AsError(err).Code == onem2m.RequestTimeout && ctx.Err() != nil {
+			if ctx.Err() != nil {
 				return nil, timedOut() // C-368
 			}
 			continue

@@ -60,7 +60,7 @@ func (k *call) create(ctx context.Context) (*onem2m.Response, error) {
 // verifyCreate asks others where the type must.
 func (k *call) verifyCreate(ctx context.Context, s *subject) error {
 	p := k.c.types[k.ty]
-	if p == nil || p.verify == nil {
+	if p == nil || p.verify == nil || p.asks != nil && !p.asks(k) {
 		return nil
 	}
 	if must, err := k.mustAsk(ctx, permissions.hasVerified); err != nil || !must {

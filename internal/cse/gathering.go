@@ -161,6 +161,9 @@ func (c *CSE) unbind(tx store.Tx, sender string) error {
 
 // removeGroup ends what a group has gathered: it is sent now (C-357).
 func removeGroup(c *CSE, tx store.Tx, rec *store.Record) error {
+	if err := c.endUnverified(tx, rec.ID); err != nil {
+		return err
+	}
 	list, err := loadGatherings(tx, rec.ID)
 	if err != nil || len(list) == 0 {
 		return err

@@ -26,7 +26,7 @@ const typeMixed onem2m.ResourceType = 0
 
 func groupProcedures() *procedures {
 	return &procedures{
-		check: checkGroup, remove: removeGroup,
+		check: checkGroup, asks: asksMembers, verify: verifyGroup, created: keepUnverified, update: keepUnverified, remove: removeGroup,
 		virtual: map[string]*virtual{fanOutPoint: {through: true, serve: fanOut}, semanticFanOutPoint: {serve: semanticFanOut}},
 	}
 }
@@ -219,8 +219,7 @@ func (g *enlistment) settle() error {
 func (g *enlistment) fits(e *entry) (bool, error) {
 	switch {
 	case e.remote:
-		g.pending = g.pending || g.kind.ty != typeMixed
-		return true, nil
+		return g.fitsFar(g.s.far[e.text], slices.Contains(g.before, e.text))
 	case !e.found && slices.Contains(g.before, e.text):
 		return true, nil
 	case !e.found:
@@ -248,8 +247,12 @@ func (g *enlistment) fits(e *entry) (bool, error) {
 	if !readable { // the privilege to discover a member doesn't tell its type (C-340)
 		return false, onem2m.Errorf(onem2m.ReceiverHasNoPrivilege, "mid", "the type of a member can't be read for lack of privilege")
 	}
-	is := kindOf(e.t)
-	return is.ty == g.kind.ty && (g.kind.spty == "" || is.spty == g.kind.spty), nil
+	return g.kind.takes(kindOf(e.t)), nil
+}
+
+// takes reports whether a group that asks for this type takes a member of that.
+func (want memberKind) takes(is memberKind) bool {
+	return is.ty == want.ty && (want.spty == "" || is.spty == want.spty)
 }
 
 func noMember() error {
@@ -268,12 +271,7 @@ func kindOf(t target) memberKind {
 		}
 		return groupKind(attributes(t.rec))
 	}
-	for _, info := range onem2m.Types() {
-		if info.VirtualName == t.virtual {
-			return memberKind{ty: info.Type}
-		}
-	}
-	return memberKind{}
+	return memberKind{ty: virtualType(t.virtual)}
 }
 
 // write puts the settled list into the group.

@@ -35,7 +35,9 @@ type procedures struct {
 	// UPDATE old is the record before and merged what would result.
 	check func(k *call, r store.Reader, s *subject) error
 
-	// verify runs between check and the writer, and may wait for others.
+	// verify runs between check and the writer, and may wait for others; asks
+	// tells whether there is anything to verify. nil: always.
+	asks   func(k *call) bool
 	verify func(ctx context.Context, k *call, s *subject) error
 
 	// create runs in the writer before the record is inserted and may set
@@ -93,8 +95,9 @@ type subject struct {
 	dropped []string      // UPDATE: names removed as a side effect (rcn 9, C-141)
 	asked   onem2m.Object // UPDATE: values that fell back at once, for subscribers to see
 
-	drafted *drafted // <semanticDescriptor>, <ontology>: what the request makes of the document
-	size    int64    // contentSize
+	far     map[string]farMember // <group>: what other CSEs have told of members
+	drafted *drafted             // <semanticDescriptor>, <ontology>: what the request makes of the document
+	size    int64                // contentSize
 	counted bool
 	count   store.Counters
 	discard bool // succeed and keep nothing: C-236, or what an UPDATE has brought to its end

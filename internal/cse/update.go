@@ -58,7 +58,7 @@ func (k *call) verifyUpdate(ctx context.Context, s *subject) error {
 		return nil
 	}
 	p := k.c.types[info.Type]
-	if p == nil || p.verify == nil {
+	if p == nil || p.verify == nil || p.asks != nil && !p.asks(k) {
 		return nil
 	}
 	if must, err := k.mustAsk(ctx, permissions.hasVerified); err != nil || !must {

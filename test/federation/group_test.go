@@ -35,3 +35,37 @@ func TestGroup_C356_MembersOnOtherCSEsNotifyTogether(t *testing.T) {
 		}
 	}
 }
+
+func TestGroup_C342_MembersThatAreAwayAreVerifiedLater(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	mn := s.below(s.in, "mn", "/id-mn", "cse-mn")
+	mn.start()
+	mn.joined(s.in)
+	in := s.in.plain
+	in.Make(t, "Cvisitor", "/cse-in", 2, `{"m2m:ae":{"rn":"visitor","api":"N.example.test","rr":false,"srv":["3"]}}`)
+	mn.open(t, "far", "/id-in/Cvisitor")
+	mn.open(t, "shut", "/id-in/Cnobody")
+	mn.plain.Make(t, "CAdmin", "/cse-mn", 9, `{"m2m:grp":{"rn":"sub","mnm":9,"mt":4,"mid":[],"acpi":["cse-mn/acp-far"]}}`)
+	group := func(name, members string) *harness.Answer {
+		return in.Create(t, "Cvisitor", "/cse-in/visitor", 9, `{"m2m:grp":{"rn":"`+name+`","mnm":9,"mt":3,"mid":[`+members+`]}}`)
+	}
+	a := group("now", `"/id-mn/cse-mn/far","/id-mn/cse-mn/sub/fopt"`)
+	a.Expect(t, 2001, 201)
+	if a.Attribute("mtv") != true || a.Number("cnm") != 1 {
+		t.Errorf("C-340 C-341: got %s", a)
+	}
+	group("refused", `"/id-mn/cse-mn/shut"`).Expect(t, 5105, 403)
+	group("missing", `"/id-mn/cse-mn/none"`).Expect(t, 4004, 404)
+	mn.halt()
+	a = group("later", `"/id-mn/cse-mn/far","/id-mn/cse-mn/sub/fopt"`)
+	a.Expect(t, 2001, 201)
+	if a.Attribute("mtv") != false || a.Number("cnm") != 2 {
+		t.Errorf("while they are away: %s", a)
+	}
+	mn.start()
+	await(t, "the members are verified", func() bool {
+		a := in.Get(t, "Cvisitor", "/cse-in/visitor/later")
+		return a.Attribute("mtv") == true && a.Number("cnm") == 1
+	})
+}

@@ -16,7 +16,8 @@ const pollingURI = "pcu"
 
 func pollingChannelProcedures() *procedures {
 	return &procedures{
-		register: registerPollingChannel, check: checkPollingChannel, retrievable: ownPollingChannel, remove: removePollingChannel,
+		register: registerPollingChannel, check: checkPollingChannel, retrievable: ownPollingChannel,
+		created: createdPollingChannel, update: updatePollingChannel, remove: removePollingChannel,
 		virtual: map[string]*virtual{pollingURI: {serve: servePolling}},
 	}
 }
@@ -107,8 +108,23 @@ func ownPollingChannel(k *call, r store.Reader, rec *store.Record) error {
 	return k.onlyOwner(owner)
 }
 
+func createdPollingChannel(k *call, tx store.Tx, s *subject) error {
+	rec := s.record()
+	tx.OnCommit(func() { k.c.notePolling(rec) })
+	return nil
+}
+
+func updatePollingChannel(k *call, tx store.Tx, s *subject) error {
+	rec := s.version()
+	tx.OnCommit(func() { k.c.notePolling(rec) })
+	return nil
+}
+
 func removePollingChannel(c *CSE, tx store.Tx, rec *store.Record) error {
-	tx.OnCommit(func() { c.channels.drop(rec.RI) })
+	tx.OnCommit(func() {
+		c.channels.drop(rec.RI)
+		c.peers.Unpoll(rec.Parent, rec.RI)
+	})
 	return nil
 }
 

@@ -71,8 +71,16 @@ func (c *CSE) loadRegistrees(ctx context.Context) error {
 			}
 			for _, rec := range list {
 				after = rec.ID
-				if c.alive(r, rec, 0) == nil {
-					c.noteRegistree(rec)
+				if c.alive(r, rec, 0) != nil {
+					continue
+				}
+				c.noteRegistree(rec)
+				channel, err := c.pollingChannel(r, rec, onem2m.TimestampOf(c.Now()))
+				if err != nil {
+					return err
+				}
+				if channel != nil {
+					c.notePolling(channel)
 				}
 			}
 		}
@@ -93,6 +101,10 @@ func (c *CSE) noteRegistree(rec *store.Record) {
 		return // of a registrar that isn't one any more
 	}
 	n := federation.Neighbour{ID: id, Record: rec.ID, Expires: rec.Expires, Upstream: mirror && id.SP() == c.Home.SP}
+	if reachable, _ := attrs.Bool("rr"); reachable {
+		n.Points, _ = attrs.Texts("poa")
+	}
+	n.Releases, _ = attrs.Texts("srv")
 	list, _ := attrs.Texts("dcse")
 	for _, s := range list {
 		if below, _, err := c.Home.ParseID(s); err == nil {
@@ -101,6 +113,12 @@ func (c *CSE) noteRegistree(rec *store.Record) {
 	}
 	c.peers.Set(n)
 	c.neighboursChanged()
+}
+
+// notePolling makes a committed <pollingChannel> known to those who forward: that
+// of a neighbour is the way to it. Of others it does nothing.
+func (c *CSE) notePolling(rec *store.Record) {
+	c.peers.Poll(rec.Parent, federation.Channel{RI: rec.RI, Expires: rec.Expires})
 }
 
 // forgetRegistree ends what noteRegistree began.

@@ -6,7 +6,6 @@ import (
 	"bulwark/internal/federation"
 	"bulwark/internal/identity"
 	"bulwark/internal/notify"
-	"bulwark/internal/store"
 	"bulwark/onem2m"
 )
 
@@ -41,14 +40,11 @@ func (k *call) passOn(ctx context.Context) (*onem2m.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	hop := federation.Hop{ID: next.ID}
-	err = k.c.Store.Read(ctx, func(r store.Reader) (err error) {
-		hop.Points, t.Releases, err = k.c.pointsOf(r, next, k.now)
-		return err
-	})
-	if err != nil {
-		return nil, err
+	hop := federation.Hop{ID: next.ID, Points: next.Ways(k.now)}
+	if len(hop.Points) == 0 {
+		return nil, onem2m.Errorf(onem2m.TargetNotReachable, "to", "the next CSE can't be called and doesn't poll")
 	}
+	t.Releases = next.Releases
 	if k.c.Carrier == nil {
 		return nil, onem2m.Errorf(onem2m.TargetNotReachable, "to", "nothing is sent from here")
 	}
@@ -127,30 +123,6 @@ func (c *CSE) deduced(id onem2m.ID, now onem2m.Timestamp) federation.Arrival {
 		return federation.Arrival{Peer: n.ID, Above: n.Upstream}
 	}
 	return federation.Arrival{Peer: c.Registrar, Above: c.Registrar != "" && c.Registrar.SP() == c.Home.SP}
-}
-
-// pointsOf reads how a neighbour is reached, and the releases that it speaks: its
-// polling channel goes before its points of access, which count only while it
-// says that it can be called (C-077, C-078).
-func (c *CSE) pointsOf(r store.Reader, n federation.Neighbour, now onem2m.Timestamp) (points, releases []string, err error) {
-	rec, err := r.ByID(n.Record)
-	if err != nil {
-		return nil, nil, missing(err)
-	}
-	attrs := attributes(rec)
-	releases, _ = attrs.Texts("srv")
-	channel, err := c.pollingChannel(r, rec, now)
-	if err != nil {
-		return nil, nil, err
-	}
-	if channel != nil {
-		return []string{pollScheme + channel.RI}, releases, nil
-	}
-	points, _ = attrs.Texts("poa")
-	if reachable, _ := attrs.Bool("rr"); !reachable || len(points) == 0 {
-		return nil, nil, onem2m.Errorf(onem2m.TargetNotReachable, "to", "the next CSE can't be called and doesn't poll")
-	}
-	return points, releases, nil
 }
 
 // strayed reports whether a request for another CSE has, as far as can be told,

@@ -16,9 +16,29 @@ type Neighbour struct {
 	Expires  onem2m.Timestamp // 0: never
 	Upstream bool             // the registrar of this CSE inside its SP
 	Claims   []onem2m.ID      // descendantCSEs, as it states them
+	Points   []string         // points of access, empty while it says that it can't be called
+	Releases []string         // that it speaks; empty: not known
+
+	channel Channel // that it polls
+}
+
+// Channel is the <pollingChannel> of a neighbour.
+type Channel struct {
+	RI      string           // "": it has none
+	Expires onem2m.Timestamp // 0: never
 }
 
 func (n *Neighbour) alive(now onem2m.Timestamp) bool { return n.Expires == 0 || n.Expires > now }
+
+// Ways are the points of access at which the neighbour is reached: its polling
+// channel and no other way where it has one (C-078), else those that it states
+// (C-077). There are none if it can't be reached.
+func (n *Neighbour) Ways(now onem2m.Timestamp) []string {
+	if c := n.channel; c.RI != "" && (c.Expires == 0 || c.Expires > now) {
+		return []string{PollingScheme + c.RI}
+	}
+	return n.Points
+}
 
 // Arrival tells where a request came from.
 type Arrival struct {
@@ -47,13 +67,41 @@ func NewTable(home onem2m.Home) *Table {
 	return &Table{home: home, all: map[onem2m.ID]*Neighbour{}, behind: map[onem2m.ID]onem2m.ID{}}
 }
 
-// Set adds a neighbour or replaces what is known of it.
+// Set adds a neighbour or replaces what its <remoteCSE> says of it; it keeps the
+// polling channel below that.
 func (t *Table) Set(n Neighbour) {
 	n.Claims = slices.Clone(n.Claims)
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if former := t.all[n.ID]; former != nil && former.Record == n.Record {
+		n.channel = former.channel
+	}
 	t.all[n.ID] = &n
 	t.settle()
+}
+
+// Poll notes the polling channel of the neighbour that a record stands for, if it
+// stands for one.
+func (t *Table) Poll(record int64, c Channel) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, n := range t.all {
+		if n.Record == record {
+			n.channel = c
+		}
+	}
+}
+
+// Unpoll forgets a polling channel. Another one that the neighbour has by now
+// stays.
+func (t *Table) Unpoll(record int64, ri string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, n := range t.all {
+		if n.Record == record && n.channel.RI == ri {
+			n.channel = Channel{}
+		}
+	}
 }
 
 // Remove forgets the neighbour that the record with this surrogate stands for.

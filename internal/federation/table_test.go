@@ -148,3 +148,45 @@ func TestTable_NeverRoutesBackNorToTheExpired(t *testing.T) {
 		}
 	})
 }
+
+func TestTable_C077_C078_HowANeighbourIsReached(t *testing.T) {
+	t.Parallel()
+	const id, now = onem2m.ID("//m2m.example/id-mn"), onem2m.Timestamp(1000)
+	points := []string{"https://mn.example.com"}
+	tests := []struct {
+		name string
+		do   func(*Table)
+		want []string
+	}{
+		{"by its points of access", func(*Table) {}, points},
+		{"by its polling channel and no other way", func(tb *Table) { tb.Poll(7, Channel{RI: "pch1", Expires: now + 1}) }, []string{"pcu:pch1"}},
+		{"by a polling channel that doesn't expire", func(tb *Table) { tb.Poll(7, Channel{RI: "pch1"}) }, []string{"pcu:pch1"}},
+		{"no longer by one that has expired", func(tb *Table) { tb.Poll(7, Channel{RI: "pch1", Expires: now}) }, points},
+		{"not by the polling channel of somebody else", func(tb *Table) { tb.Poll(8, Channel{RI: "pch1"}) }, points},
+		{"no longer by one that is gone", func(tb *Table) { tb.Poll(7, Channel{RI: "pch1"}); tb.Unpoll(7, "pch1") }, points},
+		{"by the one that took the place of a former one", func(tb *Table) { tb.Poll(7, Channel{RI: "pch2"}); tb.Unpoll(7, "pch1") }, []string{"pcu:pch2"}},
+		{"by its polling channel after an update of its entry", func(tb *Table) {
+			tb.Poll(7, Channel{RI: "pch1"})
+			tb.Set(Neighbour{ID: id, Record: 7})
+		}, []string{"pcu:pch1"}},
+		{"not by that of a former registration", func(tb *Table) {
+			tb.Poll(7, Channel{RI: "pch1"})
+			tb.Set(Neighbour{ID: id, Record: 9})
+		}, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			tb := NewTable(onem2m.Home{SP: "//m2m.example", CSE: "/id-in", Name: "cse-in"})
+			tb.Set(Neighbour{ID: id, Record: 7, Points: points})
+			tt.do(tb)
+			n, err := tb.Next(id, Arrival{}, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, n.Ways(now)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

@@ -48,6 +48,9 @@ func TestGateway_C078_ACSEThatCannotBeCalledPolls(t *testing.T) {
 	mn.start()
 	mn.joined(s.in)
 	await(t, "it is back", func() bool { return s.in.plain.Get(t, "Cvisitor", "/~/id-mn/cse-mn/box").RSC == 2000 })
+	s.in.halt()
+	s.in.start()
+	await(t, "the registrar knows its polling channel again", func() bool { return s.in.plain.Get(t, "Cvisitor", "/~/id-mn/cse-mn/box").RSC == 2000 })
 }
 
 func TestRestart_OfEitherSide(t *testing.T) {

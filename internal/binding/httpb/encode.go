@@ -3,6 +3,7 @@ package httpb
 import (
 	"bytes"
 	"context"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -73,9 +74,16 @@ func newRequest(ctx context.Context, codec wire.Codec, u *url.URL, req *onem2m.R
 			return nil, err
 		}
 	}
-	hr, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
-	if err != nil {
-		return nil, describe("request", err)
+	// http.NewRequest would write u as text and read that again.
+	u.Host = strings.TrimSuffix(u.Host, ":")
+	hr := (&http.Request{
+		Method: method, URL: u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: make(http.Header, 8), Body: http.NoBody,
+	}).WithContext(ctx)
+	if len(body) > 0 {
+		hr.ContentLength = int64(len(body))
+		hr.Body = io.NopCloser(bytes.NewReader(body))
+		hr.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	}
 	media := "application/" + format.Name()
 	accepted := media

@@ -13,10 +13,13 @@ import (
 
 // What a line does with what comes back from the far end.
 const (
-	passes int32 = iota
-	holds        // nothing comes back, and nothing ends
-	cuts         // the connection breaks when an answer comes back
-	dead         // nobody is there
+	passes    int32 = iota
+	holds           // nothing comes back, and nothing ends
+	cuts            // the connection breaks when an answer comes back
+	dead            // nobody is there
+	truncates       // half of an answer comes back, and then the connection breaks
+	repeats         // what goes to the far end goes there twice
+	dawdles         // what comes back comes late, a little at a time
 )
 
 // line is a connection between two CSEs that the test can spoil.
@@ -94,7 +97,7 @@ func (s *line) carry(near net.Conn, target string) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_, _ = io.Copy(far, near)
+		_, _ = io.Copy(sent{far, s}, near)
 		_ = far.Close()
 	}()
 	buffer := make([]byte, 32<<10)
@@ -109,12 +112,44 @@ func (s *line) carry(near net.Conn, target string) {
 		if s.mode.Load() == cuts {
 			break
 		}
-		if _, err := near.Write(buffer[:n]); err != nil {
+		if s.mode.Load() == truncates {
+			_, _ = near.Write(buffer[:n/2])
+			break
+		}
+		if err := s.back(near, buffer[:n]); err != nil {
 			break
 		}
 	}
 	_ = near.Close()
 	<-done
+}
+
+// back brings an answer back.
+func (s *line) back(near net.Conn, text []byte) error {
+	for s.mode.Load() == dawdles && len(text) > 64 {
+		if _, err := near.Write(text[:64]); err != nil {
+			return err
+		}
+		text = text[64:]
+		time.Sleep(10 * time.Millisecond)
+	}
+	_, err := near.Write(text)
+	return err
+}
+
+// sent is the far end of a line.
+type sent struct {
+	net.Conn
+	line *line
+}
+
+// Write implements io.Writer.
+func (w sent) Write(p []byte) (int, error) {
+	n, err := w.Conn.Write(p)
+	if err == nil && w.line.mode.Load() == repeats {
+		_, err = w.Conn.Write(p)
+	}
+	return n, err
 }
 
 func TestFaults_OnTheWayToTheRegistrar(t *testing.T) {

@@ -3,6 +3,7 @@ package cse
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"bulwark/access"
 	"bulwark/internal/identity"
@@ -26,6 +27,9 @@ func (k *call) enlist(r store.Reader, s *subject) ([]enlisted, error) {
 	regular, _ := s.attrs.Texts("rrat")
 	var list []enlisted
 	for i, to := range regular {
+		if _, far := k.c.farAddress(to); far {
+			continue // see subscribeFar
+		}
 		one, err := k.enlistRegular(r, s, i, to)
 		if err != nil {
 			return nil, crossFailure("rrat", i, err)
@@ -53,8 +57,19 @@ func (k *call) enlist(r store.Reader, s *subject) ([]enlisted, error) {
 }
 
 func (k *call) enlistRegular(r store.Reader, s *subject, i int, to string) (one enlisted, err error) {
+	o := regularSubscription(s, i, k.c.reference(s.ri))
+	one.call, one.s = k.subordinate(onem2m.Create, to, o), &subject{}
+	if err := one.call.aim(); err != nil {
+		return one, err
+	}
+	one.p, err = one.call.vetCreate(r, one.s)
+	return one, err
+}
+
+// regularSubscription is what is created for an entry of rrat.
+func regularSubscription(s *subject, i int, cross string) onem2m.Object {
 	criteria := criteriaSet(s.attrs)
-	self := onem2m.TextsValue([]string{k.c.reference(s.ri)})
+	self := onem2m.TextsValue([]string{cross})
 	o := onem2m.Object{
 		{Name: "nu", Value: self},
 		{Name: "acrs", Value: self},
@@ -64,12 +79,7 @@ func (k *call) enlistRegular(r store.Reader, s *subject, i int, to string) (one 
 	if nec := s.attrs.Get("nec"); nec != nil {
 		o.Set("nec", nec)
 	}
-	one.call, one.s = k.subordinate(onem2m.Create, to, o), &subject{}
-	if err := one.call.aim(); err != nil {
-		return one, err
-	}
-	one.p, err = one.call.vetCreate(r, one.s)
-	return one, err
+	return o
 }
 
 func (k *call) enlistSubscription(r store.Reader, s *subject, rec *store.Record) (one enlisted, err error) {
@@ -110,8 +120,7 @@ func (k *call) subordinate(op onem2m.Operation, to string, o onem2m.Object) *cal
 	return sub
 }
 
-// aim settles address and Content of a subordinate request. Other CSEs can't be
-// asked yet.
+// aim settles address and Content of a subordinate request to this CSE.
 func (k *call) aim() error {
 	var err error
 	if k.address, err = onem2m.ParseAddress(k.req.To); err != nil {
@@ -134,6 +143,10 @@ func createCross(k *call, tx store.Tx, s *subject) error {
 		return err
 	}
 	x := &crossing{Authn: k.from.Authenticated}
+	far, err := k.takeFar(tx, s, x)
+	if err != nil {
+		return err
+	}
 	var made []string
 	for i, one := range list {
 		name := "srat"
@@ -150,6 +163,11 @@ func createCross(k *call, tx store.Tx, s *subject) error {
 		x.Members = append(x.Members, rec.RI)
 		if one.s.old == nil {
 			made = append(made, k.c.reference(rec.RI))
+		}
+	}
+	for i := range len(made) + len(far) { // by position
+		if to := far[i]; to != "" {
+			made = slices.Insert(made, i, to)
 		}
 	}
 	if len(made) > 0 {
@@ -251,7 +269,12 @@ func (c *CSE) sever(tx store.Tx, rec *store.Record, who identity.Originator, a *
 	}
 	made, _ := attributes(rec).Texts("rrats")
 	k := &call{c: c, req: &onem2m.Request{}, assoc: a, now: onem2m.TimestampOf(c.Now()), from: who, vouched: true}
+	var far []string
 	for _, ri := range x.Members {
+		if strings.HasPrefix(ri, "//") {
+			far = append(far, ri)
+			continue
+		}
 		t, err := c.resolve(tx, []string{ri}, k.now)
 		if err != nil {
 			if unlessMissing(err) != nil {
@@ -278,7 +301,28 @@ func (c *CSE) sever(tx store.Tx, rec *store.Record, who identity.Originator, a *
 			return err
 		}
 	}
-	return nil
+	return k.severFar(tx, far)
+}
+
+// severFar has the subscriptions that were made on other CSEs deleted.
+func (k *call) severFar(tx store.Tx, far []string) error {
+	if len(far) == 0 {
+		return nil
+	}
+	who, err := k.witness()
+	if err != nil {
+		return err
+	}
+	list := make([]debt, 0, len(far))
+	for _, address := range far {
+		list = append(list, debt{Address: address, Who: who, Due: k.now})
+	}
+	err = k.c.addDebts(tx, list)
+	if _, refused := errors.AsType[*onem2m.Error](err); refused {
+		k.c.Log.Warn("subscriptions on other CSEs outlive their cross-resource subscription", "subscriptions", far, "err", err)
+		return nil
+	}
+	return err
 }
 
 // untie takes a <crossResourceSubscription> out of a subscription.

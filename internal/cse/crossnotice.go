@@ -37,7 +37,7 @@ func (c *CSE) crossed(ctx context.Context, ri string, who onem2m.ID, req *onem2m
 	}
 	notices, err := crossNotices(req.Content)
 	if err == nil {
-		err = c.Store.Update(ctx, func(tx store.Tx) error { return c.takeNotices(tx, ri, req.RequestID, notices) })
+		err = c.Store.Update(ctx, func(tx store.Tx) error { return c.takeNotices(tx, ri, req.RequestID, who, notices) })
 	}
 	if e, ok := errors.AsType[*onem2m.Error](err); ok && e.Code != onem2m.InternalServerError {
 		return &onem2m.Response{Code: e.Code}, nil
@@ -82,7 +82,7 @@ func crossNotices(content *onem2m.Content) ([]onem2m.Object, error) {
 // takeNotices takes notifications in: the end of a member, a question for
 // agreement, or something that happened (TS-0004 clauses 7.5.1.2.3, 7.5.1.2.4
 // and 7.5.1.2.18).
-func (c *CSE) takeNotices(tx store.Tx, ri, rqi string, notices []onem2m.Object) error {
+func (c *CSE) takeNotices(tx store.Tx, ri, rqi string, from onem2m.ID, notices []onem2m.Object) error {
 	now := onem2m.TimestampOf(c.Now())
 	ends := func(o onem2m.Object) bool { end, _ := o.Bool("sud"); return end }
 	t, err := c.resolve(tx, []string{ri}, now)
@@ -99,7 +99,7 @@ func (c *CSE) takeNotices(tx store.Tx, ri, rqi string, notices []onem2m.Object) 
 	m, fires := windowRulesOf(attributes(t.rec)), 0
 	again := x != nil && x.Last == rqi
 	for _, notice := range notices {
-		member := c.memberOf(x, notice)
+		member := c.memberOf(x, from, notice)
 		if member == "" {
 			return onem2m.Errorf(onem2m.OriginatorHasNoPrivilege, "sur", "no subscription that is waited for")
 		}
@@ -128,18 +128,25 @@ func (c *CSE) takeNotices(tx store.Tx, ri, rqi string, notices []onem2m.Object) 
 	return c.saveCrossing(tx, t.rec.ID, m, x)
 }
 
-// memberOf returns the member that a notification comes from, or "".
-func (c *CSE) memberOf(x *crossing, notice onem2m.Object) string {
+// memberOf returns the member that a notification of a CSE comes from, or "".
+func (c *CSE) memberOf(x *crossing, from onem2m.ID, notice onem2m.Object) string {
 	sur, _ := notice.Text("sur")
 	address, err := onem2m.ParseAddress(sur)
-	if x == nil || err != nil || !address.Local(c.Home) || len(address.Path) != 1 || !slices.Contains(x.Members, address.Path[0]) {
+	if x == nil || err != nil || len(address.Path) != 1 || address.Host(c.Home) != from {
 		return ""
 	}
-	return address.Path[0]
+	member := address.Path[0]
+	if !address.Local(c.Home) {
+		member = c.foreignKey(address)
+	}
+	if !slices.Contains(x.Members, member) {
+		return ""
+	}
+	return member
 }
 
-// strangeNotice refuses a NOTIFY to a <crossResourceSubscription> from outside:
-// all subscriptions that one waits for are on this CSE (C-323).
+// strangeNotice refuses a NOTIFY to a <crossResourceSubscription> that comes from
+// anybody but the host of a subscription that it waits for (C-323).
 func (k *call) strangeNotice() error {
 	k.audit("special", "", onem2m.OriginatorHasNoPrivilege, "not from the host of a subscription that is waited for")
 	return k.denied(onem2m.Notify)

@@ -161,11 +161,16 @@ func crossFailure(name string, i int, err error) error {
 func verifyCross(ctx context.Context, k *call, s *subject) error {
 	if s.old == nil {
 		// They name the resourceID that the resource is going to have.
-		s.ri = k.c.names.resourceID(s.info.Root, int64(k.now))
+		if s.ri == "" {
+			s.ri = k.c.names.resourceID(s.info.Root, int64(k.now))
+		}
 		err := k.rehearse(ctx, func(r store.Reader) error {
 			_, err := k.enlist(r, s)
 			return err
 		})
+		if err == nil {
+			err = k.subscribeFar(ctx, s)
+		}
 		if err != nil {
 			return err
 		}

@@ -211,6 +211,8 @@ type CSE struct {
 	series     *alarms  // <timeSeries> whose data are watched
 	points     points   // their latest points
 	windows    *alarms  // open time windows of <crossResourceSubscription>
+	awaited    awaited  // <crossResourceSubscription>s in the making
+	debts      *alarms  // what is to be deleted on other CSEs
 	unverified *alarms  // <group>s with members whose type isn't known yet
 	deliveries *alarms  // <delivery> resources with requests that have not been taken up
 	triggers   triggers // <action>s and their subjects
@@ -253,7 +255,7 @@ func New(ctx context.Context, o Options) (*CSE, error) {
 	c.copies = newForeign()
 	c.trail = federation.NewTrail(string(c.names.appendTail(nil, markLength)), func() string { return strconv.FormatUint(c.hops.Add(1), 36) })
 	c.series, c.windows, c.deliveries = newAlarms(), newAlarms(), newAlarms()
-	c.unverified = newAlarms()
+	c.unverified, c.debts = newAlarms(), newAlarms()
 	c.beacons, c.dealings = newBeacons(), newAlarms()
 	c.locks.init()
 	if c.Definitions == nil {
@@ -290,6 +292,7 @@ func (c *CSE) Run(ctx context.Context) error {
 	errands.Go(func() { c.attend(ctx, "mashups", c.mashups, c.rearmMashups, c.MakeMashups) })
 	errands.Go(func() { c.attend(ctx, "deliveries", c.deliveries, c.rearmDeliveries, c.CarryDeliveries) })
 	errands.Go(func() { c.attend(ctx, "group members", c.unverified, c.rearmUnverified, c.VerifyGroups) })
+	errands.Go(func() { c.attend(ctx, "deletions on other CSEs", c.debts, c.rearmDebts, c.PayDebts) })
 	errands.Go(func() { c.runActions(ctx) })
 	errands.Go(func() { c.runBeacons(ctx) })
 	tick := time.NewTicker(c.Timing.ExpiryCheck)

@@ -17,6 +17,9 @@ func (k *call) notify(ctx context.Context) (*onem2m.Response, error) {
 	if _, _, ok := gatheringAt(k.address.Path); ok {
 		return k.gatherHere(ctx)
 	}
+	if res, done, err := k.crossNotice(ctx); done {
+		return res, err
+	}
 	var reach notify.Reach
 	own := false // for the CSE itself
 	err := k.c.Store.Read(ctx, func(r store.Reader) error {

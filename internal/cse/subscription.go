@@ -144,7 +144,7 @@ func verifyTargets(ctx context.Context, k *call, s *subject) error {
 	if len(targets) == 0 {
 		return nil
 	}
-	if s.old == nil {
+	if s.old == nil && s.ri == "" {
 		// The question names the resourceID that the subscription is going to have.
 		s.ri = k.c.names.resourceID(s.info.Root, int64(k.now))
 	}

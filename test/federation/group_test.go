@@ -3,6 +3,7 @@ package federation
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"bulwark/test/harness"
 )
@@ -68,4 +69,34 @@ func TestGroup_C342_MembersThatAreAwayAreVerifiedLater(t *testing.T) {
 		a := in.Get(t, "Cvisitor", "/cse-in/visitor/later")
 		return a.Attribute("mtv") == true && a.Number("cnm") == 1
 	})
+}
+
+func TestCross_C319_TargetsOnOtherCSEs(t *testing.T) {
+	t.Parallel()
+	tr := newTree(t)
+	sink := harness.NewSink(t)
+	in := tr.in.plain
+	in.Make(t, "Cvisitor", "/cse-in", 2, `{"m2m:ae":{"rn":"visitor","api":"N.example.test","rr":false,"srv":["3"]}}`)
+	tr.in.open(t, "near", "Cvisitor")
+	tr.mn.open(t, "far", "/id-in/Cvisitor")
+	tr.asn.open(t, "farther", "/id-in/Cvisitor")
+	cross := func(name, members string) *harness.Answer {
+		return in.Create(t, "Cvisitor", "/cse-in/visitor", 48, `{"m2m:crs":{"rn":"`+name+`","nu":["`+sink.URL+`"],"twt":2,"tws":"PT1M","rrat":[`+members+`],"encs":{"encn":[{"net":[3]}]}}}`)
+	}
+	cross("x", `"/id-mn/cse-mn/far","cse-in/near","/id-asn/cse-asn/farther"`).Expect(t, 2001, 201)
+	in.Make(t, "CAdmin", "/cse-in/near", 4, `{"m2m:cin":{"con":"1"}}`)
+	tr.mn.plain.Make(t, "CAdmin", "/cse-mn/far", 4, `{"m2m:cin":{"con":"1"}}`)
+	if got := sink.Wait(300*time.Millisecond, harness.AtLeast(1)); len(got) != 0 {
+		t.Errorf("C-322: told before all have notified: %+v", got)
+	}
+	tr.asn.plain.Make(t, "CAdmin", "/cse-asn/farther", 4, `{"m2m:cin":{"con":"1"}}`)
+	if got := sink.Wait(patience, harness.AtLeast(1)); len(got) != 1 || !strings.Contains(got[0].Body, `"sur"`) {
+		t.Errorf("C-322: got %+v", got)
+	}
+	subscriptions := func(b *box, path string) string { return b.plain.Get(t, "CAdmin", path+"?fu=1&ty=23").Body }
+	in.Delete(t, "Cvisitor", "/cse-in/visitor/x").Expect(t, 2002, 200)
+	await(t, "C-327 the subscriptions elsewhere are gone", func() bool {
+		return !strings.Contains(subscriptions(tr.mn, "/cse-mn/far"), "far/") && !strings.Contains(subscriptions(tr.asn, "/cse-asn/farther"), "farther/")
+	})
+	cross("none", `"/id-mn/cse-mn/far","/id-mn/cse-mn/none"`).Expect(t, 5221, 500)
 }

@@ -121,6 +121,9 @@ func checkAE(k *call, r store.Reader, s *subject) error {
 	if err := k.checkNodeLink(r); err != nil {
 		return err
 	}
+	if err := checkPoints(k.draft.attrs); err != nil {
+		return err
+	}
 	if s.old != nil && k.draft.raw.Has("poa") && !k.owns(s.old) {
 		k.audit("special", "", onem2m.OriginatorHasNoPrivilege, "the point of access belongs to the AE alone")
 		return onem2m.Errorf(onem2m.OriginatorHasNoPrivilege, "poa", "only the AE itself changes its point of access")

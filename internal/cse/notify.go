@@ -190,7 +190,7 @@ func (c *CSE) reachAE(r store.Reader, rec *store.Record, now onem2m.Timestamp) (
 	}
 	attrs := attributes(rec)
 	reachable, _ := attrs.Bool("rr")
-	points, _ := attrs.Texts("poa")
+	points := pointsIn(attrs)
 	if !reachable || len(points) == 0 {
 		return notify.Reach{}, onem2m.Errorf(onem2m.TargetNotReachable, "to", "the AE has no point of access")
 	}

@@ -140,6 +140,24 @@ func (s *channels) fetch(ri string, n int) (list []*posted, poll chan []*posted)
 	return nil, poll
 }
 
+// taken notes that requests have come to who polls: for one that wants no
+// response nobody waits any longer.
+func (s *channels) taken(ri string, list []*posted) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ch := s.open[ri]
+	if ch == nil {
+		return
+	}
+	for _, p := range list {
+		if rt := p.req.ResponseType; rt != nil && *rt == responseNone && ch.out[p.req.RequestID] == p {
+			p.answer <- &onem2m.Response{Code: onem2m.OK, RequestID: p.req.RequestID, NoResponse: true}
+			delete(ch.out, p.req.RequestID)
+		}
+	}
+	s.tidy(ri)
+}
+
 // leave ends a poll; what it was handed at the last moment goes back to the
 // front of the queue.
 func (s *channels) leave(ri string, poll chan []*posted) {
@@ -228,7 +246,7 @@ func (c *CSE) Send(ctx context.Context, point string, who onem2m.ID, req *onem2m
 		return c.crossed(ctx, ri, who, req)
 	}
 	if point == acrossPoint {
-		return c.relay(ctx, req), nil
+		return c.sendAcross(ctx, who, req)
 	}
 	if c.Sender == nil {
 		return nil, onem2m.Errorf(onem2m.TargetNotReachable, "to", "nothing is sent from here")

@@ -215,6 +215,7 @@ func (k *call) poll(ctx context.Context, t target) (*onem2m.Response, error) {
 			return nil, onem2m.Errorf(onem2m.RequestTimeout, "rqet", "there was nothing to fetch")
 		}
 	}
+	k.c.channels.taken(t.rec.RI, list)
 	res := &onem2m.Response{Code: onem2m.OK}
 	if !aggregate {
 		res.Content = &onem2m.Content{Name: "m2m:rqp", Value: wire.EncodeRequest(list[0].req)}

@@ -241,7 +241,8 @@ func TestPolling_C78_NobodyReachesAnothersChannelByItsPointOfAccess(t *testing.T
 	t.Parallel()
 	w := polled(t, "")
 	ri := w.record("cse-in/app/pch").RI
-	w.must(onem2m.Updated, ask{op: "U", to: "cse-in/other", from: "Cother1", body: `{"m2m:ae":{"rr":true,"poa":["pcu:` + ri + `"]}}`})
+	w.must(onem2m.BadRequest, ask{op: "U", to: "cse-in/other", from: "Cother1", body: `{"m2m:ae":{"rr":true,"poa":["pcu:` + ri + `"]}}`})
+	w.stored("cse-in/other", "pcu:"+ri) // before that was refused
 	w.must(onem2m.TargetNotReachable, ask{op: "N", to: "cse-in/other", from: "Cother1", body: notification})
 	for _, who := range []onem2m.ID{"", "//m2m.example/id-in/Cother1"} {
 		if res, err := w.c.Send(t.Context(), pollScheme+ri, who, &onem2m.Request{RequestID: "x"}); err == nil {
@@ -301,5 +302,38 @@ func TestPolling_C370_AMalformedAnswerFailsTheRequest(t *testing.T) {
 				t.Errorf("got %+v", got)
 			}
 		})
+	}
+}
+
+func TestPolling_C038_ARequestWithoutResponseIsDoneWithOnceFetched(t *testing.T) {
+	t.Parallel()
+	w := polled(t, "")
+	reach, err := w.c.Reach(t.Context(), "Capp01")
+	if err != nil {
+		t.Fatal(err)
+	}
+	none := int64(responseNone)
+	done := make(chan error, 1)
+	go func() {
+		_, err := w.c.Send(t.Context(), reach.Points[0], reach.ID, &onem2m.Request{
+			Operation: onem2m.Notify, To: "Capp01", From: "/id-in", HasFrom: true, RequestID: "n1", Release: "3", ResponseType: &none,
+			Content: &onem2m.Content{Name: "m2m:sgn", Value: []byte(`{"vrq":true}`)},
+		})
+		done <- err
+	}()
+	w.queued(1)
+	w.must(onem2m.OK, ask{op: "R", to: "cse-in/app/pch/pcu", from: "Capp01"})
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the sender still waits")
+	}
+	w.c.channels.mu.Lock()
+	defer w.c.channels.mu.Unlock()
+	if len(w.c.channels.open) != 0 {
+		t.Error("the request keeps its place in the channel")
 	}
 }

@@ -102,7 +102,7 @@ func (c *CSE) noteRegistree(rec *store.Record) {
 	}
 	n := federation.Neighbour{ID: id, Record: rec.ID, Expires: rec.Expires, Upstream: mirror && id.SP() == c.Home.SP}
 	if reachable, _ := attrs.Bool("rr"); reachable {
-		n.Points, _ = attrs.Texts("poa")
+		n.Points = pointsIn(attrs)
 	}
 	n.Releases, _ = attrs.Texts("srv")
 	list, _ := attrs.Texts("dcse")

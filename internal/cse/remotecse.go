@@ -77,6 +77,9 @@ func checkRemoteCSE(k *call, _ store.Reader, s *subject) error {
 	if _, err := k.nodeLink(); err != nil {
 		return err
 	}
+	if err := checkPoints(k.draft.attrs); err != nil {
+		return err
+	}
 	if s.old != nil {
 		return k.refuseAE()
 	}

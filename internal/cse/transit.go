@@ -138,11 +138,26 @@ func (c *CSE) reachAcross(address onem2m.Address) (notify.Reach, error) {
 	if _, err := c.peers.Next(host, federation.Arrival{}, onem2m.TimestampOf(c.Now())); err != nil {
 		return notify.Reach{}, &onem2m.Error{Code: onem2m.TargetNotReachable, Subject: "to", Text: "no route to the target", Cause: err}
 	}
-	id := address.Entity(c.Home)
-	if id == "" {
-		id = host
+	return notify.Reach{ID: entityAt(c.Home, address), Points: []string{acrossPoint}}, nil
+}
+
+// entityAt is whom an address of another CSE belongs to: an AE of that CSE, or
+// else the CSE.
+func entityAt(home onem2m.Home, address onem2m.Address) onem2m.ID {
+	if id := address.Entity(home); id != "" {
+		return id
 	}
-	return notify.Reach{ID: id, Points: []string{acrossPoint}}, nil
+	return address.Host(home)
+}
+
+// sendAcross relays to an entity of another CSE. What leads to one of this CSE
+// would come back here for ever.
+func (c *CSE) sendAcross(ctx context.Context, who onem2m.ID, req *onem2m.Request) (*onem2m.Response, error) {
+	address, err := onem2m.ParseAddress(req.To)
+	if err != nil || address.Local(c.Home) || entityAt(c.Home, address) != who {
+		return nil, onem2m.Errorf(onem2m.TargetNotReachable, "to", "no such point of access")
+	}
+	return c.relay(ctx, req), nil
 }
 
 // relay sends a request of this CSE to another one.

@@ -46,7 +46,7 @@ func checkTarget(nu, subject string) error {
 	}
 	if isURL(to) {
 		u, err := url.Parse(to)
-		if err != nil || u.Host == "" || u.Fragment != "" {
+		if err != nil || u.Host == "" || u.Fragment != "" || internal(u.Scheme) {
 			return onem2m.Errorf(onem2m.BadRequest, subject, "a target is neither a URL nor a resource identifier")
 		}
 		return nil
@@ -57,6 +57,11 @@ func checkTarget(nu, subject string) error {
 	}
 	return nil
 }
+
+// internal reports whether a scheme begins points of access that mean something
+// inside the CSE alone: a polling channel, a cross-resource subscription, and the
+// way to other CSEs.
+func internal(scheme string) bool { return scheme == "pcu" || scheme == "crs" || scheme == "mcc" }
 
 // scope tells how identifiers have to be written for a receiver (C-021).
 type scope int

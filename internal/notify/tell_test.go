@@ -117,7 +117,7 @@ func TestVerify_C310_ATargetThatAgreesGetsWhatRestsForIt(t *testing.T) {
 
 func TestCheckTarget_RefusesWhatCanNotBeNotified(t *testing.T) {
 	t.Parallel()
-	for nu, good := range map[string]bool{"Capp01": true, "http://192.0.2.9/a": true, "pcu:x": false, "a//b": false} {
+	for nu, good := range map[string]bool{"Capp01": true, "http://192.0.2.9/a": true, "pcu:x": false, "pcu://x": false, "mcc://x": false, "CRS://x": false, "a//b": false} {
 		if err := CheckTarget(nu); (err == nil) != good {
 			t.Errorf("%s: %v", nu, err)
 		}

@@ -216,6 +216,8 @@ func (c *check) behind(peer onem2m.ID) bool {
 	switch {
 	case c.id.SP() != peer.SP() && peer.SP() != c.home.SP:
 		return false // S-094: another provider speaks for its own domain alone
+	case c.id.SP() != c.home.SP && c.id.SP() != peer.SP() && !c.a.Upstream:
+		return false // what is beyond the providers comes from the registrar, never from below
 	case answers == "":
 		// An S-type AE says nothing of its registrar; ours is known here.
 		_, bound := c.reg.CredentialOf(c.id)
@@ -227,7 +229,7 @@ func (c *check) behind(peer onem2m.ID) bool {
 	case c.a.Upstream:
 		return !c.reg.Descendant("", answers)
 	case c.id.SP() != c.home.SP:
-		return c.id.SP() == peer.SP() // what is beyond the providers comes from the registrar, never from below
+		return true // of the peer's provider
 	}
 	return c.reg.Descendant(peer, answers)
 }

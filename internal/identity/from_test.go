@@ -168,6 +168,7 @@ func TestCheck(t *testing.T) {
 		{"A-196", "a CSE with an AE-ID of no form", ofMN, request("/id-mn/Sdev7"), Originator{}, 4000},
 		{"A-196", "a CSE with an incomplete AE-ID", ofMN, request("/id-mn/C"), Originator{}, 4000},
 		{"A-11", "a CSE that names the administrator", ofMN, request("/id-in/CAdmin"), Originator{}, 4106},
+		{"S-094", "a registree with an S-type AE of another provider", ofMN, request("//other.example/Sabc"), Originator{}, 4106},
 		{"S-094", "a CSE of another provider with its own AE", ofFar, request("//far.example/id-far/Cx"), via("//far.example/id-far/Cx"), 0},
 		{"S-094", "a CSE of another provider with an AE of this one", ofFar, request("//m2m.example/id-mn/Cx"), Originator{}, 4106},
 		{"S-094", "a CSE of another provider with an AE of a third", ofFar, request("//third.example/cse/Cx"), Originator{}, 4106},

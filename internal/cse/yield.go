@@ -10,8 +10,18 @@ type yieldKey struct{}
 
 // WithYield tells the CSE how to give up the caller's place while a request
 // only waits for others: give lets others have it, and what it returns takes
-// it back.
+// it back. A place that the context has already is given up as well.
 func WithYield(ctx context.Context, give func() (resume func())) context.Context {
+	if outer, ok := ctx.Value(yieldKey{}).(func() func()); ok {
+		inner := give
+		give = func() func() {
+			back, backOuter := inner(), outer()
+			return func() {
+				backOuter() // the outer place was taken first
+				back()
+			}
+		}
+	}
 	return context.WithValue(ctx, yieldKey{}, give)
 }
 

@@ -50,6 +50,7 @@ const (
 	Late        Result = "late"    // no answer in time
 	Crowded     Result = "crowded" // too many wait for this hop
 	Resting     Result = "resting" // the hop was not reached a moment ago
+	Unfit       Result = "unfit"   // the request itself can't be sent
 )
 
 // Carrier takes requests to next hops, each in a lane of its own. It is safe
@@ -169,6 +170,8 @@ func (c *Carrier) try(ctx context.Context, hop Hop, req *onem2m.Request) (*onem2
 			return res, nil
 		case ctx.Err() != nil:
 			return nil, late(err)
+		case faulty(err):
+			return nil, err // no other point takes it either
 		case sent(err):
 			c.log.InfoContext(ctx, "a forwarded request may have been carried out, its answer is lost", "hop", hop.ID, "req", req.RequestID, "err", err)
 			return nil, err
@@ -186,6 +189,9 @@ func (c *Carrier) book(l *lane, hop Hop, err error) {
 	r := Answered
 	switch {
 	case err == nil:
+	case faulty(err):
+		c.observe(hop.ID, Unfit)
+		return // nobody was asked: that says nothing about the hop
 	case onem2m.AsError(err).Code == onem2m.RequestTimeout:
 		r = Late
 	default:
@@ -222,6 +228,20 @@ func polled(hop Hop) bool {
 func sent(err error) bool {
 	var s interface{ Sent() bool }
 	return errors.As(err, &s) && s.Sent()
+}
+
+// faulty reports whether an error is about the request and not about the way: it
+// can't be written for the transport.
+func faulty(err error) bool {
+	e, ok := errors.AsType[*onem2m.Error](err)
+	if !ok || sent(err) {
+		return false
+	}
+	switch e.Code {
+	case onem2m.BadRequest, onem2m.NotImplemented, onem2m.NotAcceptable:
+		return true
+	}
+	return false
 }
 
 func unreachable(text string, cause error) error {

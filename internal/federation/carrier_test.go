@@ -64,6 +64,9 @@ func TestCarry_TriesThePointsOfAccessInTurn(t *testing.T) {
 	t.Parallel()
 	ways := map[string]func(context.Context) (*onem2m.Response, error){
 		"dead": dead, "good": answering(2000), "bare": answering(0), "refuses": answering(4103), "lost": lost,
+		"unfit": func(context.Context) (*onem2m.Response, error) {
+			return nil, onem2m.Errorf(onem2m.NotImplemented, "rids", "the value can't be a header")
+		},
 		"mute": func(context.Context) (*onem2m.Response, error) { return nil, nil },
 	}
 	tests := []struct {
@@ -81,6 +84,7 @@ func TestCarry_TriesThePointsOfAccessInTurn(t *testing.T) {
 		{"C-076 nobody", []string{"dead", "dead"}, []string{"dead", "dead"}, 0, 5103, Unreachable},
 		{"C-076 no point of access", nil, nil, 0, 5103, Unreachable},
 		{"C-008 nothing is sent twice that may have been carried out", []string{"lost", "good"}, []string{"lost"}, 0, 5103, Unreachable},
+		{"C-077 a request that can't be written goes to no other point", []string{"unfit", "good"}, []string{"unfit"}, 0, 5001, Unfit},
 		{"no answer at all", []string{"mute"}, []string{"mute"}, 0, 5000, Unreachable},
 	}
 	for _, tt := range tests {
@@ -140,6 +144,26 @@ func TestCarry_ADeadHopAnswersAtOnceAndIsTriedAgain(t *testing.T) {
 			t.Errorf("%v", results)
 		}
 	})
+}
+
+func TestCarry_ARequestThatCannotBeWrittenHarmsNoHop(t *testing.T) {
+	t.Parallel()
+	s := &sender{ways: map[string]func(context.Context) (*onem2m.Response, error){
+		"unfit": func(context.Context) (*onem2m.Response, error) {
+			return nil, onem2m.Errorf(onem2m.BadRequest, "to", "the address can't be a path")
+		},
+		"good": answering(2000),
+	}}
+	var results []Result
+	c := carrier(s, &results)
+	for range 3 {
+		if _, err := c.Carry(t.Context(), Hop{ID: in, Points: []string{"unfit"}}, &onem2m.Request{}); code(err) != 4000 {
+			t.Errorf("got %v", err)
+		}
+	}
+	if _, err := c.Carry(t.Context(), Hop{ID: in, Points: []string{"good"}}, &onem2m.Request{}); err != nil {
+		t.Errorf("the hop rests: %v", err)
+	}
 }
 
 func TestCarry_ASlowHopHarmsNobodyElse(t *testing.T) {

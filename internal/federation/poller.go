@@ -18,6 +18,9 @@ const (
 	pollGrace   = 10 * time.Second // beyond it, for the answer to arrive
 	answerTime  = 30 * time.Second // handing back one answer
 	maxPolled   = 16               // fetched requests in work at once
+	maxServed   = 256              // fetched requests in all, with those that only wait for others
+	serveTime   = time.Minute      // one fetched request: whoever has sent it holds a place elsewhere
+	drainTime   = 5 * time.Second  // for requests in work when polling ends
 	channelName = "poll"           // resourceName of the <pollingChannel>
 )
 
@@ -28,14 +31,18 @@ const (
 type Poller struct {
 	registree *Registree
 	sender    Sender
-	handle    func(context.Context, *onem2m.Request) *onem2m.Response
+	handle    Handler
 	log       *slog.Logger
 	joined    chan struct{} // capacity 1: the registration has changed
 }
 
-// NewPoller returns a Poller for a registration. handle carries out what was
-// fetched, as a request of the registrar.
-func NewPoller(r *Registree, sender Sender, handle func(context.Context, *onem2m.Request) *onem2m.Response, log *slog.Logger) *Poller {
+// Handler carries out what was fetched, as a request of the registrar. give gives
+// its place up while it only waits for others; what that returns takes the place
+// back.
+type Handler func(ctx context.Context, give func() (resume func()), req *onem2m.Request) *onem2m.Response
+
+// NewPoller returns a Poller for a registration.
+func NewPoller(r *Registree, sender Sender, handle Handler, log *slog.Logger) *Poller {
 	return &Poller{registree: r, sender: sender, handle: handle, log: log, joined: make(chan struct{}, 1)}
 }
 
@@ -47,19 +54,24 @@ func (p *Poller) Changed() {
 	}
 }
 
-// Run polls until ctx ends, and then waits for what it has fetched: whoever
-// asked waits for the answer.
+// Run polls until ctx ends, and then waits a little for what it has fetched:
+// whoever asked waits for the answer.
 func (p *Poller) Run(ctx context.Context) {
-	var work sync.WaitGroup
-	defer work.Wait()
-	places := make(chan struct{}, maxPolled)
+	serving, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	w := &work{ctx: serving, places: make(chan struct{}, maxPolled), all: make(chan struct{}, maxServed)}
+	defer func() {
+		timer := time.AfterFunc(drainTime, end)
+		defer timer.Stop()
+		w.group.Wait()
+	}()
 	failures := 0
 	for ctx.Err() == nil {
 		if !p.registree.Joined() {
 			p.pause(ctx, time.Hour)
 			continue
 		}
-		err := p.poll(ctx, &work, places)
+		err := p.poll(ctx, w)
 		if err == nil || ctx.Err() != nil {
 			failures = 0
 			continue
@@ -75,6 +87,62 @@ func (p *Poller) Run(ctx context.Context) {
 			}
 		}
 		p.pause(ctx, min(longestPause, firstPause<<min(failures-1, 10)))
+	}
+}
+
+// work is what has been fetched and isn't answered.
+type work struct {
+	ctx    context.Context //nolint:containedctx // of the run, which the requests outlive a little
+	group  sync.WaitGroup
+	places chan struct{} // one element per request that is worked on
+	all    chan struct{} // one element per request
+}
+
+// enter waits for a place, and reports false if ctx ends before.
+func (w *work) enter(ctx context.Context) bool {
+	select {
+	case w.all <- struct{}{}:
+	case <-ctx.Done():
+		return false
+	}
+	select {
+	case w.places <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		<-w.all
+		return false
+	}
+}
+
+func (w *work) leave() {
+	<-w.places
+	<-w.all
+}
+
+// place is that of one request, whose parts may wait at the same time: it is
+// given up once.
+type place struct {
+	work *work
+	mu   sync.Mutex // guards away
+	away int        // parts that wait
+}
+
+func (p *place) give() (resume func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.away++; p.away == 1 {
+		<-p.work.places
+	}
+	return p.take
+}
+
+func (p *place) take() {
+	p.mu.Lock()
+	p.away--
+	last := p.away == 0
+	p.mu.Unlock()
+	if last {
+		p.work.places <- struct{}{}
 	}
 }
 
@@ -108,16 +176,14 @@ func (p *Poller) open(ctx context.Context) error {
 
 // poll asks for one request and sets somebody to work on it. To have had none
 // is no error.
-func (p *Poller) poll(ctx context.Context, work *sync.WaitGroup, places chan struct{}) error {
-	select {
-	case places <- struct{}{}: // who has no hand free fetches nothing
-	case <-ctx.Done():
+func (p *Poller) poll(ctx context.Context, w *work) error {
+	if !w.enter(ctx) { // who has no hand free fetches nothing
 		return ctx.Err()
 	}
 	taken := false
 	defer func() {
 		if !taken {
-			<-places
+			w.leave()
 		}
 	}()
 	begun := time.Now()
@@ -143,20 +209,23 @@ func (p *Poller) poll(ctx context.Context, work *sync.WaitGroup, places chan str
 		return fmt.Errorf("poll: %w", err)
 	}
 	taken = true
-	work.Go(func() {
-		defer func() { <-places }()
-		p.serve(context.WithoutCancel(ctx), req)
+	w.group.Go(func() { //nolint:contextcheck // the request outlives the polling a little
+		defer w.leave()
+		p.serve(w, req)
 	})
 	return nil
 }
 
-// serve carries out one request and hands the answer back.
-func (p *Poller) serve(ctx context.Context, req *onem2m.Request) {
-	res := p.handle(ctx, req)
+// serve carries out one request and hands the answer back. What takes too long is
+// broken off: it ends by itself at its own rqet, which may be hours away.
+func (p *Poller) serve(w *work, req *onem2m.Request) {
+	ctx, end := context.WithTimeout(w.ctx, serveTime)
+	res := p.handle(ctx, (&place{work: w}).give, req)
+	end()
 	if res == nil || res.NoResponse {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), answerTime)
 	defer cancel()
 	_, err := p.registree.ask(ctx, "answer", onem2m.OK, &onem2m.Request{
 		Operation: onem2m.Notify, To: p.channel() + "/pcu",

@@ -180,7 +180,7 @@ func TestPoller_C078_FetchesAndAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		far := newRegistrar(t)
 		r := far.registree()
-		handle := func(_ context.Context, req *onem2m.Request) *onem2m.Response {
+		handle := func(_ context.Context, _ func() func(), req *onem2m.Request) *onem2m.Response {
 			return &onem2m.Response{Code: onem2m.OK, RequestID: req.RequestID}
 		}
 		p := NewPoller(r, far, handle, slog.New(slog.DiscardHandler))

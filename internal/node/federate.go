@@ -115,7 +115,7 @@ func (n *Node) openRegistration(late *directory, releases []string) {
 
 // fetched carries out a request that was fetched from the registrar: it came
 // over the connection to it, so it is held against its identity.
-func (n *Node) fetched(ctx context.Context, req *onem2m.Request) *onem2m.Response {
+func (n *Node) fetched(ctx context.Context, give func() (resume func()), req *onem2m.Request) *onem2m.Response {
 	id := n.cfg.RegistrarID()
 	a := &identity.Association{
 		Kind: identity.KindCSE, Framework: identity.FrameworkNone, IDs: []onem2m.ID{id}, Upstream: id.SP() == n.cfg.CSE.SP,
@@ -125,7 +125,7 @@ func (n *Node) fetched(ctx context.Context, req *onem2m.Request) *onem2m.Respons
 		a.Framework, a.Binding = identity.FrameworkCertificate, "https"
 		a.CredentialID = identity.CredentialID(identity.CredentialCSE, string(id))
 	}
-	return n.gate.Handle(ctx, a, req)
+	return n.gate.Handle(cse.WithYield(ctx, give), a, req)
 }
 
 // neighboursChanged tells the registrar of other descendants.

@@ -64,6 +64,11 @@ type Query struct {
 	ChildType      onem2m.ResourceType // the Resource Type parameter of a CREATE
 	Specialization Specialization      // for a CREATE
 
+	// Target names the addressed resource and Governing the ancestor that its
+	// policies come from, "" for none, in the form of Permission.Resources. They
+	// are compared with the resources of tokens alone.
+	Target, Governing string
+
 	Time     time.Time  // receipt of the request by the clock of this CSE
 	IP       netip.Addr // source address; invalid when unknown, as over Mcc
 	Location *Location  // nil when unknown

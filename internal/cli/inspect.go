@@ -60,6 +60,9 @@ func inspect(c *config.Config, file string) []config.Finding {
 	for _, p := range c.Peers {
 		i.certificates(p.CA)
 	}
+	for _, issuer := range c.Token.Issuers {
+		i.keys(issuer.JWKS)
+	}
 	i.certificates(c.Outbound.CA)
 	i.present(c.CSE.BasePolicy)
 	return i.findings
@@ -100,6 +103,17 @@ func (i *inspector) secret(p config.Path) {
 	}
 	if info, err := os.Stat(string(p)); err == nil && info.Mode().Perm()&0o077 != 0 {
 		i.add(config.Fault, string(p), "others can read this secret (mode %04o); chmod 600", info.Mode().Perm())
+	}
+}
+
+// keys reports a file of keys, public ones perhaps, that others can read or write.
+func (i *inspector) keys(p config.Path) {
+	if !i.present(p) {
+		return
+	}
+	i.notWritable(string(p))
+	if info, err := os.Stat(string(p)); err == nil && info.Mode().Perm()&0o077 != 0 {
+		i.add(config.Info, string(p), "others can read these keys (mode %04o); chmod 600 if one of them isn't public", info.Mode().Perm())
 	}
 }
 

@@ -32,12 +32,15 @@ func offline(ctx context.Context, r cli.ExplainRequest, q node.Question) (answer
 	return node.Explain(ctx, n.CSE(), q)
 }
 
-// Findings returns what is wrong with the definitions that a configuration names,
+// Findings returns what is wrong with the definitions and keys that a configuration names,
 // and what is risky or without effect in the policies of its data directory.
 func Findings(ctx context.Context, cfg *config.Config) ([]config.Finding, error) {
 	var findings []config.Finding
 	if _, err := definition.Load(string(cfg.CSE.Definitions)); err != nil {
 		findings = append(findings, config.Finding{Severity: config.Fault, Subject: "cse.definitions", Text: err.Error()})
+	}
+	if _, _, err := node.Issuers(cfg); err != nil {
+		findings = append(findings, config.Finding{Severity: config.Fault, Subject: "token.issuer", Text: err.Error()})
 	}
 	more, err := policies(ctx, cfg)
 	return append(findings, more...), err

@@ -21,6 +21,8 @@ type Config struct {
 	Anchors    []Anchor   `toml:"anchor" doc:"A trust anchor for the certificates of peers."`
 	Locations  []Location `toml:"location" doc:"A position that the operator states for an entity; only these count in location rules of policies."`
 	Peers      []Peer     `toml:"peer" doc:"A CSE that is known by name."`
+	Token      Token      `toml:"token" doc:"Tokens of the authorization that other parties give."`
+	Trust      Authority  `toml:"trust" doc:"Parties whose word counts in access decisions."`
 	Remote     Remote     `toml:"remote" doc:"The CSE that this one registers with."`
 	Outbound   Outbound   `toml:"outbound" doc:"Requests that the CSE itself sends: notifications and forwarding."`
 	Audit      Audit      `toml:"audit" doc:"The audit trail of security decisions, DIR/audit/."`
@@ -90,6 +92,31 @@ type Peer struct {
 	ID  string `toml:"id" doc:"CSE-ID: SP-relative such as /id-far, or absolute."`
 	DNS string `toml:"dns" doc:"The dNSName in its certificate."`
 	CA  Path   `toml:"ca" doc:"PEM file of its trust anchor, when that is none of the [[anchor]] entries."`
+}
+
+// Token holds the tables [[token.issuer]].
+type Token struct {
+	Issuers []TokenIssuer `toml:"issuer" doc:"A Token Issuer whose tokens count in access decisions. Without any, requests with tokens are answered 5001."`
+}
+
+// TokenIssuer is one [[token.issuer]] entry.
+type TokenIssuer struct {
+	ID      string   `toml:"id" doc:"Absolute AE-ID or CSE-ID that its tokens carry as issuer, such as //m2m.example/Sdas."`
+	FQDN    string   `toml:"fqdn" doc:"Domain name, in lower case, behind the @ of its Token-IDs and of the Role-IDs that it may give. A token with another Token-ID is refused, and other roles in it count for nothing."`
+	JWKS    Path     `toml:"jwks" doc:"File with its keys: a JSON Web Key, a set of them, or certificates in PEM. Public keys of the issuer, keys that it shares with this CSE, and private keys that tokens are encrypted for. Keep it unreadable for others if it holds a key that is not public."`
+	Accept  []string `toml:"accept" doc:"How its tokens may be protected: class, colon, algorithms. Classes are sign, encrypt and nested; the algorithms are those for signature, key management and content encryption, joined by +. Any other token of this issuer is refused."`
+	Revoked []string `toml:"revoked" doc:"Token-IDs of this issuer that are not accepted any more."`
+}
+
+// Authority holds the tables [[trust.role-authority]].
+type Authority struct {
+	Roles []RoleAuthority `toml:"role-authority" doc:"An Authorization Authority whose role assignments, role resources that it creates on this CSE, count. Without any, requests that claim roles are answered 5001."`
+}
+
+// RoleAuthority is one [[trust.role-authority]] entry.
+type RoleAuthority struct {
+	ID   string `toml:"id" doc:"Absolute AE-ID or CSE-ID of the authority: the issuer and the creator of the role resources."`
+	FQDN string `toml:"fqdn" doc:"Domain name, in lower case, behind the @ of the Role-IDs that it may assign."`
 }
 
 // Remote is the table [remote].

@@ -39,7 +39,7 @@ func TestExample_HasEveryKeyWithAValueThatTheParserAccepts(t *testing.T) {
 		}
 	}
 	c := load(t, config.Sources{File: write(t, text)})
-	if len(c.Listen) != 1 || len(c.Anchors) != 1 || len(c.Locations) != 1 || len(c.Peers) != 1 {
+	if len(c.Listen) != 1 || len(c.Anchors) != 1 || len(c.Locations) != 1 || len(c.Peers) != 1 || len(c.Token.Issuers) != 1 || len(c.Trust.Roles) != 1 {
 		t.Errorf("%+v", c)
 	}
 }

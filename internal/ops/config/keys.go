@@ -41,6 +41,11 @@ func Tables() []Table {
 		name, ok := tomlName(f)
 		switch {
 		case !ok:
+		case f.Type.Kind() == reflect.Struct && holdsLists(f.Type):
+			for inner := range f.Type.Fields() {
+				key, _ := tomlName(inner)
+				tables = append(tables, tableOf(name+"."+key+"[]", inner, inner.Type.Elem()))
+			}
 		case f.Type.Kind() == reflect.Struct:
 			tables = append(tables, tableOf(name, f, f.Type))
 		case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct:
@@ -50,6 +55,16 @@ func Tables() []Table {
 		}
 	}
 	return append([]Table{top}, tables...)
+}
+
+// holdsLists reports whether a struct only groups lists of tables, [[token.issuer]].
+func holdsLists(t reflect.Type) bool {
+	for f := range t.Fields() {
+		if f.Type.Kind() != reflect.Slice || f.Type.Elem().Kind() != reflect.Struct {
+			return false
+		}
+	}
+	return true
 }
 
 // Keys lists every key in the order of the struct.
@@ -64,12 +79,19 @@ func Keys() []Key {
 // list is the value of a list of tables, "listen[]".
 func (c *Config) list(table string) reflect.Value {
 	v := reflect.ValueOf(c).Elem()
-	for f := range v.Type().Fields() {
-		if name, ok := tomlName(f); ok && name+"[]" == table {
-			return v.FieldByIndex(f.Index)
+	for part := range strings.SplitSeq(strings.TrimSuffix(table, "[]"), ".") {
+		found := false
+		for f := range v.Type().Fields() {
+			if name, ok := tomlName(f); ok && name == part {
+				v, found = v.FieldByIndex(f.Index), true
+				break
+			}
+		}
+		if !found {
+			return reflect.Value{} // a table of our own that does not exist; the tests walk all
 		}
 	}
-	return reflect.Value{} // a table of our own that does not exist; the tests walk all
+	return v
 }
 
 func tableOf(name string, field reflect.StructField, t reflect.Type) Table {

@@ -45,7 +45,7 @@ func TestKeys_AreReadByThePartsThatTheyConfigure(t *testing.T) {
 // field returns the name of the struct field of a key.
 func field(k config.Key) string {
 	in := reflect.TypeFor[config.Config]()
-	if table := strings.TrimSuffix(k.Table, "[]"); table != "" {
+	for table := range strings.SplitSeq(strings.TrimSuffix(k.Table, "[]"), ".") {
 		for f := range in.Fields() {
 			if f.Tag.Get("toml") == table {
 				if in = f.Type; in.Kind() == reflect.Slice {

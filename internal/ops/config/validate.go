@@ -44,6 +44,7 @@ func (c *Config) validate(from origins) []error {
 	c.checkCSE(k)
 	c.checkListeners(k)
 	c.checkEntities(k)
+	c.checkGrantors(k)
 	c.checkRemote(k)
 	c.checkOutbound(k)
 	c.checkNumbers(k)

@@ -1,0 +1,71 @@
+package node
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"bulwark/internal/dynauth"
+	"bulwark/internal/ops/config"
+	"bulwark/onem2m"
+	"bulwark/token"
+)
+
+// maxKeyFile bounds a file with the keys of an issuer in octets.
+const maxKeyFile = 256 << 10
+
+// Issuers reads what [[token.issuer]] says: what tokens are verified by, nil
+// without any issuer, and which tokens are revoked. Errors name the entry and
+// repeat nothing of a key.
+func Issuers(cfg *config.Config) (*token.Verifier, *token.Revocations, error) {
+	if len(cfg.Token.Issuers) == 0 {
+		return nil, nil, nil
+	}
+	revoked := token.NewRevocations(0)
+	issuers := make([]token.Issuer, 0, len(cfg.Token.Issuers))
+	for i, c := range cfg.Token.Issuers {
+		keys, err := readKeys(string(c.JWKS))
+		if err != nil {
+			return nil, nil, fmt.Errorf("token.issuer[%d].jwks: %w", i, err)
+		}
+		issuer, err := dynauth.NewIssuer(onem2m.ID(c.ID), []string{c.FQDN}, c.Accept, keys)
+		if err != nil {
+			return nil, nil, fmt.Errorf("token.issuer[%d] %s: %w", i, c.ID, err)
+		}
+		issuers = append(issuers, issuer)
+		for _, id := range c.Revoked {
+			if err := revoked.Add(token.Revocation{Ref: token.Ref{Issuer: onem2m.ID(c.ID), ID: id}}, 0); err != nil {
+				return nil, nil, fmt.Errorf("token.issuer[%d].revoked: %w", i, err)
+			}
+		}
+	}
+	verifier, err := token.NewVerifier(0, issuers...)
+	if err != nil {
+		return nil, nil, fmt.Errorf("token.issuer: %w", err)
+	}
+	return verifier, revoked, nil
+}
+
+// readKeys reads a file that should be small.
+func readKeys(name string) (_ []byte, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // only read from
+	data, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
+	if err == nil && len(data) > maxKeyFile {
+		err = fmt.Errorf("%s is larger than %d octets", name, maxKeyFile)
+	}
+	return data, err
+}
+
+// authorities returns those of [[trust.role-authority]].
+func authorities(cfg *config.Config) dynauth.Authorities {
+	var all dynauth.Authorities
+	for _, a := range cfg.Trust.Roles {
+		all = append(all, dynauth.Authority{ID: onem2m.ID(a.ID), Domains: []string{strings.ToLower(a.FQDN)}})
+	}
+	return all
+}

@@ -41,7 +41,7 @@ func TestDataType_C462_Check(t *testing.T) {
 		{"a role", onem2m.DataType{Syntax: onem2m.SyntaxScopedName}, []string{`"reader@m2m.example"`}, []string{`"reader"`, `"@m2m.example"`, `"a@"`, `"a@b@c"`, `"a b@c"`}},
 		{"a signature", onem2m.DataType{Syntax: onem2m.SyntaxJWS}, []string{`"a.b.c"`, `"a..c"`}, []string{`"a.b"`, `"a.b.c.d.e"`, `"a.b.c="`}},
 		{"an encrypted token", onem2m.DataType{Syntax: onem2m.SyntaxJWE}, []string{`"a.b.c.d.e"`, `"a..c.d.e"`}, []string{`"a.b.c"`}},
-		{"a token of either kind", onem2m.DataType{Syntax: onem2m.SyntaxJWT}, []string{`"a.b.c"`, `"a.b.c.d.e"`}, []string{`"a.b.c.d"`, `"a b.c.d"`}},
+		{"a token of either kind", onem2m.DataType{Syntax: onem2m.SyntaxJWT}, []string{`"a.b.c"`, `"a.b.c.d.e"`}, []string{`"a.b.c.d"`, `"a b.c.d"`, `".."`, `"a.b."`, `".b.c"`, `"a.b.c..e"`, `"a.b.c.d.e.f"`}},
 		{"one of some values", onem2m.DataType{Syntax: onem2m.SyntaxValues, Values: []string{"2a", "3"}}, []string{`"2a"`}, []string{`"2A"`, `""`, `3`}},
 		{"a serialization", onem2m.DataType{Syntax: onem2m.SyntaxSerialization, Values: []string{"xml", "json"}}, []string{`"json"`, `"application/json"`, `"application/vnd.onem2m-res+xml"`}, []string{`"yaml"`, `"jsonx"`}},
 		{"content information", onem2m.DataType{Syntax: onem2m.SyntaxContentInfo}, []string{`"text/plain:0"`, `"text/plain;charset=utf-8:1"`}, []string{`"text/plain:"`, `"te xt/plain:0"`, `"text/:0"`, `":0"`, `"text/plain:00"`}},

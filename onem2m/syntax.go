@@ -117,24 +117,33 @@ func validIP(s string, four bool) bool {
 	return err == nil && a.Zone() == "" && a.Is4() == four
 }
 
-// validJWT checks the number of parts and their alphabet, not what is in them.
+// validJWT checks the number of parts, which of them may be empty and their
+// alphabet, not what is in them: a JWS has a header and a signature, a JWE a
+// header and a ciphertext (TS-0004 clause 6.3.3).
 func (d *DataType) validJWT(b []byte) bool {
-	parts := 1
+	var lengths [5]int
+	part := 0
 	for _, c := range b {
 		switch {
 		case c == '.':
-			parts++
+			if part++; part == len(lengths) {
+				return false
+			}
 		case !isAlphaNum(c) && c != '-' && c != '_':
 			return false
+		default:
+			lengths[part]++
 		}
 	}
+	signed := part == 2 && lengths[0] > 0 && lengths[2] > 0
+	encrypted := part == 4 && lengths[0] > 0 && lengths[3] > 0
 	switch d.Syntax {
 	case SyntaxJWS:
-		return parts == 3
+		return signed
 	case SyntaxJWE:
-		return parts == 5
+		return encrypted
 	default:
-		return parts == 3 || parts == 5
+		return signed || encrypted
 	}
 }
 

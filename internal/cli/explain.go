@@ -15,13 +15,15 @@ import (
 type explainCommand struct {
 	Request string `name:"request" placeholder:"RI" help:"Show what the audit trail says of this request identifier."`
 
-	Originator string `name:"originator" placeholder:"ID" help:"Who asks."`
-	Operation  string `name:"op" placeholder:"OPERATION" help:"create, retrieve, update, delete, notify or discovery."`
-	To         string `name:"to" placeholder:"ADDRESS" help:"Target."`
-	Type       string `name:"ty" placeholder:"TYPE" help:"Type of the resource to be created."`
-	Source     string `name:"source" placeholder:"IP" help:"Source address."`
-	At         string `name:"at" placeholder:"TIME" help:"Time of the request, such as 2026-03-01T10:15:00Z (default now)."`
-	Anonymous  bool   `name:"unauthenticated" help:"The originator is not authenticated."`
+	Originator string   `name:"originator" placeholder:"ID" help:"Who asks."`
+	Operation  string   `name:"op" placeholder:"OPERATION" help:"create, retrieve, update, delete, notify or discovery."`
+	To         string   `name:"to" placeholder:"ADDRESS" help:"Target."`
+	Type       string   `name:"ty" placeholder:"TYPE" help:"Type of the resource to be created."`
+	Source     string   `name:"source" placeholder:"IP" help:"Source address."`
+	At         string   `name:"at" placeholder:"TIME" help:"Time of the request, such as 2026-03-01T10:15:00Z (default now)."`
+	Roles      []string `name:"role" placeholder:"ROLE-ID" help:"A role that is claimed; may be repeated."`
+	TokenIDs   []string `name:"token-id" placeholder:"TOKEN-ID" help:"A token resource of this CSE that is named; may be repeated."`
+	Anonymous  bool     `name:"unauthenticated" help:"The originator is not authenticated."`
 
 	Connection connectionFlags `embed:""`
 	Config     string          `name:"config" placeholder:"FILE" help:"Configuration file (TOML). Also BULWARK_CONFIG."`
@@ -57,6 +59,7 @@ func (e *explainCommand) Run(c *call) error {
 	r := ExplainRequest{
 		Connection: e.Connection.connection(c), Config: cfg, Output: e.Output, Originator: e.Originator,
 		Operation: strings.ToLower(e.Operation), To: e.To, Type: e.Type, Source: e.Source, Authenticated: !e.Anonymous,
+		Roles: e.Roles, TokenIDs: e.TokenIDs,
 	}
 	if e.At != "" {
 		if r.At, err = time.Parse(time.RFC3339, e.At); err != nil {

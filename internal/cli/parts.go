@@ -75,6 +75,8 @@ type ExplainRequest struct {
 	Source        string    // source address; "" for unknown
 	At            time.Time // zero for now
 	Authenticated bool
+	Roles         []string // Role-IDs that are claimed
+	TokenIDs      []string // Token-IDs that are named
 }
 
 // BenchRequest is one `bulwark bench` command.

@@ -304,15 +304,10 @@ func (k *call) checkSupport(context.Context) error {
 	no := func(name string) error {
 		return onem2m.Errorf(onem2m.NotImplemented, name, "this parameter isn't supported")
 	}
+	if err := k.checkGrants(); err != nil {
+		return err
+	}
 	switch {
-	case len(req.RoleIDs) > 0:
-		return no("rids")
-	case len(req.Tokens) > 0:
-		return no("tkns")
-	case len(req.TokenIDs) > 0:
-		return no("tids")
-	case len(req.LocalTokenIDs) > 0:
-		return no("ltids")
 	case len(req.AuthorSigns) > 0:
 		return no("aus")
 	}

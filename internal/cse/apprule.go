@@ -1,6 +1,7 @@
 package cse
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -13,12 +14,8 @@ func appRuleProcedures() *procedures {
 	return &procedures{check: checkAppRule}
 }
 
-// checkAppRule: patterns of App-IDs begin as App-IDs do (S-105, C-452), and
-// what can't be enforced isn't kept.
+// checkAppRule: patterns of App-IDs begin as App-IDs do (S-105, C-452).
 func checkAppRule(_ *call, _ store.Reader, s *subject) error {
-	if s.attrs.Has("ari") {
-		return onem2m.Errorf(onem2m.NotImplemented, "ari", "roles aren't supported")
-	}
 	list, _ := s.attrs.Texts("aai")
 	for _, pattern := range list {
 		if pattern == "" || !strings.Contains("*RNr", pattern[:1]) {
@@ -36,6 +33,7 @@ type appRule struct {
 	credentials []string // its patterns
 	apps        []string // allowedApp-IDs, as registeredApp has them
 	entities    []string // allowedAEs
+	roles       []string // allowedRole-IDs
 }
 
 // appRuleOf reads such a resource, once per version.
@@ -49,6 +47,7 @@ func appRuleOf(rec *store.Record) *appRule {
 			rule.apps = append(rule.apps, registeredApp(pattern))
 		}
 		rule.entities, _ = attrs.Texts("aae")
+		rule.roles, _ = attrs.Texts("ari")
 		return rule
 	}).(*appRule)
 }
@@ -124,6 +123,47 @@ func (k *call) admitted(r store.Reader, asked string) (admission, error) {
 		}
 	}
 	return admission{}, onem2m.Errorf(onem2m.AppRuleValidationFailed, "", "the service subscription doesn't allow this registration")
+}
+
+// checkSubscribedRoles refuses a role that the service subscription of the
+// originator doesn't allow it to use. Who has no service subscription,
+// as an AE of another CSE, is bound by none.
+func (k *call) checkSubscribedRoles(r store.Reader) error {
+	held, err := k.c.subscribed(r)
+	if err != nil || !held {
+		return err
+	}
+	stem := k.from.ID.Stem()
+	rec, err := r.ByRI(stem)
+	if err != nil || rec.Type != onem2m.TypeAE || !k.c.registry(r, k.now).AERegistered(k.from.ID) {
+		return nil //nolint:nilerr // no AE of this CSE
+	}
+	rules, err := k.c.appRules(r, k.now)
+	if err != nil {
+		if onem2m.AsError(err).Code == onem2m.ServiceSubscriptionNotEstablished {
+			return nil // of other CSEs alone
+		}
+		return err
+	}
+	credential, err := r.CredentialOf(k.from.ID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	api, _ := attributes(rec).Text("api")
+	found := false
+	var allowed []string
+	for _, rule := range rules {
+		if rule.applies(credential, api) && matchesAny(rule.names(credential), stem) {
+			found = true
+			allowed = append(allowed, rule.roles...)
+		}
+	}
+	for _, id := range k.req.RoleIDs {
+		if found && !slices.Contains(allowed, id) {
+			return onem2m.Errorf(onem2m.BadRequest, "rids", "the service subscription doesn't allow the role")
+		}
+	}
+	return nil
 }
 
 // free reports whether a stem that a pattern led to can be given to the

@@ -3,6 +3,7 @@ package cse
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -168,7 +169,7 @@ func (k *call) query(r store.Reader, rec *store.Record, op onem2m.Operation, pri
 	*q = access.Query{
 		Home: k.c.Home, Groups: &k.groups, Originator: k.from.ID, Authenticated: k.from.Authenticated,
 		Operation: op, Privilege: privilege, TargetType: rec.Type, ChildType: k.ty,
-		Time: k.now.Time(), Location: k.c.Locate(k.from.ID),
+		Time: k.now.Time(), Location: k.c.Locate(k.from.ID), Roles: k.grants.roles,
 	}
 	if op == onem2m.Create { // C-11
 		q.Specialization.ContainerDefinition, _ = k.draft.raw.Text("cnd")
@@ -184,10 +185,15 @@ func (k *call) query(r store.Reader, rec *store.Record, op onem2m.Operation, pri
 func (k *call) isAdmin() bool { return k.from.ID == k.c.admin && k.from.Authenticated }
 
 // permitted decides about one resource without leaving a trace: for discovery
-// candidates and children of a result.
+// candidates and children of a result. Tokens are for the target alone.
 func (k *call) permitted(r store.Reader, rec *store.Record, op onem2m.Operation, privilege access.Privilege) (bool, error) {
 	if k.isAdmin() {
 		return true, nil
+	}
+	if !k.grants.read {
+		if err := k.readRoles(r); err != nil {
+			return false, err
+		}
 	}
 	var buf [8]access.Source
 	sources, err := k.c.policies(r, rec, k.from.ID, false, k.now, buf[:0])
@@ -221,14 +227,21 @@ func (k *call) decide(r store.Reader, rec *store.Record, op onem2m.Operation, pr
 	}
 	var buf [8]access.Source
 	sources, err := k.c.policies(r, rec, k.from.ID, self, k.now, buf[:0])
-	return k.judge(r, rec, op, privilege, sources, err)
+	return k.judge(r, rec, op, privilege, self, sources, err)
 }
 
-// judge decides by the rule sets that were collected, or that could not be.
-func (k *call) judge(r store.Reader, rec *store.Record, op onem2m.Operation, privilege access.Privilege, sources []access.Source, err error) error {
+// judge decides by the rule sets that were collected, or that could not be: by
+// them alone with the roles that are claimed, and where they deny by the tokens
+// of the request (decision 12). With self they are selfPrivileges.
+func (k *call) judge(r store.Reader, rec *store.Record, op onem2m.Operation, privilege access.Privilege, self bool, sources []access.Source, err error) error {
 	if err != nil {
 		k.audit("static", "", onem2m.OriginatorHasNoPrivilege, "the policies can't be read: "+err.Error())
 		return k.denied(op)
+	}
+	if err := k.readRoles(r); err != nil {
+		e := onem2m.AsError(err)
+		k.audit("static", "", e.Code, e.Debug())
+		return err
 	}
 	before := len(k.missed.list)
 	d := access.Decide(k.query(r, rec, op, privilege), sources)
@@ -246,8 +259,55 @@ func (k *call) judge(r store.Reader, rec *store.Record, op onem2m.Operation, pri
 		k.audit("static", "rules for single attributes", 0, "")
 		return nil
 	}
+	if k.bringsTokens() {
+		return k.judgeByTokens(r, rec, op, self, sources)
+	}
 	k.audit("static", "", onem2m.OriginatorHasNoPrivilege, fmt.Sprintf("no rule of %d policies permits %s on %s", len(sources), op, rec.RI))
 	return k.denied(op)
+}
+
+// judgeByTokens is the second stage: k.question is what the sources deny. A
+// token that fails is told as a denial like any other; the reason is in
+// the audit.
+func (k *call) judgeByTokens(r store.Reader, rec *store.Record, op onem2m.Operation, self bool, sources []access.Source) error {
+	tokens, err := k.readTokens(r)
+	if err == nil {
+		err = k.nameTarget(r, rec)
+	}
+	if err != nil {
+		k.audit("tokens", "", onem2m.OriginatorHasNoPrivilege, err.Error())
+		return k.denied(op)
+	}
+	decide := access.DecideWithTokens
+	if self {
+		decide = access.DecideByTokenRoles
+	}
+	before := len(k.missed.list)
+	if d := decide(&k.question, sources, tokens); d.Permit {
+		k.missed.list = k.missed.list[:before]
+		k.audit("tokens", d.Source+" rule "+strconv.Itoa(d.Rule+1), 0, "")
+		return nil
+	}
+	if k.uninformed() {
+		return k.denied(op) // for now, as in judge
+	}
+	names := make([]string, 0, len(tokens))
+	for _, t := range tokens {
+		names = append(names, t.Name)
+	}
+	k.audit("tokens", "", onem2m.OriginatorHasNoPrivilege,
+		fmt.Sprintf("neither a rule of %d policies nor the tokens %s permit %s on %s", len(sources), strings.Join(names, ", "), op, rec.RI))
+	return k.denied(op)
+}
+
+// nameTarget completes the query for the comparison with resources of tokens.
+func (k *call) nameTarget(r store.Reader, rec *store.Record) error {
+	governing, err := k.c.governing(r, rec)
+	if err != nil {
+		return err
+	}
+	k.question.Target, k.question.Governing = nameOf(rec), nameOf(governing)
+	return nil
 }
 
 func (k *call) denied(op onem2m.Operation) error {

@@ -28,6 +28,7 @@ type call struct {
 	groups  groups
 	missed  missed // what decisions went without
 	curious bool   // it is going to be asked for
+	grants  grants // roles and tokens of the request
 	address onem2m.Address
 	ty      onem2m.ResourceType // of a CREATE
 	rcn     int
@@ -234,6 +235,7 @@ func (k *call) finish(res *onem2m.Response) *onem2m.Response {
 		res.From = k.c.Home.CSE
 	}
 	res.To = k.req.From
+	k.tellLocal(res)
 	res.OriginatingTimestamp = onem2m.TimestampOf(k.c.Now()).String()
 	res.ResultExpiration = k.req.ResultExpiration // C-043
 	res.EventCategory = k.req.EventCategory

@@ -17,12 +17,14 @@ import (
 
 	"bulwark/access"
 	"bulwark/internal/definition"
+	"bulwark/internal/dynauth"
 	"bulwark/internal/federation"
 	"bulwark/internal/identity"
 	"bulwark/internal/notify"
 	"bulwark/internal/semantics"
 	"bulwark/internal/store"
 	"bulwark/onem2m"
+	"bulwark/token"
 )
 
 // Type is a value of m2m:cseTypeID.
@@ -77,7 +79,7 @@ type Audit struct {
 	Authentic   bool // rq_authn
 	Operation   onem2m.Operation
 	To          string
-	Stage       string // "identity", "registration", "admin", "static", "special", "transit"
+	Stage       string // "identity", "registration", "admin", "static", "tokens", "special", "transit"
 	Rule        string // policy and number of the rule that permitted, or ""
 	Permit      bool
 	Code        onem2m.StatusCode // of a refusal
@@ -107,6 +109,10 @@ type Options struct {
 	Statistics func(Statistic) // takes statistics that are collected; must return quickly; nil: none are
 
 	RequireSubscription bool // hold registrations against service subscription data before there are any (S-116)
+
+	Verifier    *token.Verifier     // of tokens; nil: no tokens are accepted
+	Revoked     *token.Revocations  // tokens that aren't any more; nil: none
+	Authorities dynauth.Authorities // whose <role>s count; none: no roles are
 
 	Definitions   *definition.Registry // of <flexContainer> specializations; nil: the built-in ones
 	BasePolicy    jsontext.Value       // m2m:setOfAcrs for <CSEBase>; empty: built-in rule
@@ -218,6 +224,9 @@ type CSE struct {
 	triggers   triggers // <action>s and their subjects
 	beacons    *beacons // <timeSyncBeacon> and when they are due
 	heard      groupRequests
+	assigned   assignments   // <role>s and <token>s
+	tokens     *token.Cache  // nil without Verifier
+	rules      tokenRules    // of tokens, compiled
 	hops       atomic.Uint64 // requests that were forwarded
 	helpers    chan struct{} // one token per goroutine that helps with a fan-out
 
@@ -264,6 +273,16 @@ func New(ctx context.Context, o Options) (*CSE, error) {
 		}
 	}
 	c.triggers.init()
+	c.assigned.init()
+	if err := c.Authorities.Check(); err != nil {
+		return nil, err
+	}
+	if c.Verifier != nil {
+		if c.Revoked == nil {
+			c.Revoked = token.NewRevocations(0)
+		}
+		c.tokens = token.NewCache(c.Verifier, c.Revoked, 0, 0, o.Random)
+	}
 	c.documents, c.pondering = semantics.NewCache(maxDocuments), make(chan struct{}, maxPondering)
 	c.mashups = newAlarms()
 	c.Store, c.Notifier = chained{o.Store}, observer{Notifier: o.Notifier, triggers: &c.triggers}

@@ -49,6 +49,9 @@ func (c *CSE) open(ctx context.Context) error {
 	if err := c.loadLocks(ctx); err != nil {
 		return err
 	}
+	if err := c.loadAssignments(ctx); err != nil {
+		return err
+	}
 	return c.loadRegistrees(ctx)
 }
 

@@ -22,12 +22,15 @@ type Question struct {
 	Time          time.Time           // zero: now
 	Source        netip.Addr          // invalid: unknown
 	Links         bool                // an UPDATE of accessControlPolicyIDs
+	RoleIDs       []string            // that the originator claims
+	Tokens        []string            // that it brings
+	TokenIDs      []string            // that it names
 }
 
 // Explanation is the answer to a Question.
 type Explanation struct {
 	Permit   bool
-	Stage    string // "admin", "static", "registration", "discovery", "transit"
+	Stage    string // "admin", "static", "tokens", "registration", "discovery", "transit"
 	Resource string // structured address of the target
 	Governed string // which policies govern it
 	Reasons  []access.Reason
@@ -58,9 +61,12 @@ func (c *CSE) Explain(ctx context.Context, q Question) (Explanation, error) {
 	}
 	k := &call{
 		c: c, now: onem2m.TimestampOf(when), ty: q.ChildType,
-		req:   &onem2m.Request{Operation: q.Operation},
+		req:   &onem2m.Request{Operation: q.Operation, RoleIDs: q.RoleIDs, Tokens: q.Tokens, TokenIDs: q.TokenIDs},
 		assoc: &identity.Association{Source: q.Source},
 		from:  identity.Originator{ID: id, Authenticated: q.Authenticated},
+	}
+	if err := k.checkGrants(); err != nil {
+		return Explanation{}, err
 	}
 	var e Explanation
 	err = c.Store.Read(ctx, func(r store.Reader) error {
@@ -103,9 +109,15 @@ func (k *call) explain(r store.Reader, t target, q Question) (Explanation, error
 	if e.Governed = k.governed(r, rec, legible(sources)); t.virtual == fanOutPoint && k.c.rosterOf(rec).guarded {
 		e.Governed = "the policies linked by macp of the group"
 	}
+	if err := k.readRoles(r); err != nil {
+		return e, err
+	}
 	query := k.query(r, rec, q.Operation, access.PrivilegeOf(q.Operation, q.Discovery))
 	e.Permit = access.Decide(query, sources).Permit
 	e.Reasons = access.Explain(query, sources)
+	if !e.Permit && k.bringsTokens() && !q.Discovery {
+		k.explainTokens(r, rec, q, sources, &e)
+	}
 	if !e.Permit {
 		e.Code = onem2m.OriginatorHasNoPrivilege
 	}
@@ -121,6 +133,24 @@ func legible(sources []access.Source) int {
 		}
 	}
 	return n
+}
+
+// explainTokens goes on where the policies deny: with the tokens.
+func (k *call) explainTokens(r store.Reader, rec *store.Record, q Question, sources []access.Source, e *Explanation) {
+	e.Stage = "tokens"
+	tokens, err := k.readTokens(r)
+	if err == nil {
+		err = k.nameTarget(r, rec)
+	}
+	if err != nil {
+		e.Reasons = append(e.Reasons, access.Reason{Source: "tokens", Rule: -1, Part: access.PartPolicy, Text: err.Error()})
+		return
+	}
+	if q.Links {
+		k.question.TargetType = onem2m.TypeAccessControlPolicy // roles alone count
+	}
+	e.Permit = access.DecideWithTokens(&k.question, sources, tokens).Permit
+	e.Reasons = append(e.Reasons, access.ExplainTokens(&k.question, sources, tokens)...)
 }
 
 // governed tells in words where the policies of a resource come from.

@@ -117,7 +117,7 @@ func (k *call) authorizeFanOut(r store.Reader, group *store.Record) error {
 		return k.checkLock(r, group)
 	}
 	sources, err := k.c.fanOutPolicies(r, group, k.from.ID, k.now, nil)
-	if err := k.judge(r, group, op, privilege, sources, err); err != nil {
+	if err := k.judge(r, group, op, privilege, false, sources, err); err != nil {
 		return err
 	}
 	return k.checkLock(r, group)

@@ -71,7 +71,7 @@ func TestServiceSubscription_Checks(t *testing.T) {
 		{name: "S-105 C-452 another letter", ask: rule(`"aai":["Nx","0.2.481"]`), code: 4000},
 		{name: "S-105 another letter in an UPDATE", ask: change("cse-in/r1", `{"m2m:asar":{"aai":["x"]}}`), code: 4000},
 		{name: "S-105 an UPDATE", ask: change("cse-in/r1", `{"m2m:asar":{"aai":["Nhvac-1"]}}`), code: 2004},
-		{name: "C-197 roles", ask: rule(`"ari":["1234abcd@role.example"]`), code: 5001},
+		{name: "C-197 A-105 roles", ask: rule(`"ari":["1234abcd@role.example"]`), code: 2001},
 		{name: "C-452 a rule below the profile", ask: ask{op: "C19", to: "cse-in/contract", from: "CAdmin", body: `{"m2m:asar":{}}`}, code: 4108},
 		{name: "A-51 not for strangers", ask: ask{op: "C11", to: "cse-in", from: "Cother1", body: `{"m2m:mssp":{}}`}, code: 4103},
 	})

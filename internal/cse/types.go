@@ -160,6 +160,8 @@ func (c *CSE) registerTypes() {
 		onem2m.TypeDelivery:                         deliveryProcedures(),
 		onem2m.TypeEventConfig:                      eventConfigProcedures(),
 		onem2m.TypeStatsCollect:                     statsCollectProcedures(),
+		onem2m.TypeRole:                             roleProcedures(),
+		onem2m.TypeToken:                            tokenProcedures(),
 		onem2m.TypeSemanticDescriptor:               descriptorProcedures(),
 		onem2m.TypeOntologyRepository:               repositoryProcedures(),
 		onem2m.TypeOntology:                         ontologyProcedures(),

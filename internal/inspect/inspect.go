@@ -114,6 +114,7 @@ func removeBinding(ctx context.Context, s *sql.Store, r cli.KeyRequest, out io.W
 func Explain(ctx context.Context, r cli.ExplainRequest, out io.Writer) error {
 	q := node.Question{
 		From: r.Originator, To: r.To, Operation: r.Operation, Authenticated: &r.Authenticated, Time: r.At, Source: r.Source,
+		Roles: r.Roles, TokenIDs: r.TokenIDs,
 	}
 	if r.Type != "" {
 		info, err := onem2m.FindType(r.Type)

@@ -17,8 +17,8 @@ import (
 // ExplainPath is where the administrator asks a running CSE for reasons.
 const ExplainPath = "/__bulwark/explain"
 
-// maxQuestion bounds the body of a question in octets.
-const maxQuestion = 8 << 10
+// maxQuestion bounds the body of a question in octets: it may hold a token.
+const maxQuestion = 32 << 10
 
 // Question is what explain is asked, online and offline, as JSON.
 type Question struct {
@@ -30,6 +30,9 @@ type Question struct {
 	Time          time.Time `json:"time,omitzero"`           // absent: now
 	Source        string    `json:"source,omitzero"`         // address the request would come from
 	Links         bool      `json:"links,omitzero"`          // an update of accessControlPolicyIDs
+	Roles         []string  `json:"roles,omitempty"`         // Role-IDs that are claimed
+	Tokens        []string  `json:"tokens,omitempty"`        // tokens that are brought
+	TokenIDs      []string  `json:"token-ids,omitempty"`     // Token-IDs that are named
 }
 
 // Answer is what explain answers, as JSON.
@@ -88,6 +91,7 @@ func Explain(ctx context.Context, c *cse.CSE, q Question) (Answer, error) {
 	question := cse.Question{
 		From: q.From, To: q.To, Authenticated: q.Authenticated == nil || *q.Authenticated,
 		ChildType: onem2m.ResourceType(q.Type), Time: q.Time, Links: q.Links,
+		RoleIDs: q.Roles, Tokens: q.Tokens, TokenIDs: q.TokenIDs,
 	}
 	switch strings.ToLower(q.Operation) {
 	case "create", "c":

@@ -160,6 +160,10 @@ func (n *Node) openCSE(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	verifier, revoked, err := Issuers(cfg)
+	if err != nil {
+		return err
+	}
 	locate := n.o.Locate
 	if locate == nil {
 		locate = locations(cfg)
@@ -173,6 +177,7 @@ func (n *Node) openCSE(ctx context.Context) error {
 		Points: cfg.AccessPoints(), Store: n.store, Notifier: n.engine, Sender: n.client,
 		Carrier: n.peers.carrier, Registrar: cfg.RegistrarID(), Neighbours: n.neighboursChanged,
 		Auditor: auditor{log: n.audit}, Locate: locate, BasePolicy: base, Definitions: n.definitions, MaskExistence: cfg.CSE.MaskExistence,
+		Verifier: verifier, Revoked: revoked, Authorities: authorities(cfg),
 		RequireSubscription: cfg.CSE.RequireSubscription, Statistics: n.collected,
 		Timing: cse.Timing{
 			ExpiryCheck:       cfg.Timing.ExpiryCheck.Duration,

@@ -57,7 +57,7 @@ func TestExplain_AnswersTheAdministratorAlone(t *testing.T) {
 		{"no question", "GET", "", admin, 405, "POST a question"},
 		{"no JSON", "POST", "hello", admin, 400, "not a question: "},
 		{"a member that nobody knows", "POST", `{"form":"CLamp"}`, admin, 400, "not a question: "},
-		{"too long a question", "POST", `{"from":"` + strings.Repeat("x", 9000) + `"}`, admin, 400, "not a question: "},
+		{"too long a question", "POST", `{"from":"` + strings.Repeat("x", 40_000) + `"}`, admin, 400, "not a question: "},
 		{"no operation", "POST", `{"from":"CLamp","to":"cse-in","operation":"dance"}`, admin, 400, "operation: create, retrieve,"},
 		{"no address", "POST", `{"from":"CLamp","to":"cse-in","operation":"retrieve","source":"here"}`, admin, 400, "source: not an IP address"},
 		{"nothing there", "POST", `{"from":"CLamp","to":"cse-in/none","operation":"retrieve"}`, admin, 404, ""},

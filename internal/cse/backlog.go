@@ -24,6 +24,7 @@ type errand struct {
 	id          int64 // surrogate of the <request>
 	ri          string
 	who         onem2m.ID
+	peer        onem2m.ID // CSE that it came through; "" for one of an entity of this CSE
 	due         onem2m.Timestamp
 	interrupted bool // a fan-out, or what was sent to another CSE, that was broken off
 	begun       bool // such a one that has begun
@@ -35,20 +36,22 @@ type errand struct {
 	answer  chan *onem2m.Response // closed when nothing comes any more
 }
 
-// backlog holds the errands, at most limit of them and share of one
-// originator, and knows which is next.
+// backlog holds the errands, at most limit of them, share of one originator and
+// half through one CSE, and knows which is next.
 type backlog struct {
 	mu           sync.Mutex // guards what follows
 	known        map[string]*errand
 	queue        dueErrands
-	count        map[onem2m.ID]int
+	count        map[onem2m.ID]int // by originator
+	via          map[onem2m.ID]int // by the CSE that they came through
 	total        int
 	limit, share int
 	wake         chan struct{} // capacity 1
 }
 
 func (b *backlog) init(limit int) {
-	b.known, b.count = make(map[string]*errand), make(map[onem2m.ID]int)
+	b.known = make(map[string]*errand)
+	b.count, b.via = make(map[onem2m.ID]int), make(map[onem2m.ID]int)
 	b.limit, b.share = limit, max(1, limit/8) // no originator may fill it alone
 	b.wake = make(chan struct{}, 1)
 }
@@ -57,7 +60,7 @@ func (b *backlog) init(limit int) {
 func (b *backlog) reserve(e *errand) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.total >= b.limit || b.count[e.who] >= b.share {
+	if b.total >= b.limit || b.count[e.who] >= b.share || e.peer != "" && b.via[e.peer] >= max(1, b.limit/2) {
 		return false
 	}
 	b.occupy(e)
@@ -67,6 +70,9 @@ func (b *backlog) reserve(e *errand) bool {
 func (b *backlog) occupy(e *errand) {
 	b.total++
 	b.count[e.who]++
+	if e.peer != "" {
+		b.via[e.peer]++
+	}
 }
 
 // note makes an errand known before its <request> can be seen.
@@ -86,8 +92,9 @@ func (b *backlog) release(e *errand) {
 
 func (b *backlog) vacate(e *errand) {
 	b.total--
-	if b.count[e.who]--; b.count[e.who] <= 0 {
-		delete(b.count, e.who)
+	lower(b.count, e.who)
+	if e.peer != "" {
+		lower(b.via, e.peer)
 	}
 }
 
@@ -287,7 +294,7 @@ func (c *CSE) loadErrands(ctx context.Context) error {
 					continue
 				}
 				c.backlog.adopt(&errand{
-					id: rec.ID, ri: rec.RI, who: rec.Origin, due: c.dueOf(rec), interrupted: brokenOff(attributes(rec)),
+					id: rec.ID, ri: rec.RI, who: rec.Origin, peer: c.deduced(rec.Origin, onem2m.TimestampOf(c.Now())).Peer, due: c.dueOf(rec), interrupted: brokenOff(attributes(rec)),
 					answer: make(chan *onem2m.Response, 1),
 				})
 			}
@@ -296,11 +303,11 @@ func (c *CSE) loadErrands(ctx context.Context) error {
 }
 
 // brokenOff reports whether what a <request> stands for may have had effects
-// that can't be had twice. The members of a RETRIEVE are asked again.
+// that can't be had twice. A RETRIEVE is asked again, by each of its members.
 func brokenOff(request onem2m.Object) bool {
 	rs, _ := request.Int("rs")
 	op, _ := request.Int("op")
-	return rs == statusForwarded || rs == statusPartial && op != int64(onem2m.Retrieve)
+	return (rs == statusForwarded || rs == statusPartial) && op != int64(onem2m.Retrieve)
 }
 
 // dueOf reads when the operation of a <request> may begin: oet, or at once. What

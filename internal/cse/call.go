@@ -79,10 +79,11 @@ func (k *call) process(ctx context.Context) (*onem2m.Response, error) {
 		if k.claims() {
 			who = "?" + who // takes no place from whom it claims to be
 		}
-		if !k.c.pending.enter(who, k.req.RequestID) {
+		peer := k.arrival().Peer
+		if !k.c.pending.enter(who, peer, k.req.RequestID) {
 			return nil, onem2m.Errorf(onem2m.BadRequest, "rqi", "a request with this identifier is still pending")
 		}
-		defer k.c.pending.leave(who, k.req.RequestID)
+		defer k.c.pending.leave(who, peer, k.req.RequestID)
 	}
 	if k.later {
 		ctx, cancel := context.WithTimeout(ctx, k.c.Timing.RequestExpiration)
@@ -179,11 +180,24 @@ func (k *call) deadline() time.Time {
 	return time.Now().Add(k.expires.Time().Sub(k.now.Time()))
 }
 
+// Bounds of requests that are in work. Those that are held back until oet haven't
+// been looked at yet: anybody can send some for hours ahead.
+const (
+	pendingOriginators = 64 // that may have all the requests in work that one may have
+	maxHeldOfOne       = 32
+	maxHeld            = 512
+)
+
 // await holds the operation back until oet (C-055, C-056).
 func (k *call) await(ctx context.Context) error {
 	if k.execute <= k.now {
 		return nil
 	}
+	peer := k.arrival().Peer
+	if !k.c.held.enter(k.from.ID, peer, k.req.RequestID) {
+		return onem2m.Errorf(onem2m.NotAcceptable, "oet", "too many requests wait for their time")
+	}
+	defer k.c.held.leave(k.from.ID, peer, k.req.RequestID)
 	defer Yield(ctx)()
 	timer := time.NewTimer(k.execute.Time().Sub(k.now.Time()))
 	defer timer.Stop()

@@ -35,3 +35,13 @@ func checkPoints(attrs onem2m.Object) error {
 	}
 	return nil
 }
+
+// secured leaves only points of access over TLS where there is one: who can be
+// talked to in a way that shows who it is, isn't talked to in another.
+func secured(points []string) []string {
+	plain := func(point string) bool { return !strings.HasPrefix(point, "https:") }
+	if !slices.ContainsFunc(points, func(point string) bool { return !plain(point) }) {
+		return points
+	}
+	return slices.DeleteFunc(points, func(point string) bool { return plain(point) && strings.HasPrefix(point, "http:") })
+}

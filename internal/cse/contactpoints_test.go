@@ -57,3 +57,13 @@ func TestContactPoint_C077_AnInnerWayThatIsStoredLeadsNowhere(t *testing.T) {
 		}
 	}
 }
+
+func TestContactPoint_S014_WhoHasAPointOverTLSIsReachedByNoOther(t *testing.T) {
+	t.Parallel()
+	w, c := crossroads(t)
+	w.must(onem2m.Updated, ask{op: "U", to: "cse-in/id-open", from: "/id-open", body: `{"m2m:csr":{"poa":["http://open.example","https://open.example"]}}`})
+	w.must(onem2m.OK, ask{op: "R", to: "/id-open/cse/x", from: "Clamp"})
+	if got := c.hops[len(c.hops)-1].Points; len(got) != 1 || got[0] != "https://open.example" {
+		t.Errorf("by %v", got)
+	}
+}

@@ -208,6 +208,7 @@ type CSE struct {
 	registered   *access.Policy  // built-in policy for entities registered here
 
 	pending    pending
+	held       pending  // requests that wait for oet
 	backlog    backlog  // non-blocking requests
 	channels   channels // what waits at polling channels
 	peers      *federation.Table
@@ -259,8 +260,9 @@ func New(ctx context.Context, o Options) (*CSE, error) {
 		return nil, fmt.Errorf("admin %q: not an AE-ID-Stem (C or S and letters, digits, - . _ ~)", o.Admin)
 	}
 	c := &CSE{Options: o, admin: admin, sweep: make(chan struct{}, 1), names: newNamer(o.Random), helpers: make(chan struct{}, maxHelpers)}
-	c.pending.init(o.Limits.Pending)
-	c.peers = federation.NewTable(o.Home)
+	c.pending.init(o.Limits.Pending, pendingOriginators*o.Limits.Pending)
+	c.held.init(maxHeldOfOne, maxHeld)
+	c.peers = federation.NewTable(o.Home, o.Registrar)
 	c.copies = newForeign()
 	c.trail = federation.NewTrail(string(c.names.appendTail(nil, markLength)), func() string { return strconv.FormatUint(c.hops.Add(1), 36) })
 	c.series, c.windows, c.deliveries = newAlarms(), newAlarms(), newAlarms()

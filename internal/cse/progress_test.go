@@ -56,7 +56,8 @@ func TestRequest_C353_OnlyARetrievalIsAskedAgain(t *testing.T) {
 		{"pending", statusPending, onem2m.Update, false},
 		{"a fan-out that has begun", statusPartial, onem2m.Update, true},
 		{"a fan-out that only reads", statusPartial, onem2m.Retrieve, false},
-		{"what was sent on", statusForwarded, onem2m.Retrieve, true},
+		{"what was sent on", statusForwarded, onem2m.Update, true},
+		{"a retrieval that was sent on", statusForwarded, onem2m.Retrieve, false},
 	} {
 		t.Run("C-353 "+tt.name, func(t *testing.T) {
 			o := onem2m.Object{{Name: "rs", Value: onem2m.IntValue(tt.rs)}, {Name: "op", Value: onem2m.IntValue(int64(tt.op))}}

@@ -74,7 +74,11 @@ func (c *CSE) loadRegistrees(ctx context.Context) error {
 				if c.alive(r, rec, 0) != nil {
 					continue
 				}
-				c.noteRegistree(rec)
+				since, err := loadClaims(r, rec.ID)
+				if err != nil {
+					return err
+				}
+				c.noteRegistree(rec, since)
 				channel, err := c.pollingChannel(r, rec, onem2m.TimestampOf(c.Now()))
 				if err != nil {
 					return err
@@ -88,8 +92,8 @@ func (c *CSE) loadRegistrees(ctx context.Context) error {
 }
 
 // noteRegistree makes a committed <remoteCSE> known to the From check and to
-// the choice of the next hop.
-func (c *CSE) noteRegistree(rec *store.Record) {
+// the choice of the next hop. since says when it stated its descendants first.
+func (c *CSE) noteRegistree(rec *store.Record, since claims) {
 	attrs := attributes(rec)
 	csi, _ := attrs.Text("csi")
 	id, _, err := c.Home.ParseID(csi)
@@ -100,17 +104,12 @@ func (c *CSE) noteRegistree(rec *store.Record) {
 	if mirror && id != c.Registrar {
 		return // of a registrar that isn't one any more
 	}
-	n := federation.Neighbour{ID: id, Record: rec.ID, Expires: rec.Expires, Upstream: mirror && id.SP() == c.Home.SP}
+	n := federation.Neighbour{ID: id, Record: rec.ID, Expires: rec.Expires, Upstream: mirror && id.SP() == c.Home.SP, Since: since}
 	if reachable, _ := attrs.Bool("rr"); reachable {
-		n.Points = pointsIn(attrs)
+		n.Points = secured(pointsIn(attrs))
 	}
 	n.Releases, _ = attrs.Texts("srv")
-	list, _ := attrs.Texts("dcse")
-	for _, s := range list {
-		if below, _, err := c.Home.ParseID(s); err == nil {
-			n.Claims = append(n.Claims, below)
-		}
-	}
+	n.Claims = c.claimedBy(attrs)
 	c.peers.Set(n)
 	c.neighboursChanged()
 }

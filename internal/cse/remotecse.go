@@ -1,6 +1,7 @@
 package cse
 
 import (
+	"bulwark/internal/federation"
 	"bulwark/internal/identity"
 	"bulwark/internal/store"
 	"bulwark/onem2m"
@@ -80,6 +81,9 @@ func checkRemoteCSE(k *call, _ store.Reader, s *subject) error {
 	if err := checkPoints(k.draft.attrs); err != nil {
 		return err
 	}
+	if list, _ := k.draft.attrs.Texts("dcse"); len(list) > federation.MaxClaims {
+		return onem2m.Errorf(onem2m.BadRequest, "dcse", "more than %d descendants", federation.MaxClaims)
+	}
 	if s.old != nil {
 		return k.refuseAE()
 	}
@@ -136,18 +140,29 @@ func claimCSE(k *call, tx store.Tx, s *subject) error {
 
 func createdRemoteCSE(k *call, tx store.Tx, s *subject) error {
 	rec := s.record()
-	tx.OnCommit(func() { k.c.noteRegistree(rec) })
+	since, err := k.c.keepClaims(tx, rec, k.now)
+	if err != nil {
+		return err
+	}
+	tx.OnCommit(func() { k.c.noteRegistree(rec, since) })
 	return hostCreated(k, tx, s)
 }
 
 func updateRemoteCSE(k *call, tx store.Tx, s *subject) error {
 	rec := s.version()
-	tx.OnCommit(func() { k.c.noteRegistree(rec) })
+	since, err := k.c.keepClaims(tx, rec, k.now)
+	if err != nil {
+		return err
+	}
+	tx.OnCommit(func() { k.c.noteRegistree(rec, since) })
 	return hostUpdated(k, tx, s)
 }
 
 func removeRemoteCSE(c *CSE, tx store.Tx, rec *store.Record) error {
 	id := rec.ID
 	tx.OnCommit(func() { c.forgetRegistree(id) })
+	if err := tx.SetSetting(claimsName(id), nil); err != nil {
+		return err
+	}
 	return hostRemoved(c, tx, rec)
 }

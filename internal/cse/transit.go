@@ -40,7 +40,7 @@ func (k *call) passOn(ctx context.Context) (*onem2m.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	hop := federation.Hop{ID: next.ID, Points: next.Ways(k.now)}
+	hop := federation.Hop{ID: next.ID, Points: next.Ways(k.now), Peer: k.arrival().Peer, Blocking: k.errand == nil}
 	if len(hop.Points) == 0 {
 		return nil, onem2m.Errorf(onem2m.TargetNotReachable, "to", "the next CSE can't be called and doesn't poll")
 	}

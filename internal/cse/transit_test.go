@@ -104,7 +104,10 @@ func TestTransit_FindsTheHopAndHowToReachIt(t *testing.T) {
 			}
 			var want []federation.Hop
 			if tt.hop != "" {
-				want = []federation.Hop{{ID: tt.hop, Points: []string{tt.point}}}
+				want = []federation.Hop{{ID: tt.hop, Points: []string{tt.point}, Blocking: true}}
+			}
+			if a := tt.ask.assoc; a != nil && len(want) > 0 {
+				want[0].Peer = a.IDs[0]
 			}
 			if diff := cmp.Diff(want, append([]federation.Hop(nil), c.hops[before:]...)); diff != "" {
 				t.Error(diff)

@@ -19,6 +19,15 @@ const (
 	firstRest   = 200 * time.Millisecond // after nobody could be reached, doubled each time …
 	maxRest     = 5 * time.Second        // … up to here, so that a hop that is back is soon found
 	maxLanes    = 1024                   // lanes kept for CSEs that nothing is sent to
+
+	// One originator gets half of a lane, and all that a CSE passes on three
+	// quarters: nobody can keep all others off a way with requests that last.
+	originatorInFlight, originatorInAll = maxInFlight / 2, (maxInFlight + maxQueued) * 3 / 10
+	peerInFlight, peerInAll             = maxInFlight * 3 / 4, (maxInFlight + maxQueued) * 3 / 4
+
+	// maxBlocking bounds a request whose originator holds a connection open for
+	// the answer, whatever rqet and oet it states; C-076.
+	maxBlocking = time.Minute
 )
 
 // PollingScheme begins a point of access that stands for a <pollingChannel> of
@@ -38,6 +47,9 @@ type Sender interface {
 type Hop struct {
 	ID     onem2m.ID
 	Points []string // tried in order; empty: it can't be reached
+
+	Peer     onem2m.ID // the CSE that the request came from; "" if that is an entity of this one
+	Blocking bool      // somebody holds a connection open for the answer
 }
 
 // Result is what became of a request on its way to the next hop.
@@ -67,10 +79,25 @@ type Carrier struct {
 
 // lane is the way to one next hop.
 type lane struct {
-	places   chan struct{} // one element per request on its way
-	waiting  int
-	failures int       // in a row, nobody reached
-	rests    time.Time // until when nobody is sent there
+	share
+	shares   map[string]*share // of originators and CSEs that have requests in it
+	failures int               // in a row, nobody reached
+	rests    time.Time         // until when nobody is sent there
+}
+
+// share is a number of requests that may be on their way or wait for that.
+type share struct {
+	places chan struct{} // one element per request on its way
+	users  int           // requests on their way, or waiting
+}
+
+// seat is what one request holds of a lane: a place in each share, the smallest
+// first.
+type seat struct {
+	lane *lane
+	keys []string // of the shares in the lane
+	all  []*share
+	held int // places that are taken
 }
 
 // NewCarrier returns a Carrier. observe may be nil; it must return quickly.
@@ -87,18 +114,23 @@ func NewCarrier(sender Sender, observe func(onem2m.ID, Result), now func() time.
 // reached, or too many wait for it, and 4008 if no answer comes before ctx ends
 // (C-076).
 func (c *Carrier) Carry(ctx context.Context, hop Hop, req *onem2m.Request) (*onem2m.Response, error) {
-	l, err := c.enter(ctx, hop)
+	if hop.Blocking {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, maxBlocking)
+		defer cancel()
+	}
+	s, err := c.enter(ctx, hop, req.From)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { <-l.places }()
+	defer c.leave(s)
 	res, err := c.try(ctx, hop, req)
-	c.book(l, hop, err)
+	c.book(s.lane, hop, err)
 	return res, err
 }
 
-// enter takes a place in the lane of a hop.
-func (c *Carrier) enter(ctx context.Context, hop Hop) (*lane, error) {
+// enter takes a place in the lane of a hop, for an originator.
+func (c *Carrier) enter(ctx context.Context, hop Hop, from string) (*seat, error) {
 	if len(hop.Points) == 0 {
 		c.observe(hop.ID, Unreachable)
 		return nil, unreachable("the next CSE has no point of access", nil)
@@ -110,30 +142,76 @@ func (c *Carrier) enter(ctx context.Context, hop Hop) (*lane, error) {
 		c.observe(hop.ID, Resting)
 		return nil, unreachable("the next CSE was not reached a moment ago", nil)
 	}
-	select {
-	case l.places <- struct{}{}:
-		c.mu.Unlock()
-		return l, nil
-	default:
-	}
-	if l.waiting >= maxQueued {
-		c.mu.Unlock()
+	s := l.queue(from, string(hop.Peer))
+	c.mu.Unlock()
+	if s == nil {
 		c.observe(hop.ID, Crowded)
 		return nil, unreachable("too many requests wait for the next CSE", nil)
 	}
-	l.waiting++
-	c.mu.Unlock()
-	defer func() {
-		c.mu.Lock()
-		l.waiting--
-		c.mu.Unlock()
-	}()
-	select {
-	case l.places <- struct{}{}:
-		return l, nil
-	case <-ctx.Done():
-		c.observe(hop.ID, Late)
-		return nil, late(ctx.Err())
+	for _, one := range s.all {
+		select {
+		case one.places <- struct{}{}:
+		default:
+			select {
+			case one.places <- struct{}{}:
+			case <-ctx.Done():
+				c.leave(s)
+				c.observe(hop.ID, Late)
+				return nil, late(ctx.Err())
+			}
+		}
+		s.held++
+	}
+	return s, nil
+}
+
+// queue lets a request wait for its places; nil if too many do. The lock is held.
+func (l *lane) queue(from, peer string) *seat {
+	s := &seat{lane: l}
+	if l.users >= maxInFlight+maxQueued {
+		return nil
+	}
+	add := func(key string, inFlight, inAll int) bool {
+		one := l.shares[key]
+		if one == nil {
+			one = &share{places: make(chan struct{}, inFlight)}
+			l.shares[key] = one
+		}
+		s.keys, s.all = append(s.keys, key), append(s.all, one)
+		return one.users < inAll
+	}
+	fits := from == "" || add("from "+from, originatorInFlight, originatorInAll)
+	fits = fits && (peer == "" || add("peer "+peer, peerInFlight, peerInAll))
+	if !fits {
+		l.tidy(s)
+		return nil
+	}
+	s.all = append(s.all, &l.share)
+	for _, one := range s.all {
+		one.users++
+	}
+	return s
+}
+
+// leave gives back what a request holds.
+func (c *Carrier) leave(s *seat) {
+	for _, one := range s.all[:s.held] {
+		<-one.places
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, one := range s.all {
+		one.users--
+	}
+	s.lane.tidy(s)
+}
+
+// tidy drops the shares of a seat that nobody uses. The lock is held.
+func (l *lane) tidy(s *seat) {
+	for i, key := range s.keys {
+		if s.all[i].users == 0 {
+			delete(l.shares, key)
+		}
 	}
 }
 
@@ -145,12 +223,12 @@ func (c *Carrier) lane(id onem2m.ID) *lane {
 	}
 	if len(c.lanes) >= maxLanes {
 		for other, l := range c.lanes {
-			if len(l.places) == 0 && l.waiting == 0 {
+			if l.users == 0 {
 				delete(c.lanes, other)
 			}
 		}
 	}
-	l = &lane{places: make(chan struct{}, maxInFlight)}
+	l = &lane{share: share{places: make(chan struct{}, maxInFlight)}, shares: map[string]*share{}}
 	c.lanes[id] = l
 	return l
 }
@@ -215,7 +293,7 @@ func (c *Carrier) Waiting() int {
 	defer c.mu.Unlock()
 	n := 0
 	for _, l := range c.lanes {
-		n += len(l.places) + l.waiting
+		n += l.users
 	}
 	return n
 }

@@ -3,6 +3,7 @@ package federation
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -163,6 +164,70 @@ func TestCarry_ARequestThatCannotBeWrittenHarmsNoHop(t *testing.T) {
 	}
 	if _, err := c.Carry(t.Context(), Hop{ID: in, Points: []string{"good"}}, &onem2m.Request{}); err != nil {
 		t.Errorf("the hop rests: %v", err)
+	}
+}
+
+func TestCarry_NobodyFillsALaneAlone(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		hop  Hop
+		from func(int) string
+		all  int
+	}{
+		{"an originator", Hop{}, func(int) string { return "/id-mn/Cgreedy" }, originatorInAll},
+		{"a CSE that names many originators", Hop{Peer: mn2}, func(i int) string { return fmt.Sprint("/id-mn2/C", i) }, peerInAll},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := &sender{ways: map[string]func(context.Context) (*onem2m.Response, error){"slow": silent, "quick": answering(2000)}}
+				var results []Result
+				c := carrier(s, &results)
+				hop := tt.hop
+				hop.ID, hop.Points = in, []string{"slow"}
+				ctx, cancel := context.WithCancel(t.Context())
+				var group sync.WaitGroup
+				for i := range tt.all {
+					group.Go(func() { _, _ = c.Carry(ctx, hop, &onem2m.Request{From: tt.from(i)}) })
+				}
+				synctest.Wait()
+				if _, err := c.Carry(t.Context(), hop, &onem2m.Request{From: tt.from(tt.all)}); code(err) != 5103 {
+					t.Errorf("one too many: %v", err)
+				}
+				quick, end := context.WithTimeout(t.Context(), time.Second)
+				defer end()
+				if _, err := c.Carry(quick, Hop{ID: in, Points: []string{"quick"}}, &onem2m.Request{From: "/id-mn/Cmodest"}); err != nil {
+					t.Errorf("another: %v", err)
+				}
+				cancel()
+				group.Wait()
+				if n, l := c.Waiting(), c.lanes[in]; n != 0 || len(l.shares) != 0 || len(l.places) != 0 {
+					t.Errorf("%d wait, %d shares and %d places are left", n, len(l.shares), len(l.places))
+				}
+			})
+		})
+	}
+}
+
+func TestCarry_C076_WhoHoldsAConnectionWaitsAMinuteAtMost(t *testing.T) {
+	t.Parallel()
+	for _, blocking := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &sender{ways: map[string]func(context.Context) (*onem2m.Response, error){"slow": silent}}
+			var results []Result
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			begun, want := time.Now(), time.Hour
+			if blocking {
+				want = maxBlocking
+			}
+			_, err := carrier(s, &results).Carry(ctx, Hop{ID: in, Points: []string{"slow"}, Blocking: blocking}, &onem2m.Request{})
+			if took := time.Since(begun); code(err) != 4008 || took != want {
+				t.Errorf("blocking %v: %v after %v", blocking, err, took)
+			}
+		})
 	}
 }
 

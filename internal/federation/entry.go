@@ -108,6 +108,7 @@ func (r *Registree) own(attrs onem2m.Object) bool {
 // that this CSE doesn't remember, is looked for.
 func (r *Registree) join(ctx context.Context) (onem2m.Object, error) {
 	attrs := r.described()
+	attrs.Delete("dcse") // told when the CSE is registered: it is no reason to refuse that
 	attrs.Set("rn", onem2m.TextValue(r.o.Home.ResourceID()))
 	have, err := r.create(ctx, attrs)
 	if codeOf(err) == onem2m.Conflict {
@@ -216,11 +217,32 @@ func (r *Registree) search(ctx context.Context) onem2m.Object {
 }
 
 // refresh updates what the registrar has and shouldn't, and renews the
-// registration when half of its life is over (C-218).
+// registration when half of its life is over (C-218). The renewal goes first and
+// alone, and descendants that the registrar doesn't take leave all else as it is.
 func (r *Registree) refresh(ctx context.Context, have onem2m.Object) error {
-	change := onem2m.Object{}
+	now := onem2m.TimestampOf(r.o.Now())
+	if et, err := onem2m.ParseTimestamp(textOf(have, "et")); err != nil || et < now+onem2m.Timestamp(lifetime.Microseconds()/2) {
+		until := onem2m.TimeValue(now + onem2m.Timestamp(lifetime.Microseconds()))
+		if err := r.change(ctx, onem2m.Object{{Name: "et", Value: until}}); err != nil {
+			return err
+		}
+	}
 	want := r.changing()
-	for _, name := range []string{"rr", "srv", "csz", "poa", "dcse"} {
+	if err := r.change(ctx, r.differing(have, want, "rr", "srv", "csz", "poa")); err != nil {
+		return err
+	}
+	err := r.change(ctx, r.differing(have, want, "dcse"))
+	if codeOf(err) != 0 {
+		r.o.Log.WarnContext(ctx, "the registrar doesn't take the descendants", "registrar", r.o.Registrar, "err", err)
+		return nil
+	}
+	return err
+}
+
+// differing returns what of some attributes the registrar should be told.
+func (r *Registree) differing(have, want onem2m.Object, names ...string) onem2m.Object {
+	change := onem2m.Object{}
+	for _, name := range names {
 		switch value := want.Get(name); {
 		case value == nil && have.Has(name):
 			change.Set(name, []byte("null"))
@@ -228,10 +250,11 @@ func (r *Registree) refresh(ctx context.Context, have onem2m.Object) error {
 			change.Set(name, value)
 		}
 	}
-	now := onem2m.TimestampOf(r.o.Now())
-	if et, err := onem2m.ParseTimestamp(textOf(have, "et")); err != nil || et < now+onem2m.Timestamp(lifetime.Microseconds()/2) {
-		change.Set("et", onem2m.TimeValue(now+onem2m.Timestamp(lifetime.Microseconds())))
-	}
+	return change
+}
+
+// change updates the registration, if there is anything to change.
+func (r *Registree) change(ctx context.Context, change onem2m.Object) error {
 	if len(change) == 0 {
 		return nil
 	}
@@ -284,8 +307,9 @@ func (r *Registree) describe(ctx context.Context) (onem2m.Object, error) {
 	}
 	points := []string{r.o.URL}
 	more, _ := have.Texts("poa")
+	plain := strings.HasPrefix(r.o.URL, "http://") // else the registrar is never asked without TLS
 	for _, p := range more {
-		if !slices.Contains(points, p) && (strings.HasPrefix(p, "https://") || strings.HasPrefix(p, "http://")) && len(points) < maxPoints {
+		if !slices.Contains(points, p) && (strings.HasPrefix(p, "https://") || plain && strings.HasPrefix(p, "http://")) && len(points) < maxPoints {
 			points = append(points, p)
 		}
 	}

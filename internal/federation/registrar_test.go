@@ -32,6 +32,7 @@ type registrar struct {
 	queue    []*onem2m.Request // for who polls
 	answers  []string
 	channel  bool
+	crowded  bool // it takes no descendants
 }
 
 func newRegistrar(t *testing.T) *registrar {
@@ -86,6 +87,8 @@ func (r *registrar) answer(req *onem2m.Request) *onem2m.Response {
 		return &onem2m.Response{Code: onem2m.OK, Content: content(object(r.t, r.base))}
 	case r.entry == nil || req.To != r.address:
 		return &onem2m.Response{Code: onem2m.NotFound}
+	case req.Operation == onem2m.Update && r.crowded && object(r.t, string(req.Content.Value)).Has("dcse"):
+		return &onem2m.Response{Code: onem2m.BadRequest}
 	case req.Operation == onem2m.Update:
 		for _, m := range object(r.t, string(req.Content.Value)) {
 			if string(m.Value) == "null" {
@@ -105,6 +108,8 @@ func (r *registrar) answer(req *onem2m.Request) *onem2m.Response {
 func (r *registrar) create(req *onem2m.Request) *onem2m.Response {
 	attrs := object(r.t, string(req.Content.Value))
 	switch {
+	case r.crowded && attrs.Has("dcse"):
+		return &onem2m.Response{Code: onem2m.BadRequest}
 	case r.refuse != 0:
 		return &onem2m.Response{Code: r.refuse, Content: &onem2m.Content{Name: "m2m:dbg", Value: onem2m.TextValue("why")}}
 	case r.taken && attrs.Has("rn"):

@@ -50,7 +50,7 @@ func TestRegistree_C218_UpdatesWhatDiffers(t *testing.T) {
 	far.said()
 	tend(t, r)
 	want := []string{
-		"RETRIEVE /id-in/-/id-mn", `UPDATE /id-in/-/id-mn {"poa":["https://b.example"],"dcse":["/id-asn","/id-mn2"]}`, "RETRIEVE /id-in/-",
+		"RETRIEVE /id-in/-/id-mn", `UPDATE /id-in/-/id-mn {"poa":["https://b.example"]}`, `UPDATE /id-in/-/id-mn {"dcse":["/id-asn","/id-mn2"]}`, "RETRIEVE /id-in/-",
 	}
 	if diff := cmp.Diff(want, far.said()); diff != "" {
 		t.Error(diff)
@@ -63,7 +63,7 @@ func TestRegistree_C218_UpdatesWhatDiffers(t *testing.T) {
 	far.below = nil
 	far.entry.Set("et", onem2m.TimeValue(onem2m.TimestampOf(time.Now().Add(lifetime/3))))
 	tend(t, r)
-	if log := far.said(); len(log) != 2 || !strings.HasPrefix(log[1], `UPDATE /id-in/-/id-mn {"dcse":null,"et":"`) {
+	if log := far.said(); len(log) != 3 || !strings.HasPrefix(log[1], `UPDATE /id-in/-/id-mn {"et":"`) || log[2] != `UPDATE /id-in/-/id-mn {"dcse":null}` {
 		t.Errorf("said %q", log)
 	}
 	tend(t, far.registree()) // polls from now on
@@ -245,4 +245,31 @@ func TestDeparture_C217_TakesLeave(t *testing.T) {
 			t.Error("a stop counts as a farewell")
 		}
 	})
+}
+
+func TestRegistree_C218_ARegistrarThatTakesNoDescendantsKeepsTheRegistration(t *testing.T) {
+	t.Parallel()
+	far := newRegistrar(t)
+	far.below, far.crowded = []onem2m.ID{asn}, true
+	r := far.registree("https://a.example")
+	tend(t, r)
+	if !r.Joined() || far.entry.Has("dcse") {
+		t.Errorf("joined %v: %s", r.Joined(), far.entry.Append(nil))
+	}
+	soon := onem2m.TimestampOf(time.Now().Add(lifetime / 3))
+	far.entry.Set("et", onem2m.TimeValue(soon))
+	tend(t, r)
+	if et, err := onem2m.ParseTimestamp(textOf(far.entry, "et")); err != nil || et <= soon {
+		t.Errorf("not renewed: %s", far.entry.Append(nil))
+	}
+}
+
+func TestRegistree_S014_ARegistrarOverTLSIsNeverAskedWithout(t *testing.T) {
+	t.Parallel()
+	far := newRegistrar(t)
+	far.base = `{"csi":"/id-in","rn":"cse-in","srv":["3"],"poa":["http://in.m2m.example:8080","https://in.m2m.example:8443"]}`
+	tend(t, far.registree("https://a.example"))
+	if got := far.mirrored[0]; strings.Contains(got, "http://") || !strings.Contains(got, "https://in.m2m.example:8443") {
+		t.Errorf("mirrored as %s", got)
+	}
 }

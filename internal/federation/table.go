@@ -1,7 +1,6 @@
 package federation
 
 import (
-	"maps"
 	"slices"
 	"sync"
 
@@ -18,6 +17,8 @@ type Neighbour struct {
 	Claims   []onem2m.ID      // descendantCSEs, as it states them
 	Points   []string         // points of access, empty while it says that it can't be called
 	Releases []string         // that it speaks; empty: not known
+	// Since says when it stated them first; where it doesn't, that is now.
+	Since map[onem2m.ID]onem2m.Timestamp
 
 	channel Channel // that it polls
 }
@@ -26,6 +27,24 @@ type Neighbour struct {
 type Channel struct {
 	RI      string           // "": it has none
 	Expires onem2m.Timestamp // 0: never
+}
+
+// Bounds of what is known about the CSEs below this one.
+const (
+	MaxClaims = 1000          // descendantCSEs of one registree
+	maxBehind = 4 * MaxClaims // CSEs below all registrees
+)
+
+// stake is the claim of one neighbour.
+type stake struct {
+	of     onem2m.ID
+	since  onem2m.Timestamp
+	record int64
+}
+
+// before reports whether a claim is older than another.
+func (s stake) before(other stake) bool {
+	return s.since < other.since || s.since == other.since && s.record < other.record
 }
 
 func (n *Neighbour) alive(now onem2m.Timestamp) bool { return n.Expires == 0 || n.Expires > now }
@@ -51,33 +70,66 @@ type Arrival struct {
 //
 // A CSE is below one neighbour only: where two state the same descendant, the
 // one that stated it first has it until it no longer does, and a neighbour is
-// below nobody. So a neighbour that claims what isn't its own takes nothing
+// below nobody, nor is the registrar, whether it is a neighbour yet or not. So a neighbour that claims what isn't its own takes nothing
 // from others, and a CSE that moves is found at its new place once the old one
 // has let go.
 type Table struct {
-	home onem2m.Home
+	home      onem2m.Home
+	registrar onem2m.ID
 
 	mu     sync.RWMutex // guards what follows
 	all    map[onem2m.ID]*Neighbour
+	stakes map[onem2m.ID][]stake   // by descendant
 	behind map[onem2m.ID]onem2m.ID // descendant to the neighbour above it
+	last   onem2m.Timestamp        // the latest of all claims
 }
 
-// NewTable returns an empty table of the CSE home.
-func NewTable(home onem2m.Home) *Table {
-	return &Table{home: home, all: map[onem2m.ID]*Neighbour{}, behind: map[onem2m.ID]onem2m.ID{}}
+// NewTable returns an empty table of the CSE home, which registers with
+// registrar; "" for none.
+func NewTable(home onem2m.Home, registrar onem2m.ID) *Table {
+	return &Table{
+		home: home, registrar: registrar, all: map[onem2m.ID]*Neighbour{},
+		stakes: map[onem2m.ID][]stake{}, behind: map[onem2m.ID]onem2m.ID{},
+	}
 }
 
 // Set adds a neighbour or replaces what its <remoteCSE> says of it; it keeps the
-// polling channel below that.
+// polling channel below that. Of the claims the first MaxClaims count.
 func (t *Table) Set(n Neighbour) {
-	n.Claims = slices.Clone(n.Claims)
+	n.Claims = slices.Clone(n.Claims[:min(len(n.Claims), MaxClaims)])
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if former := t.all[n.ID]; former != nil && former.Record == n.Record {
-		n.channel = former.channel
+	since := map[onem2m.ID]onem2m.Timestamp{}
+	if old := t.all[n.ID]; old != nil {
+		since = old.Since
+		if old.Record == n.Record {
+			n.channel = old.channel
+		}
+		defer t.settle(old.Claims)
+		t.withdraw(old)
 	}
+	t.last++
+	now := t.last
+	own := make(map[onem2m.ID]onem2m.Timestamp, len(n.Claims))
+	for _, below := range n.Claims {
+		if _, twice := own[below]; twice {
+			continue
+		}
+		at, known := n.Since[below]
+		if !known {
+			at, known = since[below]
+		}
+		if !known {
+			at = now
+		}
+		own[below] = at
+		t.last = max(t.last, at)
+		t.stakes[below] = append(t.stakes[below], stake{of: n.ID, since: at, record: n.Record})
+	}
+	n.Since = own
 	t.all[n.ID] = &n
-	t.settle()
+	t.settle(n.Claims)
+	t.settle([]onem2m.ID{n.ID})
 }
 
 // Poll notes the polling channel of the neighbour that a record stands for, if it
@@ -108,32 +160,50 @@ func (t *Table) Unpoll(record int64, ri string) {
 func (t *Table) Remove(record int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	maps.DeleteFunc(t.all, func(_ onem2m.ID, n *Neighbour) bool { return n.Record == record })
-	t.settle()
+	for id, n := range t.all {
+		if n.Record == record {
+			t.withdraw(n)
+			delete(t.all, id)
+			t.settle(n.Claims)
+			t.settle([]onem2m.ID{id})
+		}
+	}
 }
 
-// settle decides who is below whom. The lock is held.
-func (t *Table) settle() {
-	next := make(map[onem2m.ID]onem2m.ID, len(t.behind))
-	for below, of := range t.behind { // those who have it keep it
-		if n := t.all[of]; n != nil && t.claimable(n, below) && slices.Contains(n.Claims, below) {
-			next[below] = of
+// withdraw takes the claims of a neighbour back. The lock is held.
+func (t *Table) withdraw(n *Neighbour) {
+	for below := range n.Since {
+		left := slices.DeleteFunc(t.stakes[below], func(s stake) bool { return s.of == n.ID })
+		if t.stakes[below] = left; len(left) == 0 {
+			delete(t.stakes, below)
 		}
 	}
-	for _, n := range slices.SortedFunc(maps.Values(t.all), func(a, b *Neighbour) int { return int(min(1, max(-1, a.Record-b.Record))) }) {
-		for _, below := range n.Claims {
-			if _, taken := next[below]; !taken && t.claimable(n, below) {
-				next[below] = n.ID
+}
+
+// settle decides whom some CSEs are below. The lock is held.
+func (t *Table) settle(ids []onem2m.ID) {
+	for _, below := range ids {
+		var first *stake
+		for i, s := range t.stakes[below] {
+			if n := t.all[s.of]; n != nil && t.claimable(n, below) && (first == nil || s.before(*first)) {
+				first = &t.stakes[below][i]
 			}
 		}
+		_, had := t.behind[below]
+		switch {
+		case first == nil:
+			delete(t.behind, below)
+		case had || len(t.behind) < maxBehind:
+			t.behind[below] = first.of
+		}
 	}
-	t.behind = next
 }
 
 // claimable reports whether a CSE can be below a neighbour at all. Across SPs
 // no descendants are told (TS-0001 clause 6.5).
 func (t *Table) claimable(n *Neighbour, below onem2m.ID) bool {
-	return !n.Upstream && n.ID.SP() == t.home.SP && below.SP() == t.home.SP && below != t.home.ID() && t.all[below] == nil
+	return !n.Upstream && n.ID.SP() == t.home.SP && below.SP() == t.home.SP && below != t.home.ID() &&
+		below != t.registrar && t.all[below] == nil
 }
 
 // Has reports whether a CSE is a neighbour.

@@ -69,7 +69,7 @@ func TestNext_FindsTheNextHop(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			table := NewTable(middle())
+			table := NewTable(middle(), "")
 			for _, n := range tt.all {
 				table.Set(n)
 			}
@@ -83,7 +83,7 @@ func TestNext_FindsTheNextHop(t *testing.T) {
 
 func TestTable_S093_AClaimTakesNothingFromOthers(t *testing.T) {
 	t.Parallel()
-	table := NewTable(middle())
+	table := NewTable(middle(), "")
 	via := func(id onem2m.ID) onem2m.ID { n, _ := table.Via(id, 0); return n.ID }
 	table.Set(Neighbour{ID: mn2, Record: 2, Claims: []onem2m.ID{asn}})
 	table.Set(Neighbour{ID: mn3, Record: 1, Claims: []onem2m.ID{asn, mn2, in, middle().ID(), far}})
@@ -111,7 +111,7 @@ func TestTable_NeverRoutesBackNorToTheExpired(t *testing.T) {
 	t.Parallel()
 	ids := []onem2m.ID{in, mn2, mn3, asn, far, "//far.example/id-mn", middle().ID()}
 	rapid.Check(t, func(t *rapid.T) {
-		table := NewTable(middle())
+		table := NewTable(middle(), "")
 		known := map[onem2m.ID]Neighbour{}
 		for i := range rapid.IntRange(0, 12).Draw(t, "steps") {
 			id := rapid.SampledFrom(ids[:5]).Draw(t, "id")
@@ -177,7 +177,7 @@ func TestTable_C077_C078_HowANeighbourIsReached(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			tb := NewTable(onem2m.Home{SP: "//m2m.example", CSE: "/id-in", Name: "cse-in"})
+			tb := NewTable(onem2m.Home{SP: "//m2m.example", CSE: "/id-in", Name: "cse-in"}, "")
 			tb.Set(Neighbour{ID: id, Record: 7, Points: points})
 			tt.do(tb)
 			n, err := tb.Next(id, Arrival{}, now)
@@ -188,5 +188,53 @@ func TestTable_C077_C078_HowANeighbourIsReached(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestTable_S093_TheOldestClaimCountsInAnyOrder(t *testing.T) {
+	t.Parallel()
+	older := Neighbour{ID: mn3, Record: 5, Claims: []onem2m.ID{asn}, Since: map[onem2m.ID]onem2m.Timestamp{asn: 10}}
+	newer := Neighbour{ID: mn2, Record: 2, Claims: []onem2m.ID{asn}, Since: map[onem2m.ID]onem2m.Timestamp{asn: 20}}
+	for _, order := range [][]Neighbour{{older, newer}, {newer, older}} {
+		table := NewTable(middle(), "")
+		for _, n := range order {
+			table.Set(n)
+		}
+		if n, _ := table.Via(asn, 0); n.ID != mn3 {
+			t.Errorf("asn via %q", n.ID)
+		}
+	}
+}
+
+func TestTable_S093_TheRegistrarIsBelowNobody(t *testing.T) {
+	t.Parallel()
+	table := NewTable(middle(), in) // and isn't known yet
+	table.Set(Neighbour{ID: mn2, Record: 2, Claims: []onem2m.ID{in, asn}})
+	if n, ok := table.Via(in, 0); ok || table.Below("", in, 0) {
+		t.Errorf("the registrar is below %q", n.ID)
+	}
+	if n, _ := table.Via(asn, 0); n.ID != mn2 {
+		t.Errorf("asn via %q", n.ID)
+	}
+}
+
+func TestTable_C215_KnowsABoundedNumberOfDescendants(t *testing.T) {
+	t.Parallel()
+	table := NewTable(middle(), "")
+	for i := range 8 {
+		n := Neighbour{ID: onem2m.ID(fmt.Sprintf("%s/id-r%d", sp, i)), Record: int64(i + 1)}
+		for j := range 2 * MaxClaims {
+			n.Claims = append(n.Claims, onem2m.ID(fmt.Sprintf("%s/id-d%d-%d", sp, i, j)))
+		}
+		table.Set(n)
+		if got, want := len(table.behind), min((i+1)*MaxClaims, maxBehind); got != want {
+			t.Errorf("after %d registrees %d are known, want %d", i+1, got, want)
+		}
+	}
+	for i := range 8 {
+		table.Remove(int64(i + 1))
+	}
+	if len(table.behind)+len(table.stakes)+len(table.all) != 0 {
+		t.Error("something is left")
 	}
 }

@@ -5,8 +5,10 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -64,16 +66,46 @@ func (n *Node) openWays(late *directory) error {
 		if err != nil {
 			return fmt.Errorf("registrar: %w", err)
 		}
-		// The operator names the registrar: it may be on this machine.
-		if ip, err := netip.ParseAddr(u.Hostname()); err == nil {
-			options.Policy.AllowPrefixes = append(options.Policy.AllowPrefixes, netip.PrefixFrom(ip.Unmap(), ip.Unmap().BitLen()))
-		} else {
-			options.Policy.AllowNames = append(options.Policy.AllowNames, u.Hostname())
-		}
+		// The operator names the registrar: it may be on this machine, and nobody
+		// else that says so of itself.
+		options.Policy.AllowHosts = []string{hostPort(u)}
 	}
 	n.peers.client = httpb.NewClient(options)
 	n.peers.carrier = federation.NewCarrier(n.sender(late), n.forwarded, n.o.Now, n.log)
 	return nil
+}
+
+// hostPort is where a URL leads, as a connection is made.
+func hostPort(u *url.URL) string {
+	port := u.Port()
+	switch {
+	case port != "":
+	case u.Scheme == "https":
+		port = "443"
+	default:
+		port = "80"
+	}
+	return net.JoinHostPort(strings.TrimSuffix(strings.ToLower(u.Hostname()), "."), port)
+}
+
+// told are the points of access that other CSEs are told: those over TLS where
+// there is one, and of this machine alone only if there is nothing else.
+func told(points []string) []string {
+	keep := func(points []string, good func(*url.URL) bool) []string {
+		left := slices.DeleteFunc(slices.Clone(points), func(point string) bool {
+			u, err := url.Parse(point)
+			return err != nil || !good(u)
+		})
+		if len(left) == 0 {
+			return points
+		}
+		return left
+	}
+	points = keep(points, func(u *url.URL) bool {
+		ip, err := netip.ParseAddr(u.Hostname())
+		return !strings.EqualFold(u.Hostname(), "localhost") && (err != nil || !ip.Unmap().IsLoopback())
+	})
+	return keep(points, func(u *url.URL) bool { return u.Scheme == "https" })
 }
 
 func (n *Node) sender(late *directory) ways {
@@ -95,7 +127,7 @@ func (n *Node) openRegistration(late *directory, releases []string) {
 	}
 	self := federation.Self{Type: int(cseType(n.cfg.CSE.Type)), Releases: releases}
 	if !n.cfg.Remote.Poll {
-		self.Points = n.cfg.AccessPoints()
+		self.Points = told(n.cfg.AccessPoints())
 	}
 	sender := n.sender(late)
 	n.peers.registree = federation.NewRegistree(federation.RegistreeOptions{

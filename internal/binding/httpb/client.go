@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"bulwark/internal/identity"
 	"bulwark/onem2m"
 	"bulwark/onem2m/wire"
 )
@@ -25,6 +26,7 @@ type ClientOptions struct {
 	ConnectTimeout time.Duration // resolving, connecting, and again for the handshake; 0 means DefaultConnectTimeout
 	Timeout        time.Duration // a whole exchange; 0 means DefaultTimeout, negative leaves it to the context
 	MaxResponse    int64         // octets of an answer; 0 means DefaultMaxResponse
+	MaxAge         time.Duration // of a connection that is used again; 0 means identity.MaxAssociationAge
 
 	// TLSFor returns the configuration for an entity that has to be at the other
 	// end (S-014), or for "" that for plain URLs (decision 27). A nil
@@ -66,6 +68,7 @@ type Client struct {
 type pool struct {
 	*http.Transport
 	used int64
+	made time.Time // before any connection in it
 }
 
 // NewClient returns a client. Close releases its connections.
@@ -73,6 +76,7 @@ func NewClient(o ClientOptions) *Client {
 	o.ConnectTimeout = cmp.Or(o.ConnectTimeout, DefaultConnectTimeout)
 	o.Timeout = cmp.Or(o.Timeout, DefaultTimeout)
 	o.MaxResponse = cmp.Or(o.MaxResponse, DefaultMaxResponse)
+	o.MaxAge = cmp.Or(o.MaxAge, identity.MaxAssociationAge)
 	if o.Resolve == nil {
 		o.Resolve = systemResolve
 	}
@@ -138,8 +142,15 @@ func (c *Client) exchange(ctx context.Context, target string, who onem2m.ID, req
 		ctx, cancel = context.WithTimeout(ctx, c.o.Timeout)
 		defer cancel()
 	}
-	var left atomic.Bool
-	hr, err := encode(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { left.Store(true) }}), u, req)
+	var left, doomed atomic.Bool
+	hr, err := encode(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(info httptrace.GotConnInfo) { doomed.Store(!c.stands(transport, info)) },
+		WroteHeaders: func() {
+			if !doomed.Load() {
+				left.Store(true)
+			}
+		},
+	}), u, req)
 	if err != nil {
 		return nil, err
 	}
@@ -159,6 +170,23 @@ func (c *Client) exchange(ctx context.Context, target string, who onem2m.ID, req
 		resp.RequestID = req.RequestID
 	}
 	return resp, nil
+}
+
+// stands reports whether a connection that is used again still leads to who is
+// meant, by a certificate that counts (S-060). One that doesn't is closed, so
+// that the request goes over a new one, with a handshake.
+func (c *Client) stands(transport *http.Transport, info httptrace.GotConnInfo) bool {
+	conn, ok := info.Conn.(*tls.Conn)
+	if !ok || !info.Reused || transport.TLSClientConfig == nil || transport.TLSClientConfig.VerifyConnection == nil {
+		return true
+	}
+	err := transport.TLSClientConfig.VerifyConnection(conn.ConnectionState())
+	if err == nil {
+		return true
+	}
+	c.log.Info("connection closed", "address", conn.RemoteAddr().String(), "reason", err)
+	_ = conn.NetConn().Close() // without a word, which could wait
+	return false
 }
 
 func success(status int) bool { return status >= 200 && status < 300 }
@@ -208,6 +236,11 @@ func (c *Client) transport(u *url.URL, who onem2m.ID) (*http.Transport, error) {
 	defer c.mu.Unlock()
 	c.clock++
 	p := c.transports[who]
+	if p != nil && time.Since(p.made) >= c.o.MaxAge {
+		p.CloseIdleConnections()
+		delete(c.transports, who)
+		p = nil
+	}
 	if p == nil || u.Scheme == "https" && p.TLSClientConfig == nil {
 		if c.o.TLSFor != nil {
 			config = c.o.TLSFor(who)
@@ -216,7 +249,7 @@ func (c *Client) transport(u *url.URL, who onem2m.ID) (*http.Transport, error) {
 			return nil, onem2m.Errorf(onem2m.TargetNotReachable, "", "no trust is configured for https")
 		}
 		c.makeRoom()
-		p = &pool{Transport: c.newTransport(config)}
+		p = &pool{Transport: c.newTransport(config), made: time.Now()}
 		c.transports[who] = p
 	}
 	p.used = c.clock

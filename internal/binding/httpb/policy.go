@@ -19,6 +19,7 @@ import (
 type Policy struct {
 	AllowPrefixes []netip.Prefix // lift the ban on loopback addresses
 	AllowNames    []string       // host names that may resolve to loopback addresses
+	AllowHosts    []string       // hosts with their ports, "host:port", that may be on loopback addresses
 	DenyPrefixes  []netip.Prefix
 	DenyNames     []string // host names, and what is below them
 
@@ -60,7 +61,7 @@ var carriers = []struct {
 // permits returns why a connection to address, found for host, isn't allowed, or nil.
 func (p *Policy) permits(host string, address netip.AddrPort) error {
 	ip := address.Addr().Unmap()
-	if err := p.permitsIP(host, ip); err != nil {
+	if err := p.permitsIP(host, ip, address.Port()); err != nil {
 		return err
 	}
 	for _, c := range carriers {
@@ -69,7 +70,7 @@ func (p *Policy) permits(host string, address netip.AddrPort) error {
 			continue
 		}
 		octets := ip.As16()
-		if err := p.permitsIP(host, netip.AddrFrom4([4]byte(octets[c.at:c.at+4]))); err != nil {
+		if err := p.permitsIP(host, netip.AddrFrom4([4]byte(octets[c.at:c.at+4])), address.Port()); err != nil {
 			return err
 		}
 	}
@@ -79,7 +80,7 @@ func (p *Policy) permits(host string, address netip.AddrPort) error {
 	return nil
 }
 
-func (p *Policy) permitsIP(host string, ip netip.Addr) error {
+func (p *Policy) permitsIP(host string, ip netip.Addr, port uint16) error {
 	switch {
 	case ip.IsUnspecified(), contains(neverRoutable, ip.WithZone("")):
 		return errors.New("not the address of a host")
@@ -92,7 +93,8 @@ func (p *Policy) permitsIP(host string, ip netip.Addr) error {
 	case contains(p.DenyPrefixes, ip.WithZone("")):
 		return errors.New("denied by the configuration")
 	case ip.IsLoopback() && !p.LoopbackAllowed && !contains(p.AllowPrefixes, ip) &&
-		!slices.ContainsFunc(p.AllowNames, func(name string) bool { return canonicalHost(name) == host }):
+		!slices.ContainsFunc(p.AllowNames, func(name string) bool { return canonicalHost(name) == host }) &&
+		!slices.Contains(p.AllowHosts, net.JoinHostPort(host, strconv.Itoa(int(port)))):
 		return errors.New("a loopback address")
 	}
 	return nil

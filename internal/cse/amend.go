@@ -24,6 +24,9 @@ func (c *CSE) amend(tx store.Tx, rec *store.Record, who onem2m.ID, changes onem2
 	if err := tx.Replace(next); err != nil {
 		return err
 	}
+	if err := c.follow(tx, rec, next); err != nil {
+		return err
+	}
 	modified := changes.Clone()
 	modified.Set("lt", onem2m.TimeValue(next.Modified))
 	return c.Notifier.Record(tx, notify.Event{

@@ -93,6 +93,9 @@ func (c *CSE) policies(r store.Reader, rec *store.Record, who onem2m.ID, self bo
 				}
 				return dst, nil
 			}
+			if info.Kind.Announced() && g.owner.Policy != nil {
+				dst = append(dst, g.owner) // the CSE of the original, whatever it has linked to
+			}
 			for i := range g.links {
 				if source, ok := c.linkedPolicy(r, &g.links[i], self, now); ok {
 					dst = append(dst, source)

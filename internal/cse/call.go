@@ -49,8 +49,10 @@ type call struct {
 	persist  onem2m.Timestamp // et of its <request>
 	errand   *errand          // the non-blocking request that this call carries out, or nil
 
-	keep    func(store.Tx) error // is part of the transaction that makes the <request>; or nil
-	carried bool                 // the next CSE has answered
+	keep     func(store.Tx) error // is part of the transaction that makes the <request>; or nil
+	carried  bool                 // the next CSE has answered
+	anew     bool                 // a request of its own for somebody, which may go back the way that one came
+	original string               // address of the original that is asked for in place of a copy
 
 	under   *undertaking // transaction that the request is part of, or nil
 	cleared *clearance   // to execute the requests of the transaction that it moves

@@ -110,6 +110,9 @@ func (c *CSE) drop(tx store.Tx, rec *store.Record) error {
 		return err
 	}
 	if leaf {
+		if err := c.withdraw(tx, rec); err != nil {
+			return err
+		}
 		return tx.Remove(rec.ID)
 	}
 	if err := tx.Detach(rec.ID); err != nil {

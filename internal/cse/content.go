@@ -90,7 +90,10 @@ func (c *CSE) typeOf(root string) *onem2m.TypeInfo {
 	if info := onem2m.TypeByRoot(root); info != nil {
 		return info
 	}
-	return c.Definitions.Type(root)
+	if info := c.Definitions.Type(root); info != nil {
+		return info
+	}
+	return c.Definitions.Announced(root)
 }
 
 // infoOf returns the type of a stored resource: its specialization where it is

@@ -23,6 +23,7 @@ func (k *call) create(ctx context.Context) (*onem2m.Response, error) {
 		return nil, err
 	}
 	var res *onem2m.Response
+	address := ""
 	err := k.c.Store.Update(ctx, func(tx store.Tx) error {
 		if k.expires <= onem2m.TimestampOf(k.c.Now()) {
 			return timedOut() // it waited too long for the writer (C-053)
@@ -36,7 +37,6 @@ func (k *call) create(ctx context.Context) (*onem2m.Response, error) {
 			return err
 		}
 		k.made = made
-		address := ""
 		if k.rcn == 2 || k.rcn == 3 {
 			if address, err = Structured(tx, s.parent); err != nil {
 				return err
@@ -54,7 +54,12 @@ func (k *call) create(ctx context.Context) (*onem2m.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return res, nil
+	if made := k.announce(ctx, k.made, s); made != nil {
+		if res, err = k.created(made, address); err == nil {
+			res, err = k.limited(res)
+		}
+	}
+	return res, err
 }
 
 // verifyCreate asks others where the type must.
@@ -193,11 +198,14 @@ var unsupported = [...]string{
 // policies, the type's own rules.
 func (k *call) checkSpecific(r store.Reader, p *procedures, s *subject) error {
 	for _, name := range unsupported {
-		if k.draft.attrs.Has(name) && !k.draft.attrs.IsNull(name) {
+		if k.draft.attrs.Has(name) && !k.draft.attrs.IsNull(name) && !k.announces(s.info, name) {
 			return onem2m.Errorf(onem2m.NotImplemented, name, "this attribute isn't supported")
 		}
 	}
 	if err := k.checkLinks(r); err != nil {
+		return err
+	}
+	if err := k.checkAnnouncement(r, s); err != nil {
 		return err
 	}
 	if p.check == nil {
@@ -366,6 +374,11 @@ func (k *call) created(rec *store.Record, address string) (*onem2m.Response, err
 		for _, m := range all {
 			if sent := k.draft.raw.Get(m.Name); sent == nil || !slices.Equal(sent, m.Value) {
 				changed = append(changed, m)
+			}
+		}
+		for _, name := range []string{"at", "aa"} { // of which nothing is left
+			if k.draft.raw.Has(name) && !all.Has(name) {
+				changed.Set(name, onem2m.NullValue())
 			}
 		}
 		if len(changed) > 0 {

@@ -241,6 +241,7 @@ type CSE struct {
 	watching atomic.Bool                        // whether some subscription watches operations
 	turns    turns
 	locks    locks   // resources that transactions keep locked
+	arrears  arrears // what copies on other CSEs have to be told
 	dealings *alarms // <transaction>s and <transactionMgmt>s that go on by themselves
 
 	sweep chan struct{} // wakes the sweep; capacity 1
@@ -269,6 +270,7 @@ func New(ctx context.Context, o Options) (*CSE, error) {
 	c.unverified, c.debts = newAlarms(), newAlarms()
 	c.beacons, c.dealings = newBeacons(), newAlarms()
 	c.locks.init()
+	c.arrears.init()
 	if c.Definitions == nil {
 		if c.Definitions, err = definition.Builtin(); err != nil {
 			return nil, err
@@ -315,6 +317,7 @@ func (c *CSE) Run(ctx context.Context) error {
 	errands.Go(func() { c.attend(ctx, "group members", c.unverified, c.rearmUnverified, c.VerifyGroups) })
 	errands.Go(func() { c.attend(ctx, "deletions on other CSEs", c.debts, c.rearmDebts, c.PayDebts) })
 	errands.Go(func() { c.runActions(ctx) })
+	errands.Go(func() { c.runArrears(ctx) })
 	errands.Go(func() { c.runBeacons(ctx) })
 	tick := time.NewTicker(c.Timing.ExpiryCheck)
 	defer tick.Stop()

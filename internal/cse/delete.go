@@ -47,6 +47,7 @@ func (k *call) delete(ctx context.Context) (*onem2m.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	k.c.payFresh(ctx)
 	return res, nil
 }
 
@@ -69,7 +70,12 @@ func (k *call) vetDelete(r store.Reader) (*store.Record, error) {
 	if err := k.matchTarget(r, rec); err != nil { // C-125
 		return nil, err
 	}
-	if err := k.authorizeNaming(r, rec, onem2m.Delete, access.Delete, k.removedNames(rec)); err != nil {
+	if p := k.c.types[rec.Type]; p != nil && p.governs != nil {
+		err = p.governs(k, rec)
+	} else {
+		err = k.authorizeNaming(r, rec, onem2m.Delete, access.Delete, k.removedNames(rec))
+	}
+	if err != nil {
 		return nil, k.concealed(err)
 	}
 	if err := k.checkLocks(r, t, rec); err != nil {
@@ -206,6 +212,9 @@ func (x *reaper) remove(rec *store.Record) (bool, error) {
 		if err := p.remove(x.c, x.tx, rec); err != nil {
 			return false, err
 		}
+	}
+	if err := x.c.withdraw(x.tx, rec); err != nil {
+		return false, err
 	}
 	return true, x.tx.Remove(rec.ID)
 }

@@ -22,6 +22,7 @@ func (k *call) notify(ctx context.Context) (*onem2m.Response, error) {
 	}
 	var reach notify.Reach
 	own := false // for the CSE itself
+	original := ""
 	err := k.c.Store.Read(ctx, func(r store.Reader) error {
 		t, err := k.c.resolve(r, k.address.Path, k.now)
 		if err != nil {
@@ -30,7 +31,7 @@ func (k *call) notify(ctx context.Context) (*onem2m.Response, error) {
 		if t.virtual == "" && t.rec.Type == onem2m.TypeCrossResourceSubscription {
 			return k.strangeNotice()
 		}
-		if t.virtual != "" || t.rec.Type != onem2m.TypeAE && t.rec.Type != onem2m.TypeCSEBase {
+		if t.virtual != "" || t.rec.Type != onem2m.TypeAE && t.rec.Type != onem2m.TypeCSEBase && t.rec.Type != onem2m.TypeAEAnnc {
 			return onem2m.Errorf(onem2m.OperationNotAllowed, "to", "this resource takes no notification") // C-086
 		}
 		if err := k.authorize(r, t.rec, onem2m.Notify, access.Notify); err != nil {
@@ -42,9 +43,20 @@ func (k *call) notify(ctx context.Context) (*onem2m.Response, error) {
 		if own = t.rec.Type == onem2m.TypeCSEBase; own {
 			return nil
 		}
+		if t.rec.Type == onem2m.TypeAEAnnc { // goes on to the AE (C-085, C-400)
+			original, err = linkOf(t.rec)
+			return err
+		}
 		reach, err = k.c.reachAE(r, t.rec, k.now)
 		return err
 	})
+	if err == nil && original != "" {
+		if err = k.begin(ctx, false); err == nil {
+			req := *k.req
+			req.To = original
+			return k.instead(ctx, &req)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,9 @@ func (k *call) retrieve(ctx context.Context) (*onem2m.Response, error) {
 		return k.queryBelow(ctx)
 	}
 	res, err := k.retrieveCounting(ctx)
+	if err == nil && k.original != "" {
+		return k.beyond(ctx)
+	}
 	if err == nil && res == nil {
 		return k.discoverOutside(ctx, k.start)
 	}
@@ -114,6 +117,11 @@ func (k *call) result(ctx context.Context, r store.Reader, rec *store.Record) (*
 		res.Content = &onem2m.Content{Name: rec.Root, Value: value}
 		return res, nil
 	case 7:
+		if k.c.copied(rec) {
+			var err error
+			k.original, err = linkOf(rec)
+			return nil, err
+		}
 		return nil, onem2m.Errorf(onem2m.BadRequest, "rcn", "only an announced resource has an original") // C-142
 	}
 	return res, k.children(ctx, r, rec, res)

@@ -100,7 +100,7 @@ func (k *call) transit() (federation.Transit, error) {
 func (k *call) arrival() federation.Arrival {
 	a := k.assoc
 	switch {
-	case k.from.ID == k.c.Home.ID():
+	case k.anew, k.from.ID == k.c.Home.ID():
 	case a.Kind == identity.KindCSE && len(a.IDs) == 1:
 		return federation.Arrival{Peer: a.IDs[0], Above: a.Upstream}
 	case a.Kind == identity.KindNone && a.Trusted:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"bulwark/internal/announcement"
 	"bulwark/internal/store"
 	"bulwark/onem2m"
 )
@@ -30,6 +31,9 @@ type procedures struct {
 
 	// register takes the place of the privilege check of a CREATE (row 20).
 	register func(k *call, r store.Reader, parent *store.Record) error
+
+	// governs takes the place of the access decision of UPDATE and DELETE.
+	governs func(k *call, rec *store.Record) error
 
 	// check runs the type's own rules on a CREATE or UPDATE (row 29). For an
 	// UPDATE old is the record before and merged what would result.
@@ -89,6 +93,8 @@ type subject struct {
 	et     onem2m.Timestamp
 	due    onem2m.Timestamp
 	origin onem2m.ID
+
+	targets announcement.Targets // what becomes of its copies on other CSEs
 
 	attrs   onem2m.Object // CREATE: to be stored; UPDATE: the merged result
 	touched []string      // UPDATE: names in the request
@@ -173,6 +179,7 @@ func (c *CSE) registerTypes() {
 		delete(c.types, onem2m.TypeAEContactList)
 		delete(c.types, onem2m.TypeAEContactListPerCSE)
 	}
+	c.registerAnnounced()
 	c.virtualNames = make(map[string]bool)
 	for ty, p := range c.types {
 		c.srt = append(c.srt, ty)

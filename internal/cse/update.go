@@ -25,6 +25,7 @@ func (k *call) update(ctx context.Context) (*onem2m.Response, error) {
 		return nil, err
 	}
 	var res *onem2m.Response
+	var made *store.Record
 	err = k.c.Store.Update(ctx, func(tx store.Tx) error {
 		if k.expires <= onem2m.TimestampOf(k.c.Now()) {
 			return timedOut()
@@ -33,8 +34,7 @@ func (k *call) update(ctx context.Context) (*onem2m.Response, error) {
 		if err != nil {
 			return err
 		}
-		made, err := k.performUpdate(tx, p, s)
-		if err != nil {
+		if made, err = k.performUpdate(tx, p, s); err != nil {
 			return err
 		}
 		if res, err = k.updated(made, s); err == nil {
@@ -48,7 +48,15 @@ func (k *call) update(ctx context.Context) (*onem2m.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return res, nil
+	if len(copiesOf(s.old)) > 0 {
+		k.c.payFresh(ctx)
+	}
+	if made = k.announce(ctx, made, s); made != nil {
+		if res, err = k.updated(made, s); err == nil {
+			res, err = k.limited(res)
+		}
+	}
+	return res, err
 }
 
 // verifyUpdate asks others where the type must.
@@ -95,9 +103,12 @@ func (k *call) vetUpdate(r store.Reader, s *subject) (*procedures, error) {
 	if err := k.matchTarget(r, t.rec); err != nil {
 		return nil, err
 	}
-	if k.draft.raw.Has("acpi") && k.c.infoOf(t.rec).Has("acpi") {
+	switch {
+	case p.governs != nil:
+		err = p.governs(k, t.rec)
+	case k.draft.raw.Has("acpi") && k.c.infoOf(t.rec).Has("acpi"):
 		err = k.authorizeLinks(r, t.rec)
-	} else {
+	default:
 		err = k.authorizeNaming(r, t.rec, onem2m.Update, access.Update, k.sentNames())
 	}
 	if err != nil {
@@ -205,6 +216,9 @@ func (k *call) performUpdate(tx store.Tx, p *procedures, s *subject) (*store.Rec
 		return rec, nil
 	}
 	if err := tx.Replace(rec); err != nil {
+		return nil, err
+	}
+	if err := k.c.follow(tx, s.old, rec); err != nil {
 		return nil, err
 	}
 	err := k.c.Notifier.Record(tx, notify.Event{

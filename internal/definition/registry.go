@@ -34,6 +34,7 @@ type entry struct {
 	own      bool // of the operator
 	info     *onem2m.TypeInfo
 	instance *onem2m.TypeInfo
+	copies   *onem2m.TypeInfo
 }
 
 // Builtin returns a registry of the specializations of the common information
@@ -120,7 +121,7 @@ func (r *Registry) add(data []byte, own bool) error {
 		e := &entry{
 			cnd: d.CND, own: own,
 			info:     onem2m.TypeByNumber(onem2m.TypeFlexContainer).With(d.Name, d.Root, onem2m.KindFlexContainer, rows),
-			instance: instanceOf(d, rows),
+			instance: instanceOf(d, rows), copies: copiesOf(d, rows),
 		}
 		r.roots[d.Root], r.cnds[d.CND] = e, e
 	}
@@ -173,6 +174,31 @@ func instanceOf(d *Definition, rows []*onem2m.Attribute) *onem2m.TypeInfo {
 		}
 	}
 	return base.With(d.Name+"Instance", d.Root, onem2m.KindNormal, kept)
+}
+
+// copiesOf makes the type of the announced variants of a specialization: the
+// custom attributes that announcedAttribute lists (C-255).
+func copiesOf(d *Definition, rows []*onem2m.Attribute) *onem2m.TypeInfo {
+	base := onem2m.TypeByNumber(onem2m.TypeFlexContainerAnnc)
+	kept := make([]*onem2m.Attribute, 0, len(rows))
+	for _, row := range rows {
+		if !base.Has(row.Short) {
+			optional := *row
+			optional.Optional, optional.Create, optional.Announce = true, onem2m.Optional, onem2m.NotAnnounced
+			kept = append(kept, &optional)
+		}
+	}
+	return base.With(d.Name+"Annc", d.Root+"A", onem2m.KindFlexContainerAnnounced, kept)
+}
+
+// Announced returns the type of the announced variants of a specialization with
+// this root element of theirs, or nil.
+func (r *Registry) Announced(root string) *onem2m.TypeInfo {
+	original, ok := strings.CutSuffix(root, "A")
+	if e := r.roots[original]; ok && e != nil {
+		return e.copies
+	}
+	return nil
 }
 
 // Type returns the specialization with the root element, or nil.

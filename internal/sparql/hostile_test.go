@@ -70,6 +70,10 @@ func hostile() map[string]string {
 	}
 }
 
+// patience tells a query that doesn't end from a machine that has much to do. The
+// bounds count steps, not time.
+const patience = time.Minute
+
 func TestHostileQueriesEnd_C439(t *testing.T) {
 	t.Parallel()
 	g := dense(60)
@@ -81,7 +85,7 @@ func TestHostileQueriesEnd_C439(t *testing.T) {
 			}
 			start := time.Now()
 			_, err = q.Run(context.Background(), g, Limits{Steps: 1_000_000})
-			if took := time.Since(start); took > 5*time.Second {
+			if took := time.Since(start); took > patience {
 				t.Errorf("took %s", took)
 			} else {
 				t.Logf("%s: %v", took, err)
@@ -105,7 +109,7 @@ func TestDeadlineEndsAQuery_C439(t *testing.T) {
 		start := time.Now()
 		_, err = q.Run(ctx, g, Limits{Steps: 1 << 40, Rows: 1 << 30, Cells: 1 << 20, Octets: 16 << 20})
 		cancel()
-		if took := time.Since(start); took > 5*time.Second {
+		if took := time.Since(start); took > patience {
 			t.Errorf("%s: took %s after the deadline", name, took)
 		}
 		if err != nil && !errors.Is(err, ErrLimit) && !errors.Is(err, context.DeadlineExceeded) {

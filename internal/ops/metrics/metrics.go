@@ -142,7 +142,7 @@ func (m *Metrics) Notification(result string) {
 func (m *Metrics) Forwarded(direction, result string) {
 	m.forwarded.WithLabelValues(
 		oneOf(direction, "up", "down", "across"),
-		oneOf(result, "answered", "unreachable", "late", "crowded", "resting"),
+		oneOf(result, "answered", "unreachable", "late", "crowded", "resting", "unfit"),
 	).Inc()
 }
 

@@ -26,7 +26,10 @@ import (
 	"bulwark/test/harness"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// A server's connection that refused a body rests for half a second before it goes.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
+}
 
 // long is more than anything here takes, on a machine that has other work.
 const long = 20 * time.Second

@@ -49,6 +49,13 @@ func object(t *testing.T, text string) onem2m.Object {
 	return o
 }
 
+// tried is how often it was asked while it was away.
+func (r *registrar) tried() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.tries
+}
+
 // Send implements Sender.
 func (r *registrar) Send(ctx context.Context, point string, who onem2m.ID, req *onem2m.Request) (*onem2m.Response, error) {
 	r.mu.Lock()

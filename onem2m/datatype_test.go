@@ -18,7 +18,8 @@ func TestDataType_C462_Check(t *testing.T) {
 	}{
 		{"any value", onem2m.DataType{Syntax: onem2m.SyntaxAny}, []string{`1`, `"x"`, `{}`, `null`}, []string{``}},
 		{"a string", onem2m.DataType{Syntax: onem2m.SyntaxString}, []string{`""`, `"a\nb"`}, []string{`1`, `null`, `{}`, `["a"]`}},
-		{"a token", onem2m.DataType{Syntax: onem2m.SyntaxToken}, []string{`"a b"`}, []string{`""`, `"a\nb"`, `"\u007f"`}},
+		{"a token", onem2m.DataType{Syntax: onem2m.SyntaxToken}, []string{`"a b"`}, []string{`""`, `"a\nb"`, `" a"`, `"a "`, `"a  b"`, `"\u007f"`}},
+		{"a label", onem2m.DataType{Syntax: onem2m.SyntaxLabel}, []string{`"living room"`, `"k:v"`}, []string{`"a  b"`, `"a\tb"`}},
 		{"an identifier", onem2m.DataType{Syntax: onem2m.SyntaxURI}, []string{`"http://a.example/x?y=1"`, `"/id-in/Cabc"`}, []string{`""`, `"a b"`, `"a\tb"`}},
 		{"a name", onem2m.DataType{Syntax: onem2m.SyntaxName}, []string{`"mni"`, `"grün"`}, []string{`""`, `"a:b"`, `"a b"`, `"a/b"`, `"a\u0000"`}},
 		{"a boolean", onem2m.DataType{Syntax: onem2m.SyntaxBoolean}, []string{`true`, `false`}, []string{`1`, `"true"`, `null`, `True`}},

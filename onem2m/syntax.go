@@ -17,7 +17,7 @@ func (d *DataType) checkText(b []byte) string {
 	case SyntaxString:
 		return ""
 	case SyntaxToken, SyntaxLabel:
-		return want(len(b) > 0 && !hasControl(b), "the text must not be empty or hold control characters")
+		return want(validToken(b), "the text must not be empty, hold control characters, or have blanks at its ends or one after the other")
 	case SyntaxURI:
 		return want(len(b) > 0 && !hasControl(b) && bytes.IndexByte(b, ' ') < 0, "the identifier must not be empty or hold spaces or control characters")
 	case SyntaxName:
@@ -93,6 +93,12 @@ func hasControl(b []byte) bool {
 		}
 	}
 	return false
+}
+
+// validToken is xs:token, but for the empty one: what is left of a text when its
+// white space has been collapsed.
+func validToken(b []byte) bool {
+	return len(b) > 0 && !hasControl(b) && b[0] != ' ' && b[len(b)-1] != ' ' && !bytes.Contains(b, []byte("  "))
 }
 
 // validNCName is xs:NCName with a wider choice of first characters: short

@@ -51,6 +51,9 @@ func inspect(c *config.Config, file string) []config.Finding {
 		i.certificates(l.ClientCA)
 		i.secret(l.Key)
 	}
+	if c.Secrets.MasterKeyFile != "" {
+		i.secret(c.Secrets.MasterKeyFile)
+	}
 	for _, a := range c.Anchors {
 		i.certificates(a.CA)
 		if a.CRL != "" && !a.CRL.IsURL() {

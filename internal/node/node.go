@@ -30,6 +30,7 @@ import (
 	"bulwark/internal/ops/config"
 	"bulwark/internal/ops/health"
 	"bulwark/internal/ops/metrics"
+	"bulwark/internal/ops/secrets"
 	"bulwark/internal/pki"
 	"bulwark/internal/store"
 	"bulwark/internal/store/sql"
@@ -45,6 +46,8 @@ type Options struct {
 	Random  io.Reader        // nil: crypto/rand
 	Manager string           // socket of the service manager, NOTIFY_SOCKET; "" for none
 
+	Credentials string // folder of the service manager's credentials, CREDENTIALS_DIRECTORY; "" for none
+
 	// Locate replaces the operator's [[location]] entries.
 	Locate func(onem2m.ID) *access.Location
 }
@@ -56,6 +59,7 @@ type Node struct {
 	log *slog.Logger
 
 	store   *sql.Store
+	secrets *secrets.Box // encrypts keys in the store; nil for a node that serves nobody
 	audit   *audit.Log
 	metrics *metrics.Metrics
 	ready   *health.Readiness
@@ -120,6 +124,9 @@ func (n *Node) open(ctx context.Context) (err error) {
 	case errors.Is(err, syscall.EWOULDBLOCK):
 		return fmt.Errorf("another bulwark works on %s; stop it, or name another folder with --data: %w", cfg.Data, err)
 	case err != nil:
+		return err
+	}
+	if err = n.openSecrets(); err != nil {
 		return err
 	}
 	if n.audit, err = openAudit(cfg, n.log, n.o.Now); err != nil {

@@ -16,7 +16,7 @@ import (
 // certificates, where they are.
 func Serve(version string) func(context.Context, *config.Config, *slog.Logger, io.Writer) error {
 	return func(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Writer) (err error) {
-		n, err := Open(ctx, cfg, Options{Version: version, Log: log, Ready: out, Manager: os.Getenv("NOTIFY_SOCKET")})
+		n, err := Open(ctx, cfg, Options{Version: version, Log: log, Ready: out, Manager: os.Getenv("NOTIFY_SOCKET"), Credentials: os.Getenv("CREDENTIALS_DIRECTORY")})
 		if err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"bulwark/internal/binding/httpb"
 	"bulwark/internal/identity"
 	"bulwark/internal/ops/config"
+	"bulwark/internal/ops/secrets"
 	"bulwark/internal/pki"
 	"bulwark/onem2m"
 	"bulwark/onem2m/wire"
@@ -72,6 +73,18 @@ func (n *Node) loadTrust() error {
 		}
 	}
 	return n.loadShown()
+}
+
+// openSecrets reads the master key, or makes it at first start (decision 32).
+func (n *Node) openSecrets() (err error) {
+	if len(n.cfg.Listen) == 0 {
+		return nil // it serves nobody and makes nothing
+	}
+	n.secrets, err = secrets.Open(secrets.Source{
+		File: string(n.cfg.Secrets.MasterKeyFile), Credential: n.cfg.Secrets.SystemdCredential,
+		Folder: n.o.Credentials, Dir: string(n.cfg.Data),
+	})
+	return err
 }
 
 // anchors lists the anchors of a listener.

@@ -25,6 +25,7 @@ type Config struct {
 	Trust      Authority  `toml:"trust" doc:"Parties whose word counts in access decisions."`
 	Remote     Remote     `toml:"remote" doc:"The CSE that this one registers with."`
 	Outbound   Outbound   `toml:"outbound" doc:"Requests that the CSE itself sends: notifications and forwarding."`
+	Secrets    Secrets    `toml:"secrets" doc:"The master key, which encrypts private and shared keys in the data directory. Without this table it is the file master.key there, made at first start: then whoever copies the directory has the keys too."`
 	Audit      Audit      `toml:"audit" doc:"The audit trail of security decisions, DIR/audit/."`
 	Limits     Limits     `toml:"limits" doc:"Bounds that keep one client from using up the process."`
 	Timing     Timing     `toml:"timing" doc:"Lifetimes and periods. A duration is text with units: \"500ms\", \"2s\", \"10m\", \"1h\", \"30d\", \"5y\" (365 days)."`
@@ -138,6 +139,12 @@ type Outbound struct {
 	Timeout        Duration   `toml:"timeout" default:"10s" doc:"Longest time to an answer."`
 	Queue          int        `toml:"queue" default:"1000" doc:"Most notifications that wait for one target; beyond it those of lowest storage priority are dropped."`
 	GiveUp         Duration   `toml:"give-up" default:"1h" doc:"How long one notification is tried again."`
+}
+
+// Secrets is the table [secrets].
+type Secrets struct {
+	MasterKeyFile     Path   `toml:"master-key-file" doc:"File with the master key: 32 octets in base64url, in one line, readable by its owner alone. Keep it off the disk and the backups of the data directory."`
+	SystemdCredential string `toml:"systemd-credential" doc:"Name of a credential of the service manager that holds the master key: see LoadCredential= of systemd. In place of master-key-file."`
 }
 
 // Audit is the table [audit].

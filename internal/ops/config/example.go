@@ -115,6 +115,8 @@ func samples() map[string]string {
 		"remote.cert":                 "server.crt",
 		"remote.key":                  "server.key",
 		"remote.ca":                   "registrar.crt",
+		"secrets.master-key-file":     "/etc/bulwark/master.key",
+		"secrets.systemd-credential":  "", // in place of the file
 		"outbound.allow":              "127.0.0.1/32,receiver.example.com",
 		"outbound.deny":               "10.0.0.0/8",
 		"outbound.ca":                 "receivers.crt",

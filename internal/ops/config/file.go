@@ -23,13 +23,12 @@ const maxFile = 4 << 20
 // laterTables are the names of design tables that this version does not have;
 // the file may not use them, but is told so rather than "unknown".
 func laterTables() []string {
-	return []string{"esprim", "escertke", "psk", "pdp", "prp", "pip", "secrets", "das", "maf", "mef"}
+	return []string{"esprim", "escertke", "psk", "pdp", "prp", "pip", "das", "maf", "mef"}
 }
 
-// laterKeys are keys of later versions in tables that this version has, and
-// those of later tables that the environment could set.
+// laterKeys are keys of later versions in tables that this version has.
 func laterKeys() []string {
-	return []string{"secrets.master-key-file", "secrets.systemd-credential", "token.issuer.poa"}
+	return []string{"token.issuer.poa"}
 }
 
 // origins says for each key, by its path with indices ("listen[0].address"),

@@ -57,6 +57,9 @@ func (c *Config) Findings() []Finding {
 			add(Warning, "outbound.allow", "%s lets every originator who may subscribe reach services on this machine", h.Prefix)
 		}
 	}
+	if c.Secrets == (Secrets{}) {
+		add(Warning, "secrets", "the master key is in the data directory: whoever copies that has every key in it; name a file elsewhere or a credential of the service manager")
+	}
 	all = append(all, c.remoteFindings()...)
 	if c.CSE.RequireSubscription && c.CSE.Type != CSETypeIN {
 		add(Warning, "cse.require-subscription", "only an IN-CSE keeps service subscription data: no AE can register here")

@@ -336,8 +336,6 @@ func TestLoad_RefusesWithThePlaceAndWhatToDo(t *testing.T) {
 func TestLoad_RefusesWhatItWouldIgnore(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ table, key, value, env string }{
-		{"secrets", "master-key-file", `"k"`, "k"},
-		{"secrets", "systemd-credential", `"k"`, "k"},
 		{"algorithms", "allow", `["TLS_RSA_WITH_AES_128_CBC_SHA"]`, "TLS_RSA_WITH_AES_128_CBC_SHA"},
 		{"algorithms", "deny", `["X25519"]`, "X25519"},
 	}
@@ -347,9 +345,6 @@ func TestLoad_RefusesWhatItWouldIgnore(t *testing.T) {
 			t.Parallel()
 			_, err := config.Load(config.Sources{File: write(t, "["+tt.table+"]\n"+tt.key+" = "+tt.value+"\n")})
 			place := "toml:2:1: " + path + ": "
-			if tt.table == "secrets" {
-				place = "toml:1:2: secrets: " // there is no such table
-			}
 			if !errors.Is(err, config.ErrNotInThisVersion) || !strings.Contains(err.Error(), place) {
 				t.Errorf("in the file: %v", err)
 			}

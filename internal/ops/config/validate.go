@@ -63,6 +63,9 @@ func (c *Config) checkProcess(k *checker) {
 	default:
 		k.fail("store", "must be sqlite")
 	}
+	if c.Secrets.MasterKeyFile != "" && c.Secrets.SystemdCredential != "" {
+		k.fail("secrets.systemd-credential", "master-key-file is given too; keep one of them")
+	}
 	if c.Ops != off {
 		if err := checkAddress(c.Ops); err != nil {
 			k.fail("ops", "%v, or off", err)

@@ -114,6 +114,9 @@ type Options struct {
 	Revoked     *token.Revocations  // tokens that aren't any more; nil: none
 	Authorities dynauth.Authorities // whose <role>s count; none: no roles are
 
+	KeyExchange   KeyExchange   // agrees on keys by certificate (ESCertKE); nil: it isn't served
+	Relationships Relationships // of tokens and who holds them; nil: none are kept
+
 	Definitions   *definition.Registry // of <flexContainer> specializations; nil: the built-in ones
 	BasePolicy    jsontext.Value       // m2m:setOfAcrs for <CSEBase>; empty: built-in rule
 	MaskExistence bool                 // 4004 instead of 4103 for unauthenticated originators (C-063)

@@ -12,7 +12,8 @@ import (
 )
 
 // notify is the NOTIFY procedure (core section 10): notifications to an <AE>
-// go on to the AE; everything else takes none from outside.
+// go on to the AE, whatever is in them (E-04 to E-06); the <CSEBase> takes those
+// that are for the CSE itself.
 func (k *call) notify(ctx context.Context) (*onem2m.Response, error) {
 	if _, _, ok := gatheringAt(k.address.Path); ok {
 		return k.gatherHere(ctx)
@@ -34,13 +35,17 @@ func (k *call) notify(ctx context.Context) (*onem2m.Response, error) {
 		if t.virtual != "" || t.rec.Type != onem2m.TypeAE && t.rec.Type != onem2m.TypeCSEBase && t.rec.Type != onem2m.TypeAEAnnc {
 			return onem2m.Errorf(onem2m.OperationNotAllowed, "to", "this resource takes no notification") // C-086
 		}
+		if own = t.rec.Type == onem2m.TypeCSEBase; own && k.startsSecurity() {
+			k.audit("static", "built-in policy of <CSEBase> for security information", 0, "")
+			return nil
+		}
 		if err := k.authorize(r, t.rec, onem2m.Notify, access.Notify); err != nil {
 			return k.unverified(err)
 		}
 		if err := k.checkCreator(r, t.rec); err != nil {
 			return err
 		}
-		if own = t.rec.Type == onem2m.TypeCSEBase; own {
+		if own {
 			return nil
 		}
 		if t.rec.Type == onem2m.TypeAEAnnc { // goes on to the AE (C-085, C-400)
@@ -59,6 +64,9 @@ func (k *call) notify(ctx context.Context) (*onem2m.Response, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if own && k.req.Content.Name == onem2m.SecurityInfoName {
+		return k.secure(ctx)
 	}
 	if own {
 		res, ok, err := k.tracked(ctx)

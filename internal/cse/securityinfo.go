@@ -1,0 +1,106 @@
+package cse
+
+import (
+	"context"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"bulwark/internal/identity"
+	"bulwark/onem2m"
+)
+
+// KeyExchange is the Terminating End-Point of an ESCertKE for the CSE (TS-0003
+// clause 8.7.2).
+type KeyExchange interface {
+	// Exchange takes message 1 or 3 of the initiator from and returns the message
+	// that answers it. Its errors are the codes of E-109; one that is no
+	// *onem2m.Error becomes 5000.
+	Exchange(ctx context.Context, from onem2m.ID, message []byte) ([]byte, error)
+}
+
+// Relationships keeps which token is whose (TS-0004 clause 7.5.1.2.14).
+type Relationships interface {
+	// Map takes a m2m:dynAuthRelMapRequest of an authenticated originator and
+	// returns the m2m:dynAuthRelMapResponse; nil if there is none.
+	Map(ctx context.Context, from identity.Originator, request jsontext.Value) (jsontext.Value, error)
+}
+
+// startsSecurity reports whether the built-in rule of the <CSEBase> admits the
+// notification: what starts an exchange that authenticates by itself may come
+// from anybody (E-07). The rule reads the root element and the type, nothing
+// else. A policy that the operator has configured takes its place.
+func (k *call) startsSecurity() bool {
+	if k.c.basePolicy != nil || k.from.ID == "" {
+		return false
+	}
+	switch onem2m.PeekSecurityInfoType(k.req.Content) {
+	case onem2m.SecurityRandRequest, onem2m.SecurityESPrim, onem2m.SecurityESCertKE:
+		return true
+	default:
+		return false
+	}
+}
+
+// secure serves security information that is for the CSE itself (E-03). Whether
+// the originator may send it has been decided.
+func (k *call) secure(ctx context.Context) (*onem2m.Response, error) {
+	info, err := onem2m.SecurityInfoOf(k.req.Content)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.SIT.Asks():
+		return nil, onem2m.Errorf(onem2m.BadRequest, "sit", "this type is for responses") // E-10
+	}
+	if err := k.begin(ctx, true); err != nil {
+		return nil, err
+	}
+	var answer onem2m.SecurityInfo
+	switch info.SIT {
+	case onem2m.SecurityESCertKE:
+		answer, err = k.exchangeKey(ctx, info)
+	case onem2m.SecurityRelMapRequest:
+		return k.mapRelationship(ctx, info)
+	default: // type 1 is for a Dynamic Authorization System
+		err = onem2m.Errorf(onem2m.NotImplemented, "sit", "this CSE doesn't serve type %d", info.SIT)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &onem2m.Response{Code: onem2m.OK, Content: answer.Content()}, nil // E-11
+}
+
+// exchangeKey serves a message of an ESCertKE.
+func (k *call) exchangeKey(ctx context.Context, info onem2m.SecurityInfo) (onem2m.SecurityInfo, error) {
+	if k.c.KeyExchange == nil {
+		return onem2m.SecurityInfo{}, onem2m.Errorf(onem2m.NotImplemented, "sit", "this CSE agrees on no keys by certificate")
+	}
+	message, err := info.ESCertKE()
+	if err != nil {
+		return onem2m.SecurityInfo{}, err
+	}
+	answer, err := k.c.KeyExchange.Exchange(ctx, k.from.ID, message)
+	if err != nil {
+		return onem2m.SecurityInfo{}, err
+	}
+	return onem2m.NewESCertKEInfo(answer), nil
+}
+
+// mapRelationship serves a notification about the relationship between tokens
+// and who holds them, of an authenticated originator alone.
+func (k *call) mapRelationship(ctx context.Context, info onem2m.SecurityInfo) (*onem2m.Response, error) {
+	if k.c.Relationships == nil {
+		return nil, onem2m.Errorf(onem2m.NotImplemented, "sit", "this CSE keeps no relationships of tokens")
+	}
+	if !k.from.Authenticated {
+		return nil, k.strange("relationships of tokens are told by authenticated originators")
+	}
+	value, err := k.c.Relationships.Map(ctx, k.from, info.DynAuthRelMapRequest)
+	if err != nil {
+		return nil, err
+	}
+	res := &onem2m.Response{Code: onem2m.OK}
+	if value != nil {
+		res.Content = onem2m.SecurityInfo{SIT: onem2m.SecurityRelMapResponse, DynAuthRelMapResponse: value}.Content()
+	}
+	return res, nil
+}

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"slices"
 	"time"
+
+	"bulwark/onem2m"
 )
 
 // MaxChain is the longest certificate chain accepted, leaf and anchor counted
@@ -62,6 +64,20 @@ func (t *Trust) verify(certs []*x509.Certificate, usage x509.ExtKeyUsage, now ti
 	}
 	t.remember(key, v)
 	return v, nil
+}
+
+// Verify fails unless a chain of certificates, leaf first, proves that its
+// holder is exactly peer, by the anchors and the profile of this Trust, now. It
+// is for those who carry a handshake over something else than a connection.
+func (t *Trust) Verify(peer onem2m.ID, chain []*x509.Certificate, usage x509.ExtKeyUsage) error {
+	v, err := t.verify(chain, usage, t.now())
+	if err != nil {
+		return err
+	}
+	if peer == "" || v.subject.ID != peer {
+		return errors.New("the certificate names another entity")
+	}
+	return nil
 }
 
 // judge is verify without cache.

@@ -61,7 +61,7 @@ func (o Object) Append(dst []byte) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendText(dst, o[i].Name)
+		dst = AppendText(dst, o[i].Name)
 		dst = append(dst, ':')
 		dst = append(dst, o[i].Value...)
 	}

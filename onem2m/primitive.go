@@ -62,7 +62,7 @@ type Content struct {
 // Append writes {"name":value} to dst.
 func (c *Content) Append(dst []byte) []byte {
 	dst = append(dst, '{')
-	dst = appendText(dst, c.Name) // a name may be of any characters: an originator chose it
+	dst = AppendText(dst, c.Name) // a name may be of any characters: an originator chose it
 	dst = append(dst, ':')
 	dst = append(dst, c.Value...)
 	return append(dst, '}')

@@ -137,7 +137,7 @@ func (o Object) Objects(name string) ([]Object, bool) {
 
 // TextValue returns s as JSON with as few escapes as possible; octets that
 // aren't UTF-8 become U+FFFD.
-func TextValue(s string) jsontext.Value { return appendText(make([]byte, 0, len(s)+2), s) }
+func TextValue(s string) jsontext.Value { return AppendText(make([]byte, 0, len(s)+2), s) }
 
 // IntValue returns n as JSON.
 func IntValue(n int64) jsontext.Value { return strconv.AppendInt(nil, n, 10) }
@@ -152,7 +152,7 @@ func TextsValue(list []string) jsontext.Value {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendText(b, s)
+		b = AppendText(b, s)
 	}
 	return append(b, ']')
 }
@@ -180,7 +180,8 @@ func TimeValue(t Timestamp) jsontext.Value {
 // NullValue returns the JSON null.
 func NullValue() jsontext.Value { return jsontext.Value("null") }
 
-func appendText(dst []byte, s string) []byte {
+// AppendText appends s as TextValue writes it.
+func AppendText(dst []byte, s string) []byte {
 	// The error is about octets that aren't UTF-8, which are replaced.
 	dst, _ = jsontext.AppendQuote(dst, s)
 	return dst

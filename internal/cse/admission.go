@@ -142,23 +142,17 @@ func (k *call) checkFrom(ctx context.Context) error {
 	var err error
 	if !k.vouched || k.errand != nil {
 		err = k.c.Store.Read(ctx, func(r store.Reader) error {
-			k.registry = snapshot{c: k.c, r: r, now: k.now}
-			who, err := identity.Check(k.c.Home, k.c.admin, k.assoc, k.req, &k.registry)
-			k.registry = snapshot{}
+			k.groups.snapshot = snapshot{c: k.c, r: r, now: k.now}
+			who, err := identity.Check(k.c.Home, k.c.admin, k.assoc, k.req, &k.groups.snapshot)
+			k.groups.snapshot = snapshot{}
 			if err == nil || k.errand == nil { // who is told of the result doesn't change
 				k.from = who
 			}
 			return err
 		})
 	}
-	k.decision = Audit{
-		Time: k.now.Time(), RequestID: k.req.RequestID, From: k.req.From, Originator: k.from.ID,
-		Credential: k.assoc.CredentialID, Binding: k.assoc.Binding, Authentic: k.from.Authenticated,
-		Source: k.assoc.Source, Operation: k.req.Operation, To: k.req.To,
-	}
 	if err != nil {
-		var e *onem2m.Error
-		if errors.As(err, &e) && (e.Code == onem2m.OriginatorNotAuthenticated || e.Code == onem2m.SecurityAssociationRequired) {
+		if e, ok := errors.AsType[*onem2m.Error](err); ok && (e.Code == onem2m.OriginatorNotAuthenticated || e.Code == onem2m.SecurityAssociationRequired) {
 			k.audit("identity", "", e.Code, e.Debug())
 		}
 		return err
@@ -168,12 +162,21 @@ func (k *call) checkFrom(ctx context.Context) error {
 
 // audit writes the decision of the request: permit if code is 0.
 func (k *call) audit(stage, rule string, code onem2m.StatusCode, reason string) {
+	k.auditOf(k.from.ID, stage, rule, code, reason)
+}
+
+// auditOf is audit for an originator that is known by another identifier than
+// the one that the request came with.
+func (k *call) auditOf(who onem2m.ID, stage, rule string, code onem2m.StatusCode, reason string) {
 	if k.c.Auditor == nil || k.rehearsal && code == 0 {
 		return
 	}
-	d := k.decision
-	d.Stage, d.Rule, d.Code, d.Permit, d.Reason = stage, rule, code, code == 0, reason
-	k.c.Auditor.Decision(d)
+	k.c.Auditor.Decision(Audit{
+		Time: k.now.Time(), RequestID: k.req.RequestID, From: k.req.From, Originator: who,
+		Credential: k.assoc.CredentialID, Binding: k.assoc.Binding, Authentic: k.from.Authenticated,
+		Source: k.assoc.Source, Operation: k.req.Operation, To: k.req.To,
+		Stage: stage, Rule: rule, Code: code, Permit: code == 0, Reason: reason,
+	})
 }
 
 // checkParameters: presence rules of core section 3.1 (row 10).

@@ -180,8 +180,7 @@ func createAE(k *call, tx store.Tx, s *subject) error {
 	if err := k.bind(tx, id, given.Credential); err != nil {
 		return err
 	}
-	k.decision.Originator = id
-	k.audit("registration", rule, 0, "registered as "+given.Stem)
+	k.auditOf(id, "registration", rule, 0, "registered as "+given.Stem)
 	return nil
 }
 

@@ -16,7 +16,7 @@ import (
 
 // naming lists the attributes that a request is about; nil where a grant on
 // attributes isn't enough, whatever they are.
-type naming func() []string
+type naming func(k *call, rec *store.Record) []string
 
 // authorizeNaming is authorize for a request that is about certain attributes.
 func (k *call) authorizeNaming(r store.Reader, rec *store.Record, op onem2m.Operation, privilege access.Privilege, about naming) error {
@@ -27,7 +27,7 @@ func (k *call) authorizeNaming(r store.Reader, rec *store.Record, op onem2m.Oper
 
 // partly reports whether rules that are limited to attributes permit the
 // request, and notes the limits: the answer is bound by them too.
-func (k *call) partly(q *access.Query, sources []access.Source) bool {
+func (k *call) partly(q *access.Query, rec *store.Record, sources []access.Source) bool {
 	if k.about == nil {
 		return false
 	}
@@ -35,7 +35,7 @@ func (k *call) partly(q *access.Query, sources []access.Source) bool {
 	if len(granted) == 0 {
 		return false
 	}
-	names := k.about()
+	names := k.about(k, rec)
 	if len(names) == 0 || slices.ContainsFunc(names, func(name string) bool { return !slices.Contains(granted, name) }) {
 		return false
 	}
@@ -45,11 +45,11 @@ func (k *call) partly(q *access.Query, sources []access.Source) bool {
 
 // shownNames are the attributes that a RETRIEVE of the target alone is about:
 // those that it lists, or all that would be shown.
-func (k *call) shownNames(rec *store.Record) naming {
+func (k *call) shownNames() naming {
 	if k.rcn != 1 || k.conditional() {
 		return nil
 	}
-	return func() []string {
+	return func(k *call, rec *store.Record) []string {
 		names := slices.Clone(k.req.Attributes)
 		if k.address.Attribute != "" {
 			names = append(names, k.address.Attribute)
@@ -62,11 +62,11 @@ func (k *call) shownNames(rec *store.Record) naming {
 }
 
 // removedNames are those that a DELETE is about: all.
-func (k *call) removedNames(rec *store.Record) naming {
+func (k *call) removedNames() naming {
 	if k.rcn != 0 || k.conditional() {
 		return nil
 	}
-	return func() []string { return k.allNames(rec) }
+	return (*call).allNames
 }
 
 // sentNames are those that a CREATE or UPDATE gives. Of the answer only what is
@@ -75,7 +75,7 @@ func (k *call) sentNames() naming {
 	if k.rcn != 0 && k.rcn != 1 && k.rcn != 9 || k.conditional() {
 		return nil
 	}
-	return func() []string { return k.draft.sent }
+	return func(k *call, _ *store.Record) []string { return k.draft.sent }
 }
 
 func (k *call) allNames(rec *store.Record) []string {

@@ -168,7 +168,7 @@ func (c *CSE) baseSources(r store.Reader, who onem2m.ID, now onem2m.Timestamp) [
 // until the next call: one request makes one decision at a time.
 func (k *call) query(r store.Reader, rec *store.Record, op onem2m.Operation, privilege access.Privilege) *access.Query {
 	q := &k.question
-	k.groups = groups{c: k.c, r: r, now: k.now, missed: &k.missed}
+	k.groups = groups{snapshot: snapshot{c: k.c, r: r, now: k.now}, missed: &k.missed}
 	*q = access.Query{
 		Home: k.c.Home, Groups: &k.groups, Originator: k.from.ID, Authenticated: k.from.Authenticated,
 		Operation: op, Privilege: privilege, TargetType: rec.Type, ChildType: k.ty,
@@ -258,7 +258,7 @@ func (k *call) judge(r store.Reader, rec *store.Record, op onem2m.Operation, pri
 	if k.missPolicies(sources); k.uninformed() {
 		return k.denied(op) // for now: it is decided again, see enquiring
 	}
-	if k.partly(&k.question, sources) {
+	if k.partly(&k.question, rec, sources) {
 		k.audit("static", "rules for single attributes", 0, "")
 		return nil
 	}
@@ -281,12 +281,8 @@ func (k *call) judgeByTokens(r store.Reader, rec *store.Record, op onem2m.Operat
 		k.audit("tokens", "", onem2m.OriginatorHasNoPrivilege, err.Error())
 		return k.denied(op)
 	}
-	decide := access.DecideWithTokens
-	if self {
-		decide = access.DecideByTokenRoles
-	}
 	before := len(k.missed.list)
-	if d := decide(&k.question, sources, tokens); d.Permit {
+	if d := decideByTokens(&k.question, sources, tokens, self); d.Permit {
 		k.missed.list = k.missed.list[:before]
 		k.audit("tokens", d.Source+" rule "+strconv.Itoa(d.Rule+1), 0, "")
 		return nil
@@ -301,6 +297,13 @@ func (k *call) judgeByTokens(r store.Reader, rec *store.Record, op onem2m.Operat
 	k.audit("tokens", "", onem2m.OriginatorHasNoPrivilege,
 		fmt.Sprintf("neither a rule of %d policies nor the tokens %s permit %s on %s", len(sources), strings.Join(names, ", "), op, rec.RI))
 	return k.denied(op)
+}
+
+func decideByTokens(q *access.Query, sources []access.Source, tokens []access.Token, self bool) access.Decision {
+	if self {
+		return access.DecideByTokenRoles(q, sources, tokens)
+	}
+	return access.DecideWithTokens(q, sources, tokens)
 }
 
 // nameTarget completes the query for the comparison with resources of tokens.

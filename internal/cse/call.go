@@ -25,10 +25,10 @@ type call struct {
 	nesting int  // fan-outs that this request came through
 	spread  *spread
 	gathers *gathered // where a subscription that is made through a group is going to notify
-	groups  groups
-	missed  missed // what decisions went without
-	curious bool   // it is going to be asked for
-	grants  grants // roles and tokens of the request
+	groups  groups    // of the decision that is being made; before it the state that From is held against
+	missed  missed    // what decisions went without
+	curious bool      // it is going to be asked for
+	grants  grants    // roles and tokens of the request
 	address onem2m.Address
 	ty      onem2m.ResourceType // of a CREATE
 	rcn     int
@@ -38,16 +38,14 @@ type call struct {
 	draft   draft            // validated Content of CREATE and UPDATE
 
 	meaning  meaning      // what is asked about semantic descriptions
-	registry snapshot     // of the From check, while it runs
 	question access.Query // of the decision that is being made
 	about    naming       // attributes that it is about, where single ones may be enough
 	limits   []string     // attributes on which the request is permitted; nil: all
 
-	decision Audit            // filled as the decision is made
-	later    bool             // it is answered with an acknowledgement (C-173)
-	patient  bool             // but not before a moment has passed (C-186)
-	persist  onem2m.Timestamp // et of its <request>
-	errand   *errand          // the non-blocking request that this call carries out, or nil
+	later   bool             // it is answered with an acknowledgement (C-173)
+	patient bool             // but not before a moment has passed (C-186)
+	persist onem2m.Timestamp // et of its <request>
+	errand  *errand          // the non-blocking request that this call carries out, or nil
 
 	keep     func(store.Tx) error // is part of the transaction that makes the <request>; or nil
 	carried  bool                 // the next CSE has answered
@@ -57,9 +55,10 @@ type call struct {
 	under   *undertaking // transaction that the request is part of, or nil
 	cleared *clearance   // to execute the requests of the transaction that it moves
 
-	made   *store.Record // by a CREATE
-	target *store.Record // of a RETRIEVE or DELETE
-	start  *store.Record // where a Discovery begins
+	made   *store.Record    // by a CREATE
+	target *store.Record    // of a RETRIEVE or DELETE
+	answer *onem2m.Response // of a RETRIEVE, on the state of the store that is being read
+	start  *store.Record    // where a Discovery begins
 
 	counted []*store.Record // what the result shows and the retrieval is counted of
 
@@ -112,19 +111,23 @@ func (k *call) process(ctx context.Context) (*onem2m.Response, error) {
 	if err := k.checkDuplicate(ctx); err != nil {
 		return nil, err
 	}
-	if v, t, err := k.virtual(ctx); v != nil || err != nil {
-		if err != nil {
-			return nil, err
+	if slices.ContainsFunc(path, k.c.mayBeVirtual) {
+		if v, t, err := k.virtual(ctx); v != nil || err != nil {
+			if err != nil {
+				return nil, err
+			}
+			if err := k.begin(ctx, true); err != nil {
+				return nil, err
+			}
+			return k.patiently(ctx, func(k *call, ctx context.Context) (*onem2m.Response, error) { return v.serve(ctx, k, t) })
 		}
-		if err := k.begin(ctx, true); err != nil {
-			return nil, err
-		}
-		return k.patiently(ctx, func(ctx context.Context) (*onem2m.Response, error) {
-			return k.enquiring(ctx, func(ctx context.Context) (*onem2m.Response, error) { return v.serve(ctx, k, t) })
-		})
 	}
-	return k.patiently(ctx, func(ctx context.Context) (*onem2m.Response, error) { return k.enquiring(ctx, k.operate) })
+	return k.patiently(ctx, (*call).operate)
 }
+
+// procedure serves a request. It is no closure for most requests, which costs
+// them nothing then.
+type procedure func(k *call, ctx context.Context) (*onem2m.Response, error)
 
 // operate runs the procedure of the operation.
 func (k *call) operate(ctx context.Context) (*onem2m.Response, error) {
@@ -149,11 +152,12 @@ func (k *call) claims() bool {
 	return k.req.Operation == onem2m.Create && k.ty == onem2m.TypeAE && !k.from.Authenticated
 }
 
+// mayBeVirtual reports whether a segment of an address is the name of a virtual
+// child.
+func (c *CSE) mayBeVirtual(segment string) bool { return c.virtualNames[segment] }
+
 // virtual finds out whether the target is a virtual child that answers itself.
 func (k *call) virtual(ctx context.Context) (v *virtual, t target, err error) {
-	if !slices.ContainsFunc(k.address.Path, func(segment string) bool { return k.c.virtualNames[segment] }) {
-		return nil, t, nil
-	}
 	err = k.c.Store.Read(ctx, func(r store.Reader) (err error) {
 		t, err = k.c.resolve(r, k.address.Path, k.now)
 		return err

@@ -112,8 +112,6 @@ func (k *call) subordinate(op onem2m.Operation, to string, o onem2m.Object) *cal
 		Content: &onem2m.Content{Name: "m2m:sub", Value: o.Append(nil)},
 	}
 	sub := &call{c: k.c, req: req, assoc: k.assoc, now: k.now, from: k.from, vouched: true, expires: k.expires, rehearsal: k.rehearsal}
-	sub.decision = k.decision
-	sub.decision.Operation, sub.decision.To = op, to
 	if op == onem2m.Create {
 		sub.ty = onem2m.TypeSubscription
 	}

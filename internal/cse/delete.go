@@ -73,7 +73,7 @@ func (k *call) vetDelete(r store.Reader) (*store.Record, error) {
 	if p := k.c.types[rec.Type]; p != nil && p.governs != nil {
 		err = p.governs(k, rec)
 	} else {
-		err = k.authorizeNaming(r, rec, onem2m.Delete, access.Delete, k.removedNames(rec))
+		err = k.authorizeNaming(r, rec, onem2m.Delete, access.Delete, k.removedNames())
 	}
 	if err != nil {
 		return nil, k.concealed(err)

@@ -40,31 +40,34 @@ func (k *call) show(rec *store.Record) {
 }
 
 // retrieveCounting makes the result of a RETRIEVE, and counts what it holds.
-func (k *call) retrieveCounting(ctx context.Context) (res *onem2m.Response, err error) {
+func (k *call) retrieveCounting(ctx context.Context) (*onem2m.Response, error) {
+	var err error
 	for range maxCountTries {
 		k.counted = nil
 		err = k.look(ctx, func(r store.Reader) error {
-			if res, err = k.retrieveOnce(ctx, r); err == nil && k.uninformed() {
+			var err error
+			if k.answer, err = k.retrieveOnce(ctx, r); err == nil && k.uninformed() {
 				err = errUninformed
 			}
 			return err
 		})
 		if err != nil || len(k.counted) == 0 {
-			return res, err
+			return k.answer, err
 		}
 		err = k.c.Store.Update(ctx, k.countDown)
 		if !errors.Is(err, errCounted) {
-			return res, err
+			return k.answer, err
 		}
 	}
 	err = k.c.Store.Update(ctx, func(tx store.Tx) error {
 		k.counted = nil
-		if res, err = k.retrieveOnce(ctx, tx); err != nil {
+		var err error
+		if k.answer, err = k.retrieveOnce(ctx, tx); err != nil {
 			return err
 		}
 		return k.countDown(tx)
 	})
-	return res, err
+	return k.answer, err
 }
 
 // countDown takes one retrieval off the counts of what was shown; what has been

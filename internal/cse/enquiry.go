@@ -36,11 +36,11 @@ func (k *call) uninformed() bool { return k.curious && len(k.missed.list) > 0 }
 // enquiring serves a request. What was refused without something of other CSEs
 // is decided again with it: it is asked for when nothing is held, neither the
 // writer nor a snapshot, as the refusal has undone everything.
-func (k *call) enquiring(ctx context.Context, serve func(context.Context) (*onem2m.Response, error)) (*onem2m.Response, error) {
+func (k *call) enquiring(ctx context.Context, serve procedure) (*onem2m.Response, error) {
 	for round := range maxRounds {
 		k.missed.list = nil
 		k.curious = within(ctx) == nil && round < maxRounds-1
-		res, err := serve(ctx)
+		res, err := serve(k, ctx)
 		if !k.uninformed() || !refused(err) {
 			return res, err
 		}

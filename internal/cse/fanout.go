@@ -307,7 +307,7 @@ func appendAnswer(b []byte, res *onem2m.Response, from string) []byte {
 		b = res.Content.Append(b)
 	}
 	b = append(b, `,"fr":`...)
-	b = append(b, onem2m.TextValue(from)...)
+	b = onem2m.AppendText(b, from)
 	if res.ContentStatus != 0 {
 		b = append(b, `,"cnst":`...)
 		b = strconv.AppendInt(b, int64(res.ContentStatus), 10)
@@ -318,7 +318,7 @@ func appendAnswer(b []byte, res *onem2m.Response, from string) []byte {
 	}
 	if res.Release != "" {
 		b = append(b, `,"rvi":`...)
-		b = append(b, onem2m.TextValue(res.Release)...)
+		b = onem2m.AppendText(b, res.Release)
 	}
 	return append(b, '}')
 }

@@ -132,8 +132,7 @@ func (e *blockedError) Unwrap() error {
 
 // blockedBy returns the lock that an error speaks of, or nil.
 func blockedBy(err error) *blockedError {
-	var b *blockedError
-	errors.As(err, &b)
+	b, _ := errors.AsType[*blockedError](err)
 	return b
 }
 
@@ -210,9 +209,9 @@ func (k *call) checkLocks(r store.Reader, t target, rec *store.Record) error {
 // target locked, until it expires (row 41 of the open points). One that is
 // carried out behind its acknowledgement waits as long as one that says nothing
 // about its expiration: those that come after it need its place.
-func (k *call) patiently(ctx context.Context, serve func(context.Context) (*onem2m.Response, error)) (*onem2m.Response, error) {
-	res, err := serve(ctx)
-	if blockedBy(err) == nil || within(ctx) != nil {
+func (k *call) patiently(ctx context.Context, serve procedure) (*onem2m.Response, error) {
+	res, err := k.enquiring(ctx, serve)
+	if err == nil || blockedBy(err) == nil || within(ctx) != nil {
 		return res, err
 	}
 	last := k.deadline()
@@ -226,7 +225,7 @@ func (k *call) patiently(ctx context.Context, serve func(context.Context) (*onem
 			return nil, err
 		}
 		k.now = onem2m.TimestampOf(k.c.Now())
-		res, err = serve(ctx)
+		res, err = k.enquiring(ctx, serve)
 	}
 	return res, err
 }

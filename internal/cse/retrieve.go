@@ -51,7 +51,7 @@ func (k *call) retrieveOnce(ctx context.Context, r store.Reader) (*onem2m.Respon
 	if err := k.matchTarget(r, rec); err != nil {
 		return nil, err
 	}
-	if err := k.authorizeNaming(r, rec, onem2m.Retrieve, access.Retrieve, k.shownNames(rec)); err != nil {
+	if err := k.authorizeNaming(r, rec, onem2m.Retrieve, access.Retrieve, k.shownNames()); err != nil {
 		return nil, k.concealed(err)
 	}
 	if err := k.checkLocks(r, t, rec); err != nil {
@@ -106,7 +106,11 @@ func (k *call) concealed(refusal error) error {
 // result shapes the Content of a RETRIEVE, or of a DELETE that asks for what
 // was there, by rcn.
 func (k *call) result(ctx context.Context, r store.Reader, rec *store.Record) (*onem2m.Response, error) {
-	res := &onem2m.Response{Code: onem2m.OK}
+	both := &struct { // one allocation: most requests end here
+		res     onem2m.Response
+		content onem2m.Content
+	}{res: onem2m.Response{Code: onem2m.OK}}
+	res := &both.res
 	switch k.rcn {
 	case 1:
 		k.show(rec)
@@ -114,7 +118,8 @@ func (k *call) result(ctx context.Context, r store.Reader, rec *store.Record) (*
 		if err != nil {
 			return nil, err
 		}
-		res.Content = &onem2m.Content{Name: rec.Root, Value: value}
+		both.content = onem2m.Content{Name: rec.Root, Value: value}
+		res.Content = &both.content
 		return res, nil
 	case 7:
 		if k.c.copied(rec) {

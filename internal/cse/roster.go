@@ -121,9 +121,7 @@ func (c *CSE) fanOutPolicies(r store.Reader, group *store.Record, who onem2m.ID,
 // CSEs it is what has been retrieved of them; without that they have no members
 // and are noted as missed.
 type groups struct {
-	c      *CSE
-	r      store.Reader
-	now    onem2m.Timestamp
+	snapshot
 	missed *missed // nil: nobody asks for what is missing
 }
 

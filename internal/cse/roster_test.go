@@ -43,7 +43,7 @@ func TestMembership_OfAnOriginator(t *testing.T) {
 	} {
 		t.Run(tt.id+" "+tt.name, func(t *testing.T) {
 			err := w.store.Read(t.Context(), func(r store.Reader) error {
-				g := &groups{c: w.c, r: r, now: onem2m.TimestampOf(w.now())}
+				g := &groups{snapshot: snapshot{c: w.c, r: r, now: onem2m.TimestampOf(w.now())}}
 				if got := g.Member(tt.group, tt.who); got != tt.want {
 					t.Errorf("got %v, want %v", got, tt.want)
 				}
@@ -88,7 +88,7 @@ func TestMembership_A191_EndsInLoopsAndDeepNests(t *testing.T) {
 		fmt.Sprintf("g%d", maxGroupDepth-1): true, fmt.Sprintf("g%d", maxGroupDepth): false, "loop": false,
 	} {
 		err := w.store.Read(t.Context(), func(r store.Reader) error {
-			g := &groups{c: w.c, r: r, now: onem2m.TimestampOf(w.now())}
+			g := &groups{snapshot: snapshot{c: w.c, r: r, now: onem2m.TimestampOf(w.now())}}
 			if got := g.Member("cse-in/app/"+group, "//m2m.example/id-in/Cin0001"); got != want {
 				t.Errorf("%s: got %v, want %v", group, got, want)
 			}

@@ -34,6 +34,7 @@ type Record struct {
 	Counters Counters
 
 	facets [facetCount]atomic.Pointer[any]
+	whole  atomic.Pointer[[]byte] // Attributes and Counters
 }
 
 // Counters are the attributes of a container that change with its instances.
@@ -87,6 +88,15 @@ func (r *Record) Representation() []byte {
 	if !r.Counted || len(r.Attributes) < 2 {
 		return r.Attributes
 	}
+	if whole := r.whole.Load(); whole != nil {
+		return *whole
+	}
+	whole := r.withCounters()
+	r.whole.Store(&whole)
+	return whole
+}
+
+func (r *Record) withCounters() []byte {
 	b := make([]byte, 0, len(r.Attributes)+64)
 	b = append(b, r.Attributes[:len(r.Attributes)-1]...)
 	if len(b) > 1 {
@@ -101,7 +111,7 @@ func (r *Record) Representation() []byte {
 	b = strconv.AppendInt(b, r.Counters.Count, 10)
 	b = append(b, `,"cbs":`...)
 	b = strconv.AppendInt(b, r.Counters.Bytes, 10)
-	return append(b, '}')
+	return slices.Clip(append(b, '}'))
 }
 
 // Labels returns the labels of the record, each once.
@@ -119,9 +129,14 @@ func (r *Record) Labels() []string {
 }
 
 // Weight estimates the memory of the record in octets, for caches. The
-// attributes count twice: once as bytes, once for what facets make of them.
+// attributes count twice: once as bytes, once for what facets make of them. With
+// counters they count once more.
 func (r *Record) Weight() int {
-	return 320 + len(r.RI) + len(r.RN) + 2*len(r.Attributes) + len(r.Origin)
+	n := 320 + len(r.RI) + len(r.RN) + 2*len(r.Attributes) + len(r.Origin)
+	if r.Counted {
+		n += len(r.Attributes)
+	}
+	return n
 }
 
 // Bulk reports whether resources of the type come in great numbers below one

@@ -1,0 +1,99 @@
+package esprim
+
+import (
+	"crypto/cipher"
+
+	"bulwark/e2e/keys"
+	"bulwark/onem2m"
+)
+
+// pair names a session under a receiver object: the key, by its identifier as
+// it is kept here, and the originator object.
+type pair struct{ kid, ori string }
+
+// session is what a receiver keeps of one session key.
+type session struct {
+	pairwise, key keys.Secret
+	expires       onem2m.Timestamp
+	ciphers       map[int64]cipher.AEAD
+	// What has been accepted, by initialization vector (E-92); nil once the session
+	// has ended early. It stays known then, so that nothing of it is accepted again.
+	seen map[[ivLength]byte]struct{}
+}
+
+// cipher returns the AEAD for one algorithm.
+func (s *session) cipher(algorithm int64) (cipher.AEAD, error) {
+	if c := s.ciphers[algorithm]; c != nil {
+		return c, nil
+	}
+	c, err := newAEAD(s.key, algorithm)
+	if err != nil {
+		return nil, err
+	}
+	s.ciphers[algorithm] = c
+	return c, nil
+}
+
+// peer is what a receiver keeps of the holder of one key.
+type peer struct {
+	objects  map[string]originatorRand // by esri
+	sessions int
+}
+
+// drop forgets a session that can't be used any more. The lock is held.
+func (r *Receiver) drop(o *offer, at pair, s *session) {
+	r.marks -= len(s.seen)
+	r.count--
+	delete(o.sessions, at)
+	if p := r.peers[at.kid]; p != nil {
+		p.sessions--
+		r.tidy(at.kid, p)
+	}
+}
+
+// end ends a session before its time: what it has accepted would have to be
+// forgotten otherwise (E-93). The originator has to make a new object.
+func (r *Receiver) end(at pair, s *session) {
+	r.marks -= len(s.seen)
+	s.seen, s.key, s.ciphers = nil, keys.Secret{}, nil
+	if p := r.peers[at.kid]; p != nil {
+		delete(p.objects, at.ori)
+	}
+}
+
+func (r *Receiver) tidy(kid string, p *peer) {
+	if p.sessions == 0 && len(p.objects) == 0 {
+		delete(r.peers, kid)
+	}
+}
+
+// Purge drops what has expired. It is done now and then by itself; who keeps a
+// Receiver that may lie idle calls it.
+func (r *Receiver) Purge() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.purge(r.now())
+}
+
+func (r *Receiver) purge(now onem2m.Timestamp) {
+	r.purged = now
+	for id, o := range r.offers {
+		if o.rand.Expires <= now {
+			r.endOffer(id)
+			continue
+		}
+		for at, s := range o.sessions {
+			if s.expires <= now {
+				r.drop(o, at, s)
+			}
+		}
+	}
+	for kid, p := range r.peers {
+		for id, rand := range p.objects {
+			if rand.expires <= now {
+				delete(p.objects, id)
+			}
+		}
+		r.tidy(kid, p)
+	}
+}

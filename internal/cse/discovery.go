@@ -24,8 +24,9 @@ type walk struct {
 	from, to  int             // positions of the page, 1-based, to included
 
 	examined int
-	position int  // of the last match
-	more     bool // there is a match behind the page
+	position int    // of the last match
+	more     bool   // there is a match behind the page
+	stopped  string // where, if there is: the address of what comes next
 	found    func(rec *store.Record, path string) error
 }
 
@@ -84,7 +85,7 @@ func (w *walk) below(ctx context.Context, rec *store.Record, path string, level 
 			}
 			w.examined++
 			if w.examined > w.k.c.Limits.Examined {
-				w.more = true
+				w.stop(path + "/" + child.RN)
 				return false, nil
 			}
 			if w.examined%256 == 0 && ctx.Err() != nil {
@@ -179,7 +180,7 @@ func (w *walk) visit(child *store.Record, address string) (bool, error) {
 		return permitted, err
 	}
 	if w.position >= w.to {
-		w.more = true
+		w.stop(address)
 		return true, nil
 	}
 	w.position++
@@ -201,6 +202,9 @@ func (w *walk) itself(rec *store.Record, address string) error {
 	}
 	return err
 }
+
+// stop ends the walk before the resource at an address.
+func (w *walk) stop(address string) { w.more, w.stopped = true, address }
 
 // status tells the originator that a result is cut, and where to go on (C-139).
 func (w *walk) status(res *onem2m.Response) {

@@ -123,6 +123,8 @@ func TestProcedure_C265_TypesThatNeedANetwork(t *testing.T) {
 	w.register("Capp01", "app")
 	w.follow(t, []step{
 		{name: "C-265 a trigger", ask: ask{op: "C47", to: "cse-in/app", from: "Capp01", body: `{"m2m:tgr":{}}`}, code: 5001},
+		{name: "C-451 a process", ask: ask{op: "C63", to: "cse-in/app", from: "Capp01", body: `{"m2m:prmr":{}}`}, code: 5001},
+		{name: "C-451 a state", ask: ask{op: "C64", to: "cse-in/app", from: "Capp01", body: `{"m2m:stte":{}}`}, code: 5001},
 		{name: "C-265 a background transfer", ask: ask{op: "C49", to: "cse-in/app", from: "Capp01", body: `{"m2m:bdt":{}}`}, code: 5001},
 		{name: "C-265 a traffic pattern", ask: ask{op: "C33", to: "cse-in", from: "CAdmin", body: `{"m2m:trpt":{}}`}, code: 4000},
 		{name: "C-224 none of them is offered", ask: ask{op: "R", to: "cse-in?atrl=srt", from: "CAdmin"}, code: 2000},

@@ -2,6 +2,7 @@ package cse
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -110,17 +111,16 @@ func (k *call) children(ctx context.Context, r store.Reader, rec *store.Record, 
 		res.Content = &onem2m.Content{Name: rec.Root, Value: own.Append(nil)}
 		return nil
 	}
-	tree := nest{k: k, nodes: map[int64]*node{rec.ID: {attrs: own}}, r: r}
-	octets := 0
-	w.found = func(rec *store.Record, _ string) error {
-		octets += len(rec.Attributes)
-		k.show(rec)
-		w.more = octets > maxOctets || len(k.counted) >= maxCounted // told as any other cut (C-139)
-		return tree.add(rec)
-	}
-	w.onward(r, access.Retrieve)
-	if err := w.search(ctx, rec, path); err != nil {
+	list, err := w.family(ctx, rec, path)
+	if err != nil {
 		return err
+	}
+	tree := nest{k: k, nodes: map[int64]*node{rec.ID: {attrs: own}}, r: r}
+	for i := range list {
+		k.show(list[i].rec)
+		if err := tree.add(list[i].rec); err != nil {
+			return err
+		}
 	}
 	w.status(res)
 	res.Content = &onem2m.Content{Name: rec.Root, Value: tree.nodes[rec.ID].append(nil)}
@@ -130,6 +130,47 @@ func (k *call) children(ctx context.Context, r store.Reader, rec *store.Record, 
 // maxOctets is how large a result with children grows before it is cut, by what
 // is stored of them: the number alone would allow for gigabytes.
 const maxOctets = 16 << 20
+
+// family finds the descendants that a result with children shows. Where it has
+// to be cut, a direct child is there with all that is found below it or not at
+// all (C-138); unless it is the first, which would come never then.
+func (w *walk) family(ctx context.Context, rec *store.Record, path string) ([]reference, error) {
+	var list []reference
+	var branches []string // of the direct children that the list begins with, in parallel
+	octets, counted, at := 0, 0, ""
+	w.found = func(rec *store.Record, _ string) error {
+		if octets += len(rec.Attributes); retrievalsCount(rec) {
+			counted++
+		}
+		list, branches = append(list, reference{rec: rec}), append(branches, at)
+		if octets > maxOctets || counted >= maxCounted {
+			w.to = w.position // told as any other cut (C-139)
+		}
+		return nil
+	}
+	w.onward(w.r, access.Retrieve)
+	onward := w.found
+	w.found = func(rec *store.Record, address string) error {
+		at = branchOf(path, address)
+		return onward(rec, address)
+	}
+	if err := w.search(ctx, rec, path); err != nil || !w.more {
+		return list, err
+	}
+	whole := slices.Index(branches, branchOf(path, w.stopped))
+	if whole <= 0 {
+		return list, nil
+	}
+	w.position -= len(list) - whole
+	return list[:whole], nil
+}
+
+// branchOf names the direct child of the resource at path that an address leads
+// to or through.
+func branchOf(path, address string) string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(address, path+"/"), "/")
+	return name
+}
 
 // nest puts resources below their parents. A match whose parent isn't part of
 // the result stands below the nearest ancestor that is.

@@ -1,6 +1,7 @@
 package cse
 
 import (
+	"strings"
 	"testing"
 
 	"bulwark/onem2m"
@@ -105,6 +106,54 @@ func TestResult_ChildrenInEveryShape(t *testing.T) {
 		}
 		if len(all) != 4 || all[0] != "room" || all[3] != "hall" {
 			t.Errorf("got %v", all)
+		}
+	})
+	t.Run("C-138 a direct child is shown with all that is below it or not at all", func(t *testing.T) {
+		w.must(onem2m.Created, ask{op: "C3", to: "cse-in/site", from: "Cweb01", body: `{"m2m:cnt":{"rn":"floor2"}}`})
+		for _, path := range []string{"a", "a/x", "a/y", "b", "b/z", "c"} {
+			to, name := "cse-in/site/floor2", path
+			if above, below, deep := strings.Cut(path, "/"); deep {
+				to, name = to+"/"+above, below
+			}
+			w.must(onem2m.Created, ask{op: "C3", to: to, from: "Cweb01", body: `{"m2m:cnt":{"rn":"` + name + `"}}`})
+		}
+		for _, tt := range []struct {
+			query, want string
+			next        int // 0: nothing is left
+		}{
+			{"lim=6", "a(x y) b(z) c", 0},
+			{"lim=5", "a(x y) b(z)", 6},
+			{"lim=4", "a(x y)", 4},
+			{"lim=4&ofst=4", "b(z) c", 0},
+			{"lim=3", "a(x y)", 4},
+			{"lim=2", "a(x)", 3}, // the first would never come else
+			{"lim=2&ofst=3", "y", 4},
+			{"lim=4&lvl=1", "a b c", 0},
+			{"lim=2&lvl=1", "a b", 3},
+		} {
+			res := w.do(ask{op: "R", to: "cse-in/site/floor2?rcn=8&" + tt.query, from: "Cweb01"})
+			o, err := onem2m.ParseObject(res.Content.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var shown []string
+			list, _ := o.Objects("m2m:cnt")
+			for _, child := range list {
+				name, _ := child.Text("rn")
+				var names []string
+				below, _ := child.Objects("m2m:cnt")
+				for _, one := range below {
+					name, _ := one.Text("rn")
+					names = append(names, name)
+				}
+				if len(names) > 0 {
+					name += "(" + strings.Join(names, " ") + ")"
+				}
+				shown = append(shown, name)
+			}
+			if got := strings.Join(shown, " "); got != tt.want || int(res.ContentOffset) != tt.next {
+				t.Errorf("%s: got %q, next %d, want %q, %d", tt.query, got, res.ContentOffset, tt.want, tt.next)
+			}
 		}
 	})
 	t.Run("C-108 A-75 children without RETRIEVE vanish with all below them", func(t *testing.T) {

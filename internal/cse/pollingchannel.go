@@ -44,9 +44,10 @@ func (c *CSE) pollOwner(r store.Reader, rec *store.Record) (onem2m.ID, error) {
 }
 
 // onlyOwner admits the entity behind the parent and nobody else, the
-// administrator included: whoever polls reads what is meant for it.
+// administrator included: whoever polls reads what is meant for it. It
+// comes itself: no transit polls in its name (S-095).
 func (k *call) onlyOwner(owner onem2m.ID) error {
-	if owner != "" && k.from.ID == owner {
+	if owner != "" && k.from.ID == owner && !k.from.Forwarded {
 		k.audit("special", "", 0, "the owner of the polling channel")
 		return nil
 	}

@@ -36,7 +36,7 @@ func (k *call) passOn(ctx context.Context) (*onem2m.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	next, err := k.c.peers.Next(t.Target, k.arrival(), k.now)
+	next, err := k.c.peers.Next(t.Target, k.origin(), k.now)
 	if err != nil {
 		return nil, err
 	}
@@ -107,6 +107,22 @@ func (k *call) arrival() federation.Arrival {
 		return k.c.deduced(k.from.ID, k.now)
 	}
 	return federation.Arrival{}
+}
+
+// origin is the arrival as far as it limits the way out. What a group asks of a
+// member is a request of its own, which may lead to where that of its originator
+// came from (C-079, C-349); but it goes up for nobody whom a registrar wouldn't
+// take it from (C-068, A-15).
+func (k *call) origin() federation.Arrival {
+	a := k.arrival()
+	if k.nesting == 0 || a.Peer == "" {
+		return a
+	}
+	answers := k.from.ID.Registrar()
+	if answers == "" {
+		answers = k.from.ID
+	}
+	return federation.Arrival{Above: a.Above && answers != k.c.Home.ID() && !k.c.peers.Below("", answers, k.now)}
 }
 
 // deduced finds out from which neighbour requests of an originator come: of one

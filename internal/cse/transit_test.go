@@ -258,3 +258,15 @@ func TestReach_LeadsToTargetsOfOtherCSEs(t *testing.T) {
 		t.Errorf("without a way: %v", err)
 	}
 }
+
+func TestTransit_S095_TheRegistrarPollsForNobody(t *testing.T) {
+	t.Parallel()
+	w, _ := crossroads(t)
+	w.must(onem2m.Created, ask{op: "C15", to: "cse-in/lamp", from: "Clamp", body: `{"m2m:pch":{"rn":"ch"}}`})
+	up := certificate(identity.KindCSE, "//m2m.example/id-top")
+	up.Upstream = true
+	w.must(onem2m.OK, ask{op: "R", to: "cse-in/lamp", from: "/id-in/Clamp", assoc: up})
+	for _, to := range []string{"cse-in/lamp/ch/pcu", "cse-in/lamp/ch"} {
+		w.must(onem2m.OriginatorHasNoPrivilege, ask{op: "R", to: to, from: "/id-in/Clamp", assoc: up})
+	}
+}

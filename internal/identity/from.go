@@ -208,6 +208,12 @@ func (c *check) fromCSE() (Originator, error) {
 // behind reports whether peer may forward for the claimed originator. The CSE
 // that answers for the originator is the originator itself, or the CSE part of
 // its AE-ID.
+//
+// The registrar is the transit of everybody, also of this CSE and what is below
+// it: a group above fans out to members here for an AE of here, and its requests
+// come down in that name (A-15 speaks of registrees alone). What it brings is
+// never authenticated, and neither this CSE nor its administrator ever ask that
+// way. A registree brings nothing but its own subtree.
 func (c *check) behind(peer onem2m.ID) bool {
 	answers := c.id.Registrar()
 	if c.cse {
@@ -220,14 +226,19 @@ func (c *check) behind(peer onem2m.ID) bool {
 		return false // what is beyond the providers comes from the registrar, never from below
 	case answers == "":
 		// An S-type AE says nothing of its registrar; ours is known here.
+		if c.reg.AERegistered(c.id) {
+			return c.a.Upstream
+		}
 		_, bound := c.reg.CredentialOf(c.id)
-		return !bound && !c.reg.AERegistered(c.id)
+		return !bound
 	case answers == peer:
 		return true
-	case answers == c.home.ID(), c.reg.CSERegistered(answers):
-		return false
+	case answers == c.home.ID():
+		return c.a.Upstream && c.reg.AERegistered(c.id)
 	case c.a.Upstream:
-		return !c.reg.Descendant("", answers)
+		return true
+	case c.reg.CSERegistered(answers):
+		return false
 	case c.id.SP() != c.home.SP:
 		return true // of the peer's provider
 	}

@@ -62,7 +62,7 @@ func populated() registry {
 		descendants: map[onem2m.ID][]onem2m.ID{middle: {"//m2m.example/id-asn"}, "//m2m.example/id-mn2": {"//m2m.example/id-asn2"}},
 		bound: map[onem2m.ID]string{
 			alpha: CredentialID(CredentialAE, string(alpha)), bravo: CredentialID(CredentialAE, string(bravo)),
-			"//m2m.example/Sa1": "31-0.2.481.1.100.3030.10011", "//m2m.example/id-in/Cgone": "12-therm01@m2m.example",
+			"//m2m.example/Sa1": "31-0.2.481.1.100.3030.10011", "//m2m.example/Sgone": "12-gone@m2m.example", "//m2m.example/id-in/Cgone": "12-therm01@m2m.example",
 		},
 	}
 }
@@ -174,10 +174,15 @@ func TestCheck(t *testing.T) {
 		{"S-094", "a CSE of another provider with an AE of a third", ofFar, request("//third.example/cse/Cx"), Originator{}, 4106},
 		{"S-093", "the registrar forwards for an AE of its own", up, request("/id-up/Cx"), via("//m2m.example/id-up/Cx"), 0},
 		{"S-093", "the registrar forwards for an AE beyond it", up, request("/id-y/Cx"), via("//m2m.example/id-y/Cx"), 0},
-		{"S-093", "the registrar forwards for an AE below a registree", up, request("/id-asn/Cx"), Originator{}, 4106},
-		{"S-093", "the registrar names an AE of this CSE", up, request("/id-in/Cplain1"), Originator{}, 4106},
+		{"A-15 S-093", "the registrar brings back what an AE below a registree asks", up, request("/id-asn/Cx"), via("//m2m.example/id-asn/Cx"), 0},
+		{"A-15 S-093", "the registrar brings back what an AE of this CSE asks", up, request("/id-in/Cplain1"), via(plain), 0},
+		{"A-15 S-093", "the registrar brings back what an S-type AE of this CSE asks", up, request("/Shere"), via("//m2m.example/Shere"), 0},
+		{"S-093", "the registrar names an AE of this CSE that isn't there", up, request("/id-in/Cnobody"), Originator{}, 4106},
+		{"S-093", "the registrar names an S-type AE that was here", up, request("/Sgone"), Originator{}, 4106},
+		{"S-093", "the registrar names the administrator", up, request("/id-in/CAdmin"), Originator{}, 4106},
+		{"A-22 C-087", "the registrar names this CSE", up, request("/id-in"), Originator{}, 4106},
 		{"A-15 S-085", "a CSE with an AE of a registree of another provider", ofMN, request("//far.example/id-far/Cx"), Originator{}, 4106},
-		{"S-093", "the registrar forwards for a registree", up, request("/id-mn"), Originator{}, 4106},
+		{"A-15 S-093", "the registrar brings back what a registree asks", up, request("/id-mn"), via(middle), 0},
 
 		// No association.
 		{"A-16", "an AE bound to a credential without association", none, request("Calpha1"), Originator{}, 4106},

@@ -110,3 +110,36 @@ func TestFanOut_MembersOnOtherCSEs(t *testing.T) {
 		}
 	})
 }
+
+// An AE that is registered below uses a group above whose members are on its own
+// CSE, and below that: the requests come back in its name.
+func TestFanOut_A15_BackToTheCSEOfTheOriginator(t *testing.T) {
+	t.Parallel()
+	tr := newTree(t)
+	mn := tr.mn.plain
+	mn.Make(t, "Clamp", "/cse-mn", 2, `{"m2m:ae":{"rn":"lamp","api":"N.example.test","rr":false,"srv":["3"]}}`)
+	tr.asn.plain.Make(t, "Cbulb", "/cse-asn", 2, `{"m2m:ae":{"rn":"bulb","api":"N.example.test","rr":false,"srv":["3"]}}`)
+	everybody := []string{"/id-mn/Clamp", "/id-asn/Cbulb"}
+	for name, b := range map[string]*box{"in": tr.in, "mn": tr.mn, "mn2": tr.mn2, "asn": tr.asn} {
+		b.open(t, "box-"+name, everybody...)
+		b.plain.Create(t, "CAdmin", "/"+b.name+"/box-"+name, 4, `{"m2m:cin":{"con":"`+name+`"}}`).Expect(t, 2001, 201)
+	}
+	members := `"cse-in/box-in","/id-mn/cse-mn/box-mn","/id-mn2/cse-mn2/box-mn2","/id-asn/cse-asn/box-asn"`
+	tr.in.plain.Make(t, "CAdmin", "/cse-in", 9, `{"m2m:grp":{"rn":"all","mnm":9,"mid":[`+members+`],"acpi":["cse-in/acp-box-in"]}}`)
+	for name, b := range map[string]*box{"Clamp": tr.mn, "Cbulb": tr.asn} {
+		a := b.plain.Get(t, name, "/~/id-in/cse-in/all/fopt/la")
+		a.Expect(t, 2000, 200)
+		if n := strings.Count(a.Body, `"rsc":2000`); n != 4 {
+			t.Errorf("%s reads %d of 4 members: %s", name, n, a)
+		}
+	}
+	t.Run("and what it may not there it may not that way either", func(t *testing.T) {
+		tr.mn.open(t, "shut", "/id-in/Cnobody")
+		tr.in.plain.Make(t, "CAdmin", "/cse-in", 9, `{"m2m:grp":{"rn":"some","mnm":9,"mid":["/id-mn/cse-mn/shut"],"acpi":["cse-in/acp-box-in"]}}`)
+		a := mn.Get(t, "Clamp", "/~/id-in/cse-in/some/fopt")
+		a.Expect(t, 2000, 200)
+		if !strings.Contains(a.Body, `"rsc":4103`) {
+			t.Errorf("got %s", a)
+		}
+	})
+}

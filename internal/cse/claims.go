@@ -1,9 +1,11 @@
 package cse
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 
@@ -71,4 +73,120 @@ func (c *CSE) keepClaims(tx store.Tx, rec *store.Record, now onem2m.Timestamp) (
 		}
 	}
 	return since, tx.SetSetting(claimsName(rec.ID), data)
+}
+
+// checkClaims refuses CSEs that a registree states anew to be below it and that
+// are known to be elsewhere, or that the operator doesn't expect there (S-093).
+// The text names no status code: a CSE is below another one if the association
+// of its registrar says so, and this one isn't it.
+func (k *call) checkClaims(s *subject, of onem2m.ID) error {
+	if of == "" || of.SP() != k.c.Home.SP {
+		return nil // across SPs no descendants are told: they count for nothing
+	}
+	var before []onem2m.ID
+	if s.old != nil {
+		before = k.c.claimedBy(attributes(s.old))
+	}
+	for _, below := range k.c.claimedBy(k.draft.attrs) {
+		switch {
+		case slices.Contains(before, below):
+		case k.c.peers.Elsewhere(of, below, k.now):
+			return onem2m.Errorf(onem2m.SecurityAssociationRequired, "dcse", "%s is not below this CSE", below.Across(k.c.Home))
+		case !k.c.expected(of, below):
+			return onem2m.Errorf(onem2m.OriginatorHasNoPrivilege, "dcse", "%s is not expected below this CSE", below.Across(k.c.Home))
+		}
+	}
+	return nil
+}
+
+// expected reports whether the operator lets a registree state a CSE: any, unless
+// there is a list.
+func (c *CSE) expected(of, below onem2m.ID) bool {
+	patterns := c.Expected[of]
+	return len(patterns) == 0 || slices.ContainsFunc(patterns, func(p string) bool { return onem2m.MatchID(p, string(below)) })
+}
+
+// disown takes some CSEs out of what registrees state: each of them is known to
+// be elsewhere by now. The registree sees it when it looks at its registration.
+func (c *CSE) disown(tx store.Tx, now onem2m.Timestamp, ids ...onem2m.ID) error {
+	for _, id := range c.peers.Claimants(ids...) {
+		rec, err := tx.ByID(id)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		list, _ := attributes(rec).Texts("dcse")
+		left := slices.DeleteFunc(list, func(s string) bool {
+			below, _, err := c.Home.ParseID(s)
+			return err == nil && slices.Contains(ids, below)
+		})
+		value := onem2m.NullValue()
+		if len(left) > 0 {
+			value = onem2m.TextsValue(left)
+		}
+		if err := c.amend(tx, rec, c.Home.ID(), onem2m.Object{{Name: "dcse", Value: value}}); err != nil {
+			return err
+		}
+		if rec, err = tx.ByID(id); err != nil {
+			return err
+		}
+		since, err := c.keepClaims(tx, rec, now)
+		if err != nil {
+			return err
+		}
+		tx.OnCommit(func() { c.noteRegistree(rec, since) })
+	}
+	return nil
+}
+
+// vouchedName is the setting that holds which CSEs the registrar has taken as
+// descendants, so that a restart while it is away cuts nobody off.
+const vouchedName = "vouched"
+
+// Vouched takes from the registrar which CSEs are below this one, and which are
+// not. It implements federation.Local.
+func (c *CSE) Vouched(ctx context.Context, taken, refused []onem2m.ID) error {
+	now := c.instant()
+	data, err := json.Marshal(taken)
+	if err != nil {
+		return err
+	}
+	unchanged := false
+	err = c.Store.Read(ctx, func(r store.Reader) error {
+		before, err := r.Setting(vouchedName)
+		unchanged = err == nil && string(before) == string(data)
+		return nil
+	})
+	if err != nil || unchanged && len(refused) == 0 {
+		return err
+	}
+	return c.Store.Update(ctx, func(tx store.Tx) error {
+		if err := tx.SetSetting(vouchedName, data); err != nil {
+			return err
+		}
+		if err := c.disown(tx, now, refused...); err != nil {
+			return err
+		}
+		tx.OnCommit(func() { c.peers.Vouch(taken, refused, now) })
+		return nil
+	})
+}
+
+// loadVouched reads at start what Vouched has kept.
+func (c *CSE) loadVouched(r store.Reader) error {
+	data, err := r.Setting(vouchedName)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var taken []onem2m.ID
+	if err := json.Unmarshal(data, &taken); err != nil {
+		return fmt.Errorf("descendants that the registrar has taken: %w", err)
+	}
+	c.peers.Vouch(taken, nil, c.instant())
+	return nil
 }

@@ -16,10 +16,12 @@ func TestRemoteCSE_S093_WhoStatedADescendantFirstHasItAfterARestart(t *testing.T
 	for _, id := range []string{"/id-late", "/id-first"} { // the later one has the older <remoteCSE>
 		w.must(onem2m.Created, ask{op: "C16", to: "cse-in", from: id, body: `{"m2m:csr":{"rn":"` + id[1:] + `","cb":"` + id + `/cse","srv":["3"],"rr":false}}`})
 	}
-	for _, id := range []string{"/id-first", "/id-late"} {
-		w.must(onem2m.Updated, ask{op: "U", to: "cse-in" + id, from: id, body: `{"m2m:csr":{"dcse":["/id-deep"]}}`})
-		w.advance(1000)
+	claim := func(id string, code onem2m.StatusCode) {
+		t.Helper()
+		w.must(code, ask{op: "U", to: "cse-in" + id, from: id, body: `{"m2m:csr":{"dcse":["/id-deep"]}}`})
 	}
+	claim("/id-first", onem2m.Updated)
+	claim("/id-late", onem2m.SecurityAssociationRequired)
 	via := func(want onem2m.ID) {
 		t.Helper()
 		if n, _ := w.c.peers.Via("//m2m.example/id-deep", 0); n.ID != want {
@@ -29,10 +31,73 @@ func TestRemoteCSE_S093_WhoStatedADescendantFirstHasItAfterARestart(t *testing.T
 	via("//m2m.example/id-first")
 	w.restart(dir, change)
 	via("//m2m.example/id-first")
+	claim("/id-late", onem2m.SecurityAssociationRequired)
 	w.must(onem2m.Updated, ask{op: "U", to: "cse-in/id-first", from: "/id-first", body: `{"m2m:csr":{"dcse":["/id-deep","/id-deeper"]}}`})
 	via("//m2m.example/id-first")
 	w.must(onem2m.Updated, ask{op: "U", to: "cse-in/id-first", from: "/id-first", body: `{"m2m:csr":{"dcse":null}}`})
+	claim("/id-late", onem2m.Updated)
 	via("//m2m.example/id-late")
+}
+
+func TestRemoteCSE_S093_WhatIsKnownFromElsewhereIsRefused(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	change := func(o *Options) {
+		o.Type, o.Registrar = MN, "//m2m.example/id-top"
+		o.Expected = map[onem2m.ID][]string{"//m2m.example/id-shut": {"//m2m.example/id-home*"}}
+	}
+	w := newWorldIn(t, dir, change)
+	if err := w.c.Mirror(t.Context(), mirrorOf("https://top.example")); err != nil {
+		t.Fatal(err)
+	}
+	register := func(id, more string) *onem2m.Response {
+		return w.do(ask{op: "C16", to: "cse-in", from: id, body: `{"m2m:csr":{"rn":"` + id[1:] + `","cb":"` + id + `/cse","srv":["3"],"rr":false` + more + `}}`})
+	}
+	for _, id := range []string{"/id-open", "/id-shut"} {
+		if res := register(id, ""); res.Code != onem2m.Created {
+			t.Fatal(text(res))
+		}
+	}
+	for _, tt := range []struct {
+		name, id, dcse string
+		code           onem2m.StatusCode
+	}{
+		{"what nobody knows", "/id-open", `"/id-deep","/id-lie"`, 2004},
+		{"the registrar", "/id-open", `"/id-deep","/id-lie","/id-top"`, 4107},
+		{"this CSE", "/id-open", `"/id-in"`, 4107},
+		{"another registree", "/id-open", `"/id-shut"`, 4107},
+		{"a CSE of another provider", "/id-open", `"//far.example/id-x"`, 4107},
+		{"what another registree has", "/id-shut", `"/id-deep"`, 4107},
+		{"what the operator doesn't expect", "/id-shut", `"/id-x"`, 4103},
+		{"what the operator expects", "/id-shut", `"/id-home7"`, 2004},
+	} {
+		w.must(tt.code, ask{op: "U", to: "cse-in" + tt.id, from: tt.id, body: `{"m2m:csr":{"dcse":[` + tt.dcse + `]}}`})
+	}
+	if res := register("/id-new", `,"dcse":["/id-top"]`); res.Code != onem2m.SecurityAssociationRequired {
+		t.Errorf("a registration with a claim: %s", text(res))
+	}
+	via := func(id onem2m.ID) onem2m.ID { n, _ := w.c.peers.Via(id, w.c.instant()); return n.ID }
+	has := func(id string) string {
+		return string(w.must(onem2m.OK, ask{op: "R", to: "cse-in" + id, from: id}).Get("dcse"))
+	}
+	deep, lie := onem2m.ID("//m2m.example/id-deep"), onem2m.ID("//m2m.example/id-lie")
+	if via(deep) != "" {
+		t.Error("a claim counts before the registrar has taken it")
+	}
+	if err := w.c.Vouched(t.Context(), []onem2m.ID{deep}, []onem2m.ID{lie}); err != nil {
+		t.Fatal(err)
+	}
+	if via(deep) != "//m2m.example/id-open" || via(lie) != "" || has("/id-open") != `["/id-deep"]` {
+		t.Errorf("via %q, %q; left is %s", via(deep), via(lie), has("/id-open"))
+	}
+	w.must(onem2m.SecurityAssociationRequired, ask{op: "U", to: "cse-in/id-open", from: "/id-open", body: `{"m2m:csr":{"dcse":["/id-deep","/id-lie"]}}`})
+	w.restart(dir, change)
+	if via(deep) != "//m2m.example/id-open" {
+		t.Error("a restart forgets what the registrar has taken")
+	}
+	if res := register("/id-deep", ""); res.Code != onem2m.Created || via(deep) != deep || has("/id-open") != "" {
+		t.Errorf("one that registers here itself: %s, via %q, still claimed: %s", text(res), via(deep), has("/id-open"))
+	}
 }
 
 func TestRemoteCSE_C215_TheNumberOfDescendantsHasABound(t *testing.T) {

@@ -103,6 +103,8 @@ type Options struct {
 	Locate   func(onem2m.ID) *access.Location // nil result: unknown
 	Allowed  []string                         // originator patterns that may register without service subscription data; empty: all
 
+	Expected map[onem2m.ID][]string // of a registree, patterns of the CSEs that it may state as descendants; none: any
+
 	Registrar  onem2m.ID // the CSE that this one registers with; "" for none
 	Neighbours func()    // called when the CSEs registered here have changed; must return quickly; nil: nobody is told
 

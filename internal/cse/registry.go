@@ -3,6 +3,7 @@ package cse
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"bulwark/internal/federation"
 	"bulwark/internal/identity"
@@ -63,6 +64,9 @@ func (s snapshot) BoundTo(credential string) []onem2m.ID {
 // loadRegistrees reads the CSEs registered here at start.
 func (c *CSE) loadRegistrees(ctx context.Context) error {
 	return c.Store.Read(ctx, func(r store.Reader) error {
+		if err := c.loadVouched(r); err != nil {
+			return err
+		}
 		after := int64(0)
 		for {
 			list, err := r.OfType(onem2m.TypeRemoteCSE, after, 500)
@@ -109,7 +113,7 @@ func (c *CSE) noteRegistree(rec *store.Record, since claims) {
 		n.Points = secured(pointsIn(attrs))
 	}
 	n.Releases, _ = attrs.Texts("srv")
-	n.Claims = c.claimedBy(attrs)
+	n.Claims = slices.DeleteFunc(c.claimedBy(attrs), func(below onem2m.ID) bool { return !c.expected(id, below) })
 	c.peers.Set(n)
 	c.neighboursChanged()
 }

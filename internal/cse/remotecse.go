@@ -85,10 +85,16 @@ func checkRemoteCSE(k *call, _ store.Reader, s *subject) error {
 		return onem2m.Errorf(onem2m.BadRequest, "dcse", "more than %d descendants", federation.MaxClaims)
 	}
 	if s.old != nil {
-		return k.refuseAE()
+		if err := k.refuseAE(); err != nil {
+			return err
+		}
+		return k.checkClaims(s, k.c.represents(s.old))
 	}
 	if k.mirrors() {
 		return nil // csi is the registrar's
+	}
+	if err := k.checkClaims(s, k.from.ID); err != nil {
+		return err
 	}
 	if csi, given := s.attrs.Text("csi"); given {
 		id, _, err := k.c.Home.ParseID(csi)
@@ -140,6 +146,9 @@ func claimCSE(k *call, tx store.Tx, s *subject) error {
 
 func createdRemoteCSE(k *call, tx store.Tx, s *subject) error {
 	rec := s.record()
+	if err := k.c.disown(tx, k.now, k.c.represents(rec)); err != nil { // it is here now, and below nobody
+		return err
+	}
 	since, err := k.c.keepClaims(tx, rec, k.now)
 	if err != nil {
 		return err

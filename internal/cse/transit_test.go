@@ -50,6 +50,9 @@ func crossroads(t *testing.T) (*world, *carrier) {
 		w.must(onem2m.Created, ask{op: "C16", to: "cse-in", from: id, body: `{"m2m:csr":{"rn":"` + id[1:] + `","cb":"` + id + `/cse","srv":["2a","3"],` + more + `}}`})
 	}
 	w.must(onem2m.Created, ask{op: "C15", to: "cse-in/id-poll", from: "/id-poll", body: `{"m2m:pch":{"rn":"ch"}}`})
+	if err := w.c.Vouched(t.Context(), []onem2m.ID{"//m2m.example/id-deep"}, nil); err != nil {
+		t.Fatal(err)
+	}
 	w.register("Clamp", "lamp")
 	return w, c
 }

@@ -107,8 +107,7 @@ func (r *Registree) own(attrs onem2m.Object) bool {
 // left to the registrar; a registration that is there already, under a name
 // that this CSE doesn't remember, is looked for.
 func (r *Registree) join(ctx context.Context) (onem2m.Object, error) {
-	attrs := r.described()
-	attrs.Delete("dcse") // told when the CSE is registered: it is no reason to refuse that
+	attrs := r.described() // descendants are told when the CSE is registered: they are no reason to refuse that
 	attrs.Set("rn", onem2m.TextValue(r.o.Home.ResourceID()))
 	have, err := r.create(ctx, attrs)
 	if codeOf(err) == onem2m.Conflict {
@@ -145,22 +144,7 @@ func (r *Registree) changing() onem2m.Object {
 	if len(r.o.Self.Points) > 0 {
 		attrs.Set("poa", onem2m.TextsValue(r.o.Self.Points))
 	}
-	if list := r.descendants(); len(list) > 0 {
-		attrs.Set("dcse", onem2m.TextsValue(list))
-	}
 	return attrs
-}
-
-// descendants are told inside the SP only.
-func (r *Registree) descendants() []string {
-	if r.o.Registrar.SP() != r.o.Home.SP {
-		return nil
-	}
-	var list []string
-	for _, id := range r.o.Local.Descendants() {
-		list = append(list, id.Across(r.o.Home))
-	}
-	return list
 }
 
 func (r *Registree) create(ctx context.Context, attrs onem2m.Object) (onem2m.Object, error) {
@@ -228,25 +212,20 @@ func (r *Registree) refresh(ctx context.Context, have onem2m.Object) error {
 		}
 	}
 	want := r.changing()
-	if err := r.change(ctx, r.differing(have, want, "rr", "srv", "csz", "poa")); err != nil {
+	if err := r.change(ctx, differing(have, want, "rr", "srv", "csz", "poa")); err != nil {
 		return err
 	}
-	err := r.change(ctx, r.differing(have, want, "dcse"))
-	if codeOf(err) != 0 {
-		r.o.Log.WarnContext(ctx, "the registrar doesn't take the descendants", "registrar", r.o.Registrar, "err", err)
-		return nil
-	}
-	return err
+	return r.tellDescendants(ctx, have)
 }
 
 // differing returns what of some attributes the registrar should be told.
-func (r *Registree) differing(have, want onem2m.Object, names ...string) onem2m.Object {
+func differing(have, want onem2m.Object, names ...string) onem2m.Object {
 	change := onem2m.Object{}
 	for _, name := range names {
 		switch value := want.Get(name); {
 		case value == nil && have.Has(name):
 			change.Set(name, []byte("null"))
-		case value != nil && !same(r.o.Home, name, have, want):
+		case value != nil && !same(name, have, want):
 			change.Set(name, value)
 		}
 	}
@@ -266,9 +245,8 @@ func (r *Registree) change(ctx context.Context, change onem2m.Object) error {
 
 func textOf(o onem2m.Object, name string) string { s, _ := o.Text(name); return s }
 
-// same compares an attribute: lists without regard to order, CSE-IDs in
-// whatever scope they are written.
-func same(home onem2m.Home, name string, have, want onem2m.Object) bool {
+// same compares an attribute: lists without regard to order.
+func same(name string, have, want onem2m.Object) bool {
 	if name == "rr" {
 		a, okA := have.Bool(name)
 		b, okB := want.Bool(name)
@@ -278,13 +256,6 @@ func same(home onem2m.Home, name string, have, want onem2m.Object) bool {
 	b, okB := want.Texts(name)
 	if !okA || !okB {
 		return false
-	}
-	if name == "dcse" {
-		for i, s := range a {
-			if id, _, err := home.ParseID(s); err == nil {
-				a[i] = id.Across(home)
-			}
-		}
 	}
 	if name != "poa" { // the order of points of access matters
 		slices.Sort(a)

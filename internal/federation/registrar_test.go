@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -32,7 +34,10 @@ type registrar struct {
 	queue    []*onem2m.Request // for who polls
 	answers  []string
 	channel  bool
-	crowded  bool // it takes no descendants
+	crowded  bool        // it takes no descendants
+	known    []onem2m.ID // that are somewhere else
+	vouched  []onem2m.ID
+	denied   []onem2m.ID
 }
 
 func newRegistrar(t *testing.T) *registrar {
@@ -96,6 +101,10 @@ func (r *registrar) answer(req *onem2m.Request) *onem2m.Response {
 		return &onem2m.Response{Code: onem2m.NotFound}
 	case req.Operation == onem2m.Update && r.crowded && object(r.t, string(req.Content.Value)).Has("dcse"):
 		return &onem2m.Response{Code: onem2m.BadRequest}
+	case req.Operation == onem2m.Update && slices.ContainsFunc(r.known, func(id onem2m.ID) bool {
+		return strings.Contains(string(req.Content.Value), strconv.Quote(id.SPRelative()))
+	}):
+		return &onem2m.Response{Code: onem2m.SecurityAssociationRequired}
 	case req.Operation == onem2m.Update:
 		for _, m := range object(r.t, string(req.Content.Value)) {
 			if string(m.Value) == "null" {
@@ -165,6 +174,14 @@ func (r *registrar) Descendants() []onem2m.ID {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.below
+}
+
+// Vouched implements Local.
+func (r *registrar) Vouched(_ context.Context, taken, refused []onem2m.ID) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.vouched, r.denied = taken, refused
+	return nil
 }
 
 // registree makes the side that registers.

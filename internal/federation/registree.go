@@ -39,6 +39,8 @@ type Local interface {
 	Mirror(ctx context.Context, attrs onem2m.Object) error
 	// Descendants lists the CSEs of the own SP below this one (C-215).
 	Descendants() []onem2m.ID
+	// Vouched takes which of them the registrar has taken, and which it refuses.
+	Vouched(ctx context.Context, taken, refused []onem2m.ID) error
 }
 
 // RegistreeOptions describe a registration.

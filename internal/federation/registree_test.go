@@ -2,7 +2,9 @@ package federation
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -271,5 +273,36 @@ func TestRegistree_S014_ARegistrarOverTLSIsNeverAskedWithout(t *testing.T) {
 	tend(t, far.registree("https://a.example"))
 	if got := far.mirrored[0]; strings.Contains(got, "http://") || !strings.Contains(got, "https://in.m2m.example:8443") {
 		t.Errorf("mirrored as %s", got)
+	}
+}
+
+func TestRegistree_S093_OneThatTheRegistrarKnowsFromElsewhereSpoilsNothing(t *testing.T) {
+	t.Parallel()
+	far := newRegistrar(t)
+	var many []onem2m.ID
+	for i := range 40 {
+		many = append(many, onem2m.ID(fmt.Sprintf("%s/id-d%02d", sp, i)))
+	}
+	far.below, far.known = many, []onem2m.ID{many[3], many[20]}
+	r := far.registree("https://a.example")
+	tend(t, r)
+	if diff := cmp.Diff(far.known, far.denied); diff != "" {
+		t.Error(diff)
+	}
+	if list, _ := far.entry.Texts("dcse"); len(list) != 38 || len(far.vouched) != 38 || slices.Contains(far.vouched, many[3]) {
+		t.Errorf("%d are told and %d are taken", len(list), len(far.vouched))
+	}
+	far.said()
+	far.below = many[:30]
+	tend(t, r)
+	if list, _ := far.entry.Texts("dcse"); len(list) != 28 || len(far.vouched) != 28 || len(far.said()) > 6 {
+		t.Errorf("then %d are told and %d are taken", len(list), len(far.vouched))
+	}
+	far.known = many // it takes nobody any more
+	far.entry.Delete("dcse")
+	far.said()
+	tend(t, r)
+	if len(far.denied) != maxDoubts || len(far.vouched) != 0 || len(far.said()) > 5*maxDoubts {
+		t.Errorf("%d are denied, %d taken", len(far.denied), len(far.vouched))
 	}
 }

@@ -70,18 +70,23 @@ type Arrival struct {
 //
 // A CSE is below one neighbour only: where two state the same descendant, the
 // one that stated it first has it until it no longer does, and a neighbour is
-// below nobody, nor is the registrar, whether it is a neighbour yet or not. So a neighbour that claims what isn't its own takes nothing
-// from others, and a CSE that moves is found at its new place once the old one
-// has let go.
+// below nobody, nor is the registrar, whether it is a neighbour yet or not. So a
+// neighbour that claims what isn't its own takes nothing from others, and a CSE
+// that moves is found at its new place once the old one has let go.
+//
+// Where there is a registrar a claim counts only once the registrar has taken it
+// for this CSE: who is above or beside this one is known there (S-093).
 type Table struct {
 	home      onem2m.Home
 	registrar onem2m.ID
 
-	mu     sync.RWMutex // guards what follows
-	all    map[onem2m.ID]*Neighbour
-	stakes map[onem2m.ID][]stake   // by descendant
-	behind map[onem2m.ID]onem2m.ID // descendant to the neighbour above it
-	last   onem2m.Timestamp        // the latest of all claims
+	mu      sync.RWMutex // guards what follows
+	all     map[onem2m.ID]*Neighbour
+	stakes  map[onem2m.ID][]stake          // by descendant
+	behind  map[onem2m.ID]onem2m.ID        // descendant to the neighbour above it
+	last    onem2m.Timestamp               // the latest of all claims
+	vouched map[onem2m.ID]bool             // that the registrar has taken
+	refused map[onem2m.ID]onem2m.Timestamp // that it has not, and until when nobody may claim them
 }
 
 // NewTable returns an empty table of the CSE home, which registers with
@@ -89,7 +94,7 @@ type Table struct {
 func NewTable(home onem2m.Home, registrar onem2m.ID) *Table {
 	return &Table{
 		home: home, registrar: registrar, all: map[onem2m.ID]*Neighbour{},
-		stakes: map[onem2m.ID][]stake{}, behind: map[onem2m.ID]onem2m.ID{},
+		stakes: map[onem2m.ID][]stake{}, behind: map[onem2m.ID]onem2m.ID{}, refused: map[onem2m.ID]onem2m.Timestamp{},
 	}
 }
 
@@ -231,7 +236,7 @@ func (t *Table) Via(id onem2m.ID, now onem2m.Timestamp) (Neighbour, bool) {
 	defer t.mu.RUnlock()
 	n := t.all[id]
 	if n == nil {
-		n = t.all[t.behind[id]]
+		n = t.all[t.above(id)]
 	}
 	if n == nil || !n.alive(now) {
 		return Neighbour{}, false
@@ -247,12 +252,13 @@ func (t *Table) Below(of, id onem2m.ID, now onem2m.Timestamp) bool {
 	if n := t.all[id]; of == "" && n != nil {
 		return !n.Upstream && n.alive(now)
 	}
-	above := t.behind[id]
+	above := t.above(id)
 	n := t.all[above]
 	return n != nil && n.alive(now) && (of == "" || of == above)
 }
 
-// Descendants lists all CSEs of the own SP below this one, in order (C-215).
+// Descendants lists all CSEs of the own SP below this one, in order (C-215): also
+// those that the registrar hasn't taken yet.
 func (t *Table) Descendants(now onem2m.Timestamp) []onem2m.ID {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -295,7 +301,7 @@ func (t *Table) candidate(target onem2m.ID, from Arrival, now onem2m.Timestamp) 
 	if n := t.all[target]; n != nil && n.alive(now) {
 		return n, nil
 	}
-	if n := t.all[t.behind[target]]; n != nil && n.alive(now) {
+	if n := t.all[t.above(target)]; n != nil && n.alive(now) {
 		return n, nil
 	}
 	var up, across *Neighbour

@@ -107,6 +107,36 @@ func TestTable_S093_AClaimTakesNothingFromOthers(t *testing.T) {
 	}
 }
 
+func TestTable_S093_AClaimCountsOnceTheRegistrarHasTakenIt(t *testing.T) {
+	t.Parallel()
+	table := NewTable(middle(), in)
+	grandparent := onem2m.ID(sp + "/id-top")
+	table.Set(Neighbour{ID: in, Record: 1, Upstream: true})
+	table.Set(Neighbour{ID: mn2, Record: 2, Claims: []onem2m.ID{asn, grandparent}})
+	hop := func(id onem2m.ID) onem2m.ID { n, _ := table.Next(id, Arrival{}, 0); return n.ID }
+	if hop(asn) != in || table.Below(mn2, asn, 0) || !slices.Contains(table.Descendants(0), asn) {
+		t.Errorf("before: asn by %q, told %v", hop(asn), table.Descendants(0))
+	}
+	table.Vouch([]onem2m.ID{asn}, []onem2m.ID{grandparent}, 0)
+	if hop(asn) != mn2 || hop(grandparent) != in || !table.Below(mn2, asn, 0) || table.Below(mn2, grandparent, 0) {
+		t.Errorf("then: asn by %q, the grandparent by %q", hop(asn), hop(grandparent))
+	}
+	for id, want := range map[onem2m.ID]bool{
+		in: true, middle().ID(): true, mn2: false, asn: false, mn3: false, far: true, grandparent: true,
+	} {
+		if got := table.Elsewhere(mn2, id, 0); got != want {
+			t.Errorf("%s is elsewhere: %v", id, got)
+		}
+	}
+	if !table.Elsewhere(mn3, asn, 0) || !table.Elsewhere(mn3, mn2, 0) || table.Elsewhere(mn2, grandparent, onem2m.Timestamp(2*refusal.Microseconds())) {
+		t.Error("what is another's isn't refused, or what was refused is for ever")
+	}
+	table.Vouch(nil, nil, 0)
+	if hop(asn) != in {
+		t.Errorf("in the end: asn by %q", hop(asn))
+	}
+}
+
 func TestTable_NeverRoutesBackNorToTheExpired(t *testing.T) {
 	t.Parallel()
 	ids := []onem2m.ID{in, mn2, mn3, asn, far, "//far.example/id-mn", middle().ID()}
@@ -210,6 +240,7 @@ func TestTable_S093_TheRegistrarIsBelowNobody(t *testing.T) {
 	t.Parallel()
 	table := NewTable(middle(), in) // and isn't known yet
 	table.Set(Neighbour{ID: mn2, Record: 2, Claims: []onem2m.ID{in, asn}})
+	table.Vouch([]onem2m.ID{in, asn}, nil, 0)
 	if n, ok := table.Via(in, 0); ok || table.Below("", in, 0) {
 		t.Errorf("the registrar is below %q", n.ID)
 	}

@@ -221,6 +221,25 @@ func (n *Node) loadShown() (err error) {
 	return err
 }
 
+// expected returns the patterns of the CSEs that peers may state to be below
+// them, absolute, by peer.
+func expected(cfg *config.Config) map[onem2m.ID][]string {
+	all := map[onem2m.ID][]string{}
+	for _, p := range cfg.Peers {
+		id, _, err := cfg.Home().ParseID(p.ID)
+		if err != nil {
+			continue // told when the configuration is checked
+		}
+		for _, pattern := range p.Descendants {
+			if !strings.HasPrefix(pattern, "//") {
+				pattern = cfg.CSE.SP + pattern
+			}
+			all[id] = append(all[id], pattern)
+		}
+	}
+	return all
+}
+
 // registrarPeer is the registrar as a peer with an anchor of its own.
 func registrarPeer(cfg *config.Config) []identity.Peer {
 	if cfg.Remote.CA == "" || cfg.RegistrarID() == "" {

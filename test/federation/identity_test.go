@@ -74,3 +74,41 @@ func TestIdentity_A27_OnlyANeighbourIsAuthenticated(t *testing.T) {
 		t.Errorf("A-27 an AE behind it: %s", a)
 	}
 }
+
+// The first MN-CSE can't know who is beside it: the IN-CSE does.
+func TestIdentity_S093_ACSEThatClaimsAnothersPlace(t *testing.T) {
+	t.Parallel()
+	tr := newTree(t)
+	tr.mn2.open(t, "box", "/id-mn/Clamp")
+	tr.mn.plain.Make(t, "Clamp", "/cse-mn", 2, `{"m2m:ae":{"api":"N.example.test","rr":false,"srv":["3"]}}`)
+	reaches := func(when string) {
+		t.Helper()
+		tr.mn.plain.Get(t, "Clamp", "/~/id-mn2/cse-mn2/box").Expect(t, 2000, 200)
+		if a := tr.liar(t).Get(t, "/id-mn2", "/cse-mn"); a.RSC != 4106 {
+			t.Errorf("%s: in the name of another CSE: %s", when, a)
+		}
+	}
+	claim := func(list string) *harness.Answer {
+		return tr.liar(t).Update(t, "/id-asn", "/cse-mn/id-asn", `{"m2m:csr":{"dcse":[`+list+`]}}`)
+	}
+	if a := claim(`"/id-in"`); a.RSC != 4107 {
+		t.Errorf("the registrar: %s", a)
+	}
+	tr.asn.halt()
+	claim(`"/id-mn2"`).Expect(t, 2004, 200)
+	reaches("at once")
+	await(t, "the claim is taken back", func() bool { return tr.mn.plain.Get(t, "CAdmin", "/cse-mn/id-asn").Attribute("dcse") == nil })
+	reaches("then")
+	if a := claim(`"/id-mn2"`); a.RSC != 4107 {
+		t.Errorf("once more: %s", a)
+	}
+	tr.descendants(t, "[/id-asn]")
+}
+
+// liar is a client with the certificate of the ASN-CSE, at the first MN-CSE.
+func (tr *tree) liar(t *testing.T) *harness.Client {
+	t.Helper()
+	trust := tr.authority.Client(tr.authority.CSE("/id-asn"))
+	trust.InsecureSkipVerify = true // its certificate names the CSE, not the host
+	return harness.NewClient(t, tr.mn.url(), trust, 1)
+}

@@ -185,7 +185,18 @@ func (c *Config) checkEntities(k *checker) {
 		if p.DNS != "" && !validHost(strings.ToLower(p.DNS)) {
 			k.fail(path+"dns", "%q is no domain name", p.DNS)
 		}
+		for j, pattern := range p.Descendants {
+			if !cseIDPattern(c.Home(), pattern) {
+				k.fail(fmt.Sprintf("%sdescendants[%d]", path, j), "%q is no CSE-ID: write /id-home, or /id-home* for all that begin so", pattern)
+			}
+		}
 	}
+}
+
+// cseIDPattern reports whether a pattern can match a CSE-ID of the own SP.
+func cseIDPattern(home onem2m.Home, pattern string) bool {
+	id, form, err := home.ParseID(strings.ReplaceAll(pattern, "*", "x"))
+	return err == nil && form != onem2m.FormStem && id.Registrar() == "" && id.SP() == home.SP
 }
 
 func (c *Config) checkLocation(k *checker, path string, l Location) {

@@ -1,0 +1,100 @@
+package federation
+
+import (
+	"context"
+	"slices"
+
+	"bulwark/onem2m"
+)
+
+// maxDoubts bounds how many descendants the registrar is asked about one by one
+// at a look. The rest waits for the next one.
+const maxDoubts = 16
+
+// tellDescendants tells the registrar which CSEs are below this one (C-215), and
+// this CSE which of them the registrar takes. The registrar refuses a list with
+// one that it knows from elsewhere: those are found by halving, and left out. So
+// a registree that claims what isn't below it spoils it for nobody else.
+func (r *Registree) tellDescendants(ctx context.Context, have onem2m.Object) error {
+	if r.o.Registrar.SP() != r.o.Home.SP {
+		return nil // they are told inside the SP only
+	}
+	want := r.o.Local.Descendants()
+	t := telling{r: r, has: r.claimed(have)}
+	t.has = slices.DeleteFunc(t.has, func(id onem2m.ID) bool {
+		gone := !slices.Contains(want, id)
+		t.stale = t.stale || gone
+		return gone
+	})
+	more := slices.DeleteFunc(slices.Clone(want), func(id onem2m.ID) bool { return slices.Contains(t.has, id) })
+	if err := t.offer(ctx, more); err != nil {
+		return err
+	}
+	if t.stale {
+		if err := t.tell(ctx, nil); err != nil && codeOf(err) == 0 {
+			return err
+		}
+	}
+	if len(t.refused) > 0 {
+		r.o.Log.WarnContext(ctx, "the registrar doesn't take all descendants", "registrar", r.o.Registrar, "refused", t.refused)
+	}
+	return r.o.Local.Vouched(ctx, t.has, t.refused)
+}
+
+// claimed are the descendants that the registrar has.
+func (r *Registree) claimed(have onem2m.Object) []onem2m.ID {
+	list, _ := have.Texts("dcse")
+	ids := make([]onem2m.ID, 0, len(list))
+	for _, s := range list {
+		if id, _, err := r.o.Home.ParseID(s); err == nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// telling is one go at it.
+type telling struct {
+	r       *Registree
+	has     []onem2m.ID // what the registrar has, and should
+	stale   bool        // it has more than that
+	refused []onem2m.ID
+}
+
+// offer adds what the registrar takes of some CSEs. It fails if the registrar
+// isn't reached.
+func (t *telling) offer(ctx context.Context, more []onem2m.ID) error {
+	if len(more) == 0 || len(t.refused) >= maxDoubts {
+		return nil
+	}
+	err := t.tell(ctx, more)
+	switch {
+	case err == nil:
+		t.has, t.stale = append(t.has, more...), false
+		return nil
+	case codeOf(err) == 0:
+		return err
+	case len(more) == 1:
+		t.refused = append(t.refused, more[0])
+		return nil
+	}
+	half := len(more) / 2
+	if err := t.offer(ctx, more[:half]); err != nil {
+		return err
+	}
+	return t.offer(ctx, more[half:])
+}
+
+// tell updates descendantCSEs.
+func (t *telling) tell(ctx context.Context, more []onem2m.ID) error {
+	list := make([]string, 0, len(t.has)+len(more))
+	for _, id := range slices.Concat(t.has, more) {
+		list = append(list, id.Across(t.r.o.Home))
+	}
+	slices.Sort(list)
+	value := onem2m.NullValue()
+	if len(list) > 0 {
+		value = onem2m.TextsValue(list)
+	}
+	return t.r.change(ctx, onem2m.Object{{Name: "dcse", Value: value}})
+}

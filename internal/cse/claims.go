@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"bulwark/internal/identity"
 	"bulwark/internal/store"
 	"bulwark/onem2m"
 )
@@ -18,7 +19,15 @@ import (
 // (S-093).
 type claims map[onem2m.ID]onem2m.Timestamp
 
+// standing is what is kept of a registree beside its <remoteCSE>.
+type standing struct {
+	since  claims
+	secure bool // it has registered over a security association of its own
+}
+
 func claimsName(id int64) string { return fmt.Sprintf("claims/%d", id) }
+
+func secureName(id int64) string { return fmt.Sprintf("secure/%d", id) }
 
 // claimedBy returns the CSEs that a <remoteCSE> names as below it.
 func (c *CSE) claimedBy(attrs onem2m.Object) []onem2m.ID {
@@ -48,31 +57,58 @@ func loadClaims(r store.Reader, id int64) (claims, error) {
 	return since, nil
 }
 
-// keepClaims stores what a <remoteCSE> claims now: what it has claimed before
-// keeps its time.
-func (c *CSE) keepClaims(tx store.Tx, rec *store.Record, now onem2m.Timestamp) (claims, error) {
-	before, err := loadClaims(tx, rec.ID)
-	if err != nil {
-		return nil, err
+// loadStanding reads what keepStanding has stored.
+func loadStanding(r store.Reader, id int64) (st standing, err error) {
+	if st.since, err = loadClaims(r, id); err != nil {
+		return st, err
 	}
-	since := claims{}
+	_, err = r.Setting(secureName(id))
+	if errors.Is(err, store.ErrNotFound) {
+		return st, nil
+	}
+	st.secure = err == nil
+	return st, err
+}
+
+// keepStanding stores what a <remoteCSE> claims now: what it has claimed before
+// keeps its time. One that has once come over an association of its own (secure)
+// is from then on never talked to without: a later registration as anything less
+// would be a way to listen in (S-014).
+func (c *CSE) keepStanding(tx store.Tx, rec *store.Record, secure bool, now onem2m.Timestamp) (standing, error) {
+	before, err := loadStanding(tx, rec.ID)
+	if err != nil {
+		return standing{}, err
+	}
+	st := standing{since: claims{}, secure: before.secure || secure}
 	for _, below := range c.claimedBy(attributes(rec)) {
-		at, known := before[below]
+		at, known := before.since[below]
 		if !known {
 			at = now
 		}
-		since[below] = at
+		st.since[below] = at
 	}
-	if maps.Equal(before, since) {
-		return since, nil
-	}
-	var data []byte
-	if len(since) > 0 {
-		if data, err = json.Marshal(since, json.Deterministic(true)); err != nil {
-			return nil, err
+	if st.secure && !before.secure {
+		if err := tx.SetSetting(secureName(rec.ID), []byte("1")); err != nil {
+			return st, err
 		}
 	}
-	return since, tx.SetSetting(claimsName(rec.ID), data)
+	if maps.Equal(before.since, st.since) {
+		return st, nil
+	}
+	var data []byte
+	if len(st.since) > 0 {
+		if data, err = json.Marshal(st.since, json.Deterministic(true)); err != nil {
+			return st, err
+		}
+	}
+	return st, tx.SetSetting(claimsName(rec.ID), data)
+}
+
+// secures reports whether the request came over a security association of the
+// CSE whose <remoteCSE> it is about.
+func (k *call) secures(rec *store.Record) bool {
+	a := k.assoc
+	return a.Kind == identity.KindCSE && a.Framework != identity.FrameworkNone && len(a.IDs) == 1 && a.IDs[0] == k.c.represents(rec)
 }
 
 // checkClaims refuses CSEs that a registree states anew to be below it and that
@@ -132,11 +168,11 @@ func (c *CSE) disown(tx store.Tx, now onem2m.Timestamp, ids ...onem2m.ID) error 
 		if rec, err = tx.ByID(id); err != nil {
 			return err
 		}
-		since, err := c.keepClaims(tx, rec, now)
+		st, err := c.keepStanding(tx, rec, false, now)
 		if err != nil {
 			return err
 		}
-		tx.OnCommit(func() { c.noteRegistree(rec, since) })
+		tx.OnCommit(func() { c.noteRegistree(rec, st) })
 	}
 	return nil
 }

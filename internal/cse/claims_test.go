@@ -5,6 +5,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"bulwark/internal/identity"
 	"bulwark/onem2m"
 )
 
@@ -110,4 +114,42 @@ func TestRemoteCSE_C215_TheNumberOfDescendantsHasABound(t *testing.T) {
 	dcse := func(n int) string { return `{"m2m:csr":{"dcse":[` + strings.Join(list[:n], ",") + `]}}` }
 	w.must(onem2m.BadRequest, ask{op: "U", to: "cse-in/id-open", from: "/id-open", body: dcse(1001)})
 	w.must(onem2m.Updated, ask{op: "U", to: "cse-in/id-open", from: "/id-open", body: dcse(1000)})
+}
+
+func TestRemoteCSE_S014_WhoRegistersOverTLSIsNeverCalledWithout(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	change := func(o *Options) { o.Type = MN }
+	w := newWorldIn(t, dir, change)
+	far := onem2m.ID("//m2m.example/id-far")
+	over := certificate(identity.KindCSE, far)
+	points := func(when string, want ...string) {
+		t.Helper()
+		n, _ := w.c.peers.Neighbour(far, w.c.instant())
+		if diff := cmp.Diff(want, n.Points, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s: %s", when, diff)
+		}
+	}
+	create := func(assoc *identity.Association, poa string) {
+		t.Helper()
+		w.must(onem2m.Created, ask{op: "C16", to: "cse-in", from: "/id-far", assoc: assoc, body: `{"m2m:csr":{"rn":"id-far","cb":"/id-far/cse","srv":["3"],"rr":true,"poa":[` + poa + `]}}`})
+	}
+	update := func(assoc *identity.Association, poa string) {
+		t.Helper()
+		w.must(onem2m.Updated, ask{op: "U", to: "cse-in/id-far", from: "/id-far", assoc: assoc, body: `{"m2m:csr":{"poa":[` + poa + `]}}`})
+	}
+	create(trusted(), `"http://far.example"`)
+	points("without TLS", "http://far.example")
+	update(over, `"http://far.example","https://far.example","HTTP://b.example"`)
+	points("with both", "https://far.example")
+	update(trusted(), `"http://far.example"`)
+	points("over TLS before")
+	w.restart(dir, change)
+	points("over TLS before the restart")
+	w.must(onem2m.Deleted, ask{op: "D", to: "cse-in/id-far", from: "/id-far", assoc: over})
+	create(over, `"http://far.example"`)
+	points("over TLS")
+	w.must(onem2m.Deleted, ask{op: "D", to: "cse-in/id-far", from: "/id-far", assoc: over})
+	create(trusted(), `"http://far.example"`)
+	points("another registration, without TLS", "http://far.example")
 }

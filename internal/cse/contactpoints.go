@@ -37,11 +37,16 @@ func checkPoints(attrs onem2m.Object) error {
 }
 
 // secured leaves only points of access over TLS where there is one: who can be
-// talked to in a way that shows who it is, isn't talked to in another.
-func secured(points []string) []string {
-	plain := func(point string) bool { return !strings.HasPrefix(point, "https:") }
-	if !slices.ContainsFunc(points, func(point string) bool { return !plain(point) }) {
+// talked to in a way that shows who it is, isn't talked to in another. With
+// always it isn't, whatever there is.
+func secured(points []string, always bool) []string {
+	begins := func(scheme string) func(string) bool {
+		return func(point string) bool {
+			return len(point) >= len(scheme) && strings.EqualFold(point[:len(scheme)], scheme)
+		}
+	}
+	if !always && !slices.ContainsFunc(points, begins("https:")) {
 		return points
 	}
-	return slices.DeleteFunc(points, func(point string) bool { return plain(point) && strings.HasPrefix(point, "http:") })
+	return slices.DeleteFunc(points, begins("http:"))
 }

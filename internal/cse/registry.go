@@ -78,11 +78,11 @@ func (c *CSE) loadRegistrees(ctx context.Context) error {
 				if c.alive(r, rec, 0) != nil {
 					continue
 				}
-				since, err := loadClaims(r, rec.ID)
+				st, err := loadStanding(r, rec.ID)
 				if err != nil {
 					return err
 				}
-				c.noteRegistree(rec, since)
+				c.noteRegistree(rec, st)
 				channel, err := c.pollingChannel(r, rec, onem2m.TimestampOf(c.Now()))
 				if err != nil {
 					return err
@@ -96,8 +96,8 @@ func (c *CSE) loadRegistrees(ctx context.Context) error {
 }
 
 // noteRegistree makes a committed <remoteCSE> known to the From check and to
-// the choice of the next hop. since says when it stated its descendants first.
-func (c *CSE) noteRegistree(rec *store.Record, since claims) {
+// the choice of the next hop.
+func (c *CSE) noteRegistree(rec *store.Record, st standing) {
 	attrs := attributes(rec)
 	csi, _ := attrs.Text("csi")
 	id, _, err := c.Home.ParseID(csi)
@@ -108,9 +108,13 @@ func (c *CSE) noteRegistree(rec *store.Record, since claims) {
 	if mirror && id != c.Registrar {
 		return // of a registrar that isn't one any more
 	}
-	n := federation.Neighbour{ID: id, Record: rec.ID, Expires: rec.Expires, Upstream: mirror && id.SP() == c.Home.SP, Since: since}
+	n := federation.Neighbour{ID: id, Record: rec.ID, Expires: rec.Expires, Upstream: mirror && id.SP() == c.Home.SP, Since: st.since}
 	if reachable, _ := attrs.Bool("rr"); reachable {
-		n.Points = secured(pointsIn(attrs))
+		stated := pointsIn(attrs)
+		n.Points = secured(slices.Clone(stated), st.secure)
+		if len(n.Points) == 0 && len(stated) > 0 {
+			c.Log.Warn("a CSE that has registered over TLS states points of access without: it isn't called", "cse", id, "poa", stated)
+		}
 	}
 	n.Releases, _ = attrs.Texts("srv")
 	n.Claims = slices.DeleteFunc(c.claimedBy(attrs), func(below onem2m.ID) bool { return !c.expected(id, below) })

@@ -1,6 +1,8 @@
 package cse
 
 import (
+	"errors"
+
 	"bulwark/internal/federation"
 	"bulwark/internal/identity"
 	"bulwark/internal/store"
@@ -149,28 +151,28 @@ func createdRemoteCSE(k *call, tx store.Tx, s *subject) error {
 	if err := k.c.disown(tx, k.now, k.c.represents(rec)); err != nil { // it is here now, and below nobody
 		return err
 	}
-	since, err := k.c.keepClaims(tx, rec, k.now)
+	st, err := k.c.keepStanding(tx, rec, k.secures(rec), k.now)
 	if err != nil {
 		return err
 	}
-	tx.OnCommit(func() { k.c.noteRegistree(rec, since) })
+	tx.OnCommit(func() { k.c.noteRegistree(rec, st) })
 	return hostCreated(k, tx, s)
 }
 
 func updateRemoteCSE(k *call, tx store.Tx, s *subject) error {
 	rec := s.version()
-	since, err := k.c.keepClaims(tx, rec, k.now)
+	st, err := k.c.keepStanding(tx, rec, k.secures(rec), k.now)
 	if err != nil {
 		return err
 	}
-	tx.OnCommit(func() { k.c.noteRegistree(rec, since) })
+	tx.OnCommit(func() { k.c.noteRegistree(rec, st) })
 	return hostUpdated(k, tx, s)
 }
 
 func removeRemoteCSE(c *CSE, tx store.Tx, rec *store.Record) error {
 	id := rec.ID
 	tx.OnCommit(func() { c.forgetRegistree(id) })
-	if err := tx.SetSetting(claimsName(id), nil); err != nil {
+	if err := errors.Join(tx.SetSetting(claimsName(id), nil), tx.SetSetting(secureName(id), nil)); err != nil {
 		return err
 	}
 	return hostRemoved(c, tx, rec)

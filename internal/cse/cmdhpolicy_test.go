@@ -29,7 +29,7 @@ func TestCMDH_C190_RequestsWaitForANetwork(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.Carrier = far })
 	w.provision()
 	w.register("Capp01", "app")
-	w.must(onem2m.Created, ask{op: "C16", to: "cse-in", from: "/id-far", assoc: mn("id-far"), body: `{"m2m:csr":{"rn":"far","csi":"/id-far","cb":"/id-far/cse","rr":true,"poa":["http://far.example.com"],"srv":["3"]}}`})
+	w.must(onem2m.Created, ask{op: "C16", to: "cse-in", from: "/id-far", assoc: mn("id-far"), body: `{"m2m:csr":{"rn":"far","csi":"/id-far","cb":"/id-far/cse","rr":true,"poa":["https://far.example.com"],"srv":["3"]}}`})
 	there := ask{op: "R", to: "/id-far/cse/x", from: "Capp01"}
 	w.must(onem2m.OK, there)
 	if len(far.seen) != 1 || *far.seen[0].EventCategory != 100 || far.seen[0].RequestExpiration != "20260304T113000,000000" {

@@ -1,0 +1,183 @@
+package point
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"bulwark/onem2m"
+)
+
+// oracle answers by the name of the point.
+func oracle(asked *[]string) Sender {
+	return func(ctx context.Context, address string, _ *onem2m.Content, _ time.Duration) *onem2m.Response {
+		*asked = append(*asked, address)
+		switch address {
+		case "permit":
+			return updated("m2m:auds", `{"dec":1,"sus":1}`)
+		case "deny":
+			return updated("m2m:auds", `{"dec":2,"sus":1}`)
+		case "silent":
+			<-ctx.Done()
+			return &onem2m.Response{Code: onem2m.RequestTimeout}
+		case "gone":
+			return &onem2m.Response{Code: onem2m.TargetNotReachable}
+		case "refuses":
+			return &onem2m.Response{Code: onem2m.OriginatorHasNoPrivilege}
+		case "garbage":
+			return updated("m2m:auds", `{"dec":1}`)
+		}
+		n, _ := strconv.Atoi(address)
+		return updated("m2m:auds", `{"sus":`+strconv.Itoa(n)+`}`)
+	}
+}
+
+func TestDecide_A177_A178_TheFirstThatDecidesHasTheWord(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		list   string
+		permit bool
+		asked  int
+	}{
+		{"permit", true, 1},
+		{"deny", false, 1},
+		{"deny permit", false, 1},
+		{"2 permit", true, 2},
+		{"2 2 deny permit", false, 3},
+		{"2", false, 1},
+		{"", false, 0},
+		{"3 4 5 permit", true, 4},
+		{"3", false, 1},
+		{"refuses permit", true, 2},
+		{"garbage", false, 1},
+		{"garbage permit", true, 2},
+		{"gone permit", true, 2},
+		{"silent permit", true, 2},
+		{"silent silent silent", false, 3},
+		{"2 2 2 2 2 2 2 2 permit", false, MaxPoints},
+	} {
+		t.Run("A-177 "+tt.list, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var asked []string
+				a := &Asker{Gate: NewGate(), Now: func() onem2m.Timestamp { return onem2m.TimestampOf(time.Now()) }, Send: oracle(&asked)}
+				start := time.Now()
+				v, steps := a.Decide(t.Context(), strings.Fields(tt.list), &Question{To: "a", From: "b", Operation: onem2m.Retrieve})
+				if v.Permit != tt.permit || len(asked) > tt.asked || v.Permit && v.Status != OK {
+					t.Errorf("%+v after asking %v", v, asked)
+				}
+				if !tt.permit && strings.Count(tt.list, "deny") == 0 && v.Status != NotApplicable {
+					t.Errorf("decided: %+v", v)
+				}
+				if len(steps) != min(tt.asked, MaxPoints) {
+					t.Errorf("A-193 steps %q", steps)
+				}
+				if took := time.Since(start); took > patience {
+					t.Errorf("A-191 it took %s", took)
+				}
+			})
+		})
+	}
+}
+
+func TestAsker_A191_APointThatIsSilentRests(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var asked []string
+		a := &Asker{Gate: NewGate(), Now: func() onem2m.Timestamp { return onem2m.TimestampOf(time.Now()) }, Send: oracle(&asked)}
+		q := &Question{To: "a", From: "b", Operation: onem2m.Retrieve}
+		for range 5 {
+			a.Decide(t.Context(), []string{"silent"}, q)
+		}
+		if len(asked) != 1 {
+			t.Errorf("asked %d times in a row", len(asked))
+		}
+		time.Sleep(restTime + time.Second)
+		a.Decide(t.Context(), []string{"silent"}, q)
+		if len(asked) != 2 {
+			t.Errorf("asked %d times", len(asked))
+		}
+	})
+}
+
+func TestGate_A191_IsBoundedForEachPointAndInAll(t *testing.T) {
+	t.Parallel()
+	g := NewGate()
+	var leave []func(bool, onem2m.Timestamp)
+	enter := func(address string) error {
+		l, err := g.Enter(address, 1)
+		if err == nil {
+			leave = append(leave, l)
+		}
+		return err
+	}
+	for range maxAsking {
+		if err := enter("slow"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if enter("slow") == nil {
+		t.Error("one more than there may be")
+	}
+	if err := enter("other"); err != nil {
+		t.Errorf("a slow point keeps others out: %v", err)
+	}
+	for i := 0; len(leave) < maxAll; i++ {
+		if err := enter(fmt.Sprint(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if enter("more") == nil {
+		t.Error("one more than there may be in all")
+	}
+	for _, l := range leave {
+		l(true, 2)
+	}
+	if len(g.asking) != 0 || g.all != 0 {
+		t.Errorf("left behind: %v, %d", g.asking, g.all)
+	}
+	for i := range maxResting + 10 {
+		l, err := g.Enter(fmt.Sprint(i), 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l(false, 3)
+	}
+	if len(g.rests) > maxResting {
+		t.Errorf("%d rest", len(g.rests))
+	}
+}
+
+// TestTrail_A180_EndsEveryWalk hands a question on among a few points in any
+// way, with CSEs on the way that put something in front of the identifier.
+func TestTrail_A180_EndsEveryWalk(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		marks := rapid.SliceOfNDistinct(rapid.StringMatching(`[a-z2-7]{12}`), 1, 6, rapid.ID[string]).Draw(t, "marks")
+		rqi := Trail(nil).RequestID("x1")
+		been := map[string]int{}
+		for hops := 0; ; hops++ {
+			mark := rapid.SampledFrom(marks).Draw(t, "next")
+			trail := TrailOf(rqi)
+			if trail.Ended(mark) {
+				return
+			}
+			if been[mark]++; been[mark] > 1 {
+				t.Fatalf("handed on twice by %s: %s", mark, rqi)
+			}
+			if hops > MaxHops {
+				t.Fatalf("%d hops: %s", hops, rqi)
+			}
+			rqi = rapid.StringMatching(`([a-z2-7]{14}\.){0,3}`).Draw(t, "transit") + trail.Onward(mark).RequestID("x"+strconv.Itoa(hops))
+		}
+	})
+	if trail := TrailOf("somebody-else"); trail != nil {
+		t.Errorf("read %v", trail)
+	}
+}

@@ -28,10 +28,8 @@ func contentACP(k *call, _ *onem2m.TypeInfo) error {
 // checkACP: every rule of both sets can be enforced; nothing is stored that
 // would not be.
 func checkACP(k *call, _ store.Reader, s *subject) error {
-	for _, name := range []string{"adri", "apri", "airi"} {
-		if k.draft.attrs.Has(name) && !k.draft.attrs.IsNull(name) {
-			return onem2m.Errorf(onem2m.NotImplemented, name, "distributed authorization isn't supported")
-		}
+	if err := k.c.checkDelegates(s.attrs); err != nil {
+		return err
 	}
 	for _, name := range []string{"pv", "pvs"} {
 		if _, err := access.Compile(k.c.Home, s.attrs.Get(name), name); err != nil {

@@ -126,44 +126,52 @@ func (k *call) admitted(r store.Reader, asked string) (admission, error) {
 }
 
 // checkSubscribedRoles refuses a role that the service subscription of the
-// originator doesn't allow it to use. Who has no service subscription,
-// as an AE of another CSE, is bound by none.
+// originator doesn't allow it to use.
 func (k *call) checkSubscribedRoles(r store.Reader) error {
-	held, err := k.c.subscribed(r)
-	if err != nil || !held {
+	allowed, bound, err := k.allowedRoles(r)
+	if err != nil || !bound {
 		return err
-	}
-	stem := k.from.ID.Stem()
-	rec, err := r.ByRI(stem)
-	if err != nil || rec.Type != onem2m.TypeAE || !k.c.registry(r, k.now).AERegistered(k.from.ID) {
-		return nil //nolint:nilerr // no AE of this CSE
-	}
-	rules, err := k.c.appRules(r, k.now)
-	if err != nil {
-		if onem2m.AsError(err).Code == onem2m.ServiceSubscriptionNotEstablished {
-			return nil // of other CSEs alone
-		}
-		return err
-	}
-	credential, err := r.CredentialOf(k.from.ID)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	api, _ := attributes(rec).Text("api")
-	found := false
-	var allowed []string
-	for _, rule := range rules {
-		if rule.applies(credential, api) && matchesAny(rule.names(credential), stem) {
-			found = true
-			allowed = append(allowed, rule.roles...)
-		}
 	}
 	for _, id := range k.req.RoleIDs {
-		if found && !slices.Contains(allowed, id) {
+		if !slices.Contains(allowed, id) {
 			return onem2m.Errorf(onem2m.BadRequest, "rids", "the service subscription doesn't allow the role")
 		}
 	}
 	return nil
+}
+
+// allowedRoles are those that the service subscription of the originator allows
+// it to use. Who has no service subscription, as an AE of another CSE, is bound
+// by none.
+func (k *call) allowedRoles(r store.Reader) (allowed []string, bound bool, err error) {
+	held, err := k.c.subscribed(r)
+	if err != nil || !held {
+		return nil, false, err
+	}
+	stem := k.from.ID.Stem()
+	rec, err := r.ByRI(stem)
+	if err != nil || rec.Type != onem2m.TypeAE || !k.c.registry(r, k.now).AERegistered(k.from.ID) {
+		return nil, false, nil //nolint:nilerr // no AE of this CSE
+	}
+	rules, err := k.c.appRules(r, k.now)
+	if err != nil {
+		if onem2m.AsError(err).Code == onem2m.ServiceSubscriptionNotEstablished {
+			return nil, false, nil // of other CSEs alone
+		}
+		return nil, false, err
+	}
+	credential, err := r.CredentialOf(k.from.ID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return nil, false, err
+	}
+	api, _ := attributes(rec).Text("api")
+	for _, rule := range rules {
+		if rule.applies(credential, api) && matchesAny(rule.names(credential), stem) {
+			bound = true
+			allowed = append(allowed, rule.roles...)
+		}
+	}
+	return allowed, bound, nil
 }
 
 // free reports whether a stem that a pattern led to can be given to the

@@ -2,7 +2,10 @@ package cse
 
 import (
 	"slices"
+	"strings"
 	"sync"
+
+	"bulwark/onem2m"
 )
 
 // assignments find the <role>s of a holder and the <token>s with a Token-ID. It
@@ -48,4 +51,17 @@ func (a *assignments) find(key string) []int64 {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	return slices.Clip(a.byKey[key])
+}
+
+// heldBy returns at most limit roles of a holder: the keys of roles end in it.
+func (a *assignments) heldBy(holder onem2m.ID, limit int) (out []int64) {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	for key, ids := range a.byKey {
+		if strings.HasSuffix(key, " "+string(holder)) {
+			out = append(out, ids...)
+		}
+	}
+	slices.Sort(out)
+	return out[:min(len(out), limit)]
 }

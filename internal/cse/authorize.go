@@ -19,6 +19,8 @@ type guard struct {
 	owner    access.Source // default policy
 	pv, pvs  *access.Policy
 	readable bool // of an <accessControlPolicy>: both sets compile
+
+	delegates *delegates // of an <accessControlPolicy>: whom else it has asked; mostly nil
 }
 
 type link struct {
@@ -32,10 +34,7 @@ func (c *CSE) guard(rec *store.Record) *guard {
 	return rec.Derive(store.FacetAccess, func(rec *store.Record) any {
 		g := &guard{}
 		attrs := attributes(rec)
-		owner := rec.Origin
-		if custodian, ok := attrs.Text("cstn"); ok {
-			owner = c.custodian(custodian) // takes the creator's place (C-096)
-		}
+		owner := c.ownerOf(rec)
 		if rec.Type == onem2m.TypeRequest {
 			g.owner = c.requestPolicy(rec)
 		} else if owner != "" {
@@ -46,6 +45,7 @@ func (c *CSE) guard(rec *store.Record) *guard {
 			g.pv, err1 = access.Compile(c.Home, attrs.Get("pv"), "pv")
 			g.pvs, err2 = access.Compile(c.Home, attrs.Get("pvs"), "pvs")
 			g.readable = err1 == nil && err2 == nil // what can't be read grants nothing
+			g.delegates = c.delegatesIn(c.Home, attrs)
 			return g
 		}
 		if list, ok := attrs.Texts("acpi"); ok {
@@ -54,6 +54,14 @@ func (c *CSE) guard(rec *store.Record) *guard {
 		}
 		return g
 	}).(*guard)
+}
+
+// ownerOf is whom a resource belongs to that links to no policy.
+func (c *CSE) ownerOf(rec *store.Record) onem2m.ID {
+	if custodian, ok := attributes(rec).Text("cstn"); ok {
+		return c.custodian(custodian) // takes the creator's place (C-096)
+	}
+	return rec.Origin
 }
 
 // custodian reads an entity's identifier; one that can't be read is nobody.
@@ -265,6 +273,9 @@ func (k *call) judge(r store.Reader, rec *store.Record, op onem2m.Operation, pri
 	if k.bringsTokens() {
 		return k.judgeByTokens(r, rec, op, self, sources)
 	}
+	if done, err := k.judgeElsewhere(r, rec, op, self, sources); done {
+		return err
+	}
 	k.audit("static", "", onem2m.OriginatorHasNoPrivilege, fmt.Sprintf("no rule of %d policies permits %s on %s", len(sources), op, rec.RI))
 	return k.denied(op)
 }
@@ -290,6 +301,9 @@ func (k *call) judgeByTokens(r store.Reader, rec *store.Record, op onem2m.Operat
 	if k.uninformed() {
 		return k.denied(op) // for now, as in judge
 	}
+	if done, err := k.judgeElsewhere(r, rec, op, self, sources); done {
+		return err
+	}
 	names := make([]string, 0, len(tokens))
 	for _, t := range tokens {
 		names = append(names, t.Name)
@@ -306,8 +320,33 @@ func decideByTokens(q *access.Query, sources []access.Source, tokens []access.To
 	return access.DecideWithTokens(q, sources, tokens)
 }
 
+// judgeElsewhere is the last stage: the points of other CSEs that the policies
+// name. done is false where there are none; a change of acpi is for
+// selfPrivileges alone.
+func (k *call) judgeElsewhere(r store.Reader, rec *store.Record, op onem2m.Operation, self bool, sources []access.Source) (done bool, err error) {
+	if self {
+		return false, nil
+	}
+	out := k.delegate(r, rec, sources)
+	switch {
+	case out.permit:
+		k.audit("distributed", out.rule, 0, out.reason)
+		return true, nil
+	case k.uninformed():
+		return true, k.denied(op) // for now, as in judge
+	case out.reason != "":
+		k.audit("distributed", "", onem2m.OriginatorHasNoPrivilege, out.reason)
+		return true, k.denied(op)
+	}
+	return false, nil
+}
+
 // nameTarget completes the query for the comparison with resources of tokens.
 func (k *call) nameTarget(r store.Reader, rec *store.Record) error {
+	if rec.ID == 0 { // of another CSE
+		k.question.Target, k.question.Governing = k.remote.about(), ""
+		return nil
+	}
 	governing, err := k.c.governing(r, rec)
 	if err != nil {
 		return err

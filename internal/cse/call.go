@@ -24,11 +24,12 @@ type call struct {
 	vouched bool // from was established before; From isn't looked at
 	nesting int  // fan-outs that this request came through
 	spread  *spread
-	gathers *gathered // where a subscription that is made through a group is going to notify
-	groups  groups    // of the decision that is being made; before it the state that From is held against
-	missed  missed    // what decisions went without
-	curious bool      // it is going to be asked for
-	grants  grants    // roles and tokens of the request
+	gathers *gathered    // where a subscription that is made through a group is going to notify
+	groups  groups       // of the decision that is being made; before it the state that From is held against
+	missed  missed       // what decisions went without
+	curious bool         // it is going to be asked for
+	remote  *delegations // what points of other CSEs are asked; mostly nil
+	grants  grants       // roles and tokens of the request
 	address onem2m.Address
 	ty      onem2m.ResourceType // of a CREATE
 	rcn     int

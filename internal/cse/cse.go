@@ -18,6 +18,7 @@ import (
 	"bulwark/access"
 	"bulwark/internal/definition"
 	"bulwark/internal/dynauth"
+	"bulwark/internal/dynauth/distributed"
 	"bulwark/internal/federation"
 	"bulwark/internal/identity"
 	"bulwark/internal/notify"
@@ -118,6 +119,7 @@ type Options struct {
 
 	KeyExchange   KeyExchange   // agrees on keys by certificate (ESCertKE); nil: it isn't served
 	Relationships Relationships // of tokens and who holds them; nil: none are kept
+	Bindings      *Bindings     // of points to local procedures, and what these know; nil: none
 
 	Definitions   *definition.Registry // of <flexContainer> specializations; nil: the built-in ones
 	BasePolicy    jsontext.Value       // m2m:setOfAcrs for <CSEBase>; empty: built-in rule
@@ -230,11 +232,15 @@ type CSE struct {
 	triggers   triggers // <action>s and their subjects
 	beacons    *beacons // <timeSyncBeacon> and when they are due
 	heard      groupRequests
-	assigned   assignments   // <role>s and <token>s
-	tokens     *token.Cache  // nil without Verifier
-	rules      tokenRules    // of tokens, compiled
-	hops       atomic.Uint64 // requests that were forwarded
-	helpers    chan struct{} // one token per goroutine that helps with a fan-out
+	assigned   assignments       // <role>s and <token>s
+	tokens     *token.Cache      // nil without Verifier
+	delegating atomic.Bool       // whether some policy leaves something to points
+	gate       *distributed.Gate // of questions to points
+	answering  pending           // questions that the points of this CSE are working on
+	pointMark  string            // of this CSE in the trail of a question
+	rules      tokenRules        // of tokens, compiled
+	hops       atomic.Uint64     // requests that were forwarded
+	helpers    chan struct{}     // one token per goroutine that helps with a fan-out
 
 	documents *semantics.Cache // semantic descriptions and ontologies that were read
 	pondering chan struct{}    // one token for each request that evaluates semantics
@@ -268,6 +274,8 @@ func New(ctx context.Context, o Options) (*CSE, error) {
 	c := &CSE{Options: o, admin: admin, sweep: make(chan struct{}, 1), names: newNamer(o.Random), helpers: make(chan struct{}, maxHelpers)}
 	c.pending.init(o.Limits.Pending, pendingOriginators*o.Limits.Pending)
 	c.held.init(maxHeldOfOne, maxHeld)
+	c.gate, c.pointMark = distributed.NewGate(), string(c.names.appendTail(nil, markLength))
+	c.answering.init(maxAnsweringEach, maxAnswering)
 	c.peers = federation.NewTable(o.Home, o.Registrar)
 	c.copies = newForeign()
 	c.trail = federation.NewTrail(string(c.names.appendTail(nil, markLength)), func() string { return strconv.FormatUint(c.hops.Add(1), 36) })

@@ -31,7 +31,9 @@ func (m *missed) add(address string) {
 
 // uninformed reports whether a decision of this request went without something
 // that is going to be asked for.
-func (k *call) uninformed() bool { return k.curious && len(k.missed.list) > 0 }
+func (k *call) uninformed() bool {
+	return k.curious && (len(k.missed.list) > 0 || k.remote.wants())
+}
 
 // enquiring serves a request. What was refused without something of other CSEs
 // is decided again with it: it is asked for when nothing is held, neither the
@@ -39,6 +41,7 @@ func (k *call) uninformed() bool { return k.curious && len(k.missed.list) > 0 }
 func (k *call) enquiring(ctx context.Context, serve procedure) (*onem2m.Response, error) {
 	for round := range maxRounds {
 		k.missed.list = nil
+		k.remote.forget()
 		k.curious = within(ctx) == nil && round < maxRounds-1
 		res, err := serve(k, ctx)
 		if !k.uninformed() || !refused(err) {
@@ -77,6 +80,11 @@ func (k *call) obtain(ctx context.Context) error {
 		group.Go(func() {
 			k.c.copies.Fetch(asking, address, k.c.instant, func(ctx context.Context) (*foreign, error) { return k.c.fetchForeign(ctx, address) })
 		})
+	}
+	if k.remote != nil {
+		for _, one := range k.remote.wanted {
+			group.Go(func() { k.askPoints(asking, one) })
+		}
 	}
 	group.Wait()
 	cancel()

@@ -29,6 +29,9 @@ type foreign struct {
 	pv, pvs *access.Policy // of an <accessControlPolicy>
 	group   *roster        // of a <group>
 	entity  onem2m.ID      // whom an <AE> stands for
+
+	set       jsontext.Value // privileges of an <accessControlPolicy>, valid everywhere
+	delegates *delegates     // and whom it has asked; mostly nil
 }
 
 func newForeign() *federation.Copies[foreign] {
@@ -85,9 +88,13 @@ func (c *CSE) readForeign(host onem2m.ID, content *onem2m.Content) (*foreign, er
 	f := &foreign{}
 	switch content.Name {
 	case "m2m:acp":
-		if f.pv, err = foreignRules(there, attrs.Get("pv"), "pv"); err == nil {
+		if f.set, err = widenRules(there, attrs.Get("pv")); err != nil {
+			return nil, err
+		}
+		if f.pv, err = access.Compile(there, f.set, "pv"); err == nil {
 			f.pvs, err = foreignRules(there, attrs.Get("pvs"), "pvs")
 		}
+		f.delegates = c.delegatesIn(there, attrs)
 		return f, err
 	case "m2m:grp":
 		list, _ := attrs.Texts("mid")
@@ -104,9 +111,26 @@ func (c *CSE) readForeign(host onem2m.ID, content *onem2m.Content) (*foreign, er
 // foreignRules compiles a set of rules of another CSE: a group that they name
 // is one of that.
 func foreignRules(there onem2m.Home, set jsontext.Value, name string) (*access.Policy, error) {
+	wide, err := widenRules(there, set)
+	if err != nil {
+		return nil, err
+	}
+	return access.Compile(there, wide, name)
+}
+
+// widenRules makes the names in a set of rules of the CSE there valid everywhere.
+func widenRules(there onem2m.Home, set jsontext.Value) (jsontext.Value, error) {
+	return rewriteRules(set, func(list []string) []string { return widenEntries(there, list) })
+}
+
+// rewriteRules gives the rules of a set other originators.
+func rewriteRules(set jsontext.Value, rewrite func([]string) []string) (jsontext.Value, error) {
 	o, err := onem2m.ParseObject(set)
 	if err != nil {
 		return nil, err
+	}
+	if !o.Has("acr") {
+		return set, nil // the other way to write no rules (C-12)
 	}
 	rules, err := onem2m.ParseList(o.Get("acr"))
 	if err != nil {
@@ -120,7 +144,7 @@ func foreignRules(there onem2m.Home, set jsontext.Value, name string) (*access.P
 		}
 		if list, ok := rule.Texts("acor"); ok {
 			rule = rule.Clone()
-			rule.Set("acor", onem2m.TextsValue(widenEntries(there, list)))
+			rule.Set("acor", onem2m.TextsValue(rewrite(list)))
 		}
 		if i > 0 {
 			all = append(all, ',')
@@ -129,7 +153,7 @@ func foreignRules(there onem2m.Home, set jsontext.Value, name string) (*access.P
 	}
 	o = o.Clone()
 	o.Set("acr", append(all, ']'))
-	return access.Compile(there, o.Append(nil), name)
+	return o.Append(nil), nil
 }
 
 // widenEntries makes the entries that are addresses relative to a CSE valid

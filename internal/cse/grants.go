@@ -117,7 +117,7 @@ var (
 // readTokens verifies the tokens of the request. One that fails fails them all
 // (A-130, TS-0003 clause 7.3.2.3 step 7.1.4).
 func (k *call) readTokens(r store.Reader) ([]access.Token, error) {
-	if !k.from.Authenticated { // decision 12: who holds it isn't proven
+	if !k.proven() { // decision 12: who holds it isn't proven
 		return nil, &refusal{which: k.namesTokens(), cause: errUnproven}
 	}
 	out := make([]access.Token, 0, len(k.req.Tokens)+len(k.req.TokenIDs)+len(k.req.LocalTokenIDs))
@@ -178,7 +178,11 @@ func (k *call) namesTokens() string {
 
 // checkToken compares a token with the request.
 func (k *call) checkToken(cached token.Cached) error {
-	return cached.Check(token.Conditions{Originator: k.from.ID, Self: k.c.Home.ID(), Now: k.now, Holder: cached.Holder})
+	self := k.c.Home.ID()
+	if k.remote != nil && k.remote.asker != "" {
+		self = k.remote.asker // who enforces the decision
+	}
+	return cached.Check(token.Conditions{Originator: k.from.ID, Self: self, Now: k.now, Holder: cached.Holder})
 }
 
 // fetchToken finds the token with a Token-ID among the <token>s of this CSE (A-106,
@@ -238,7 +242,7 @@ func (k *call) grantOf(r store.Reader, cached token.Cached) (access.Token, error
 		if p.Resources != nil {
 			permission.Resources = make([]string, 0, len(p.Resources))
 			for _, name := range p.Resources {
-				if id, ok := k.c.resourceNamed(r, name, k.now); ok {
+				if id, ok := k.c.resourceNamed(r, name, k.now); ok || k.remote.isTarget(name, &id) {
 					permission.Resources = append(permission.Resources, id)
 				}
 			}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"bulwark/internal/announcement"
+	"bulwark/internal/dynauth/distributed"
 	"bulwark/internal/store"
 	"bulwark/onem2m"
 )
@@ -168,6 +169,9 @@ func (c *CSE) registerTypes() {
 		onem2m.TypeStatsCollect:                     statsCollectProcedures(),
 		onem2m.TypeRole:                             roleProcedures(),
 		onem2m.TypeToken:                            tokenProcedures(),
+		onem2m.TypeAuthorizationDecision:            pointProcedures(distributed.Decision),
+		onem2m.TypeAuthorizationPolicy:              pointProcedures(distributed.Policy),
+		onem2m.TypeAuthorizationInformation:         pointProcedures(distributed.Information),
 		onem2m.TypeSemanticDescriptor:               descriptorProcedures(),
 		onem2m.TypeOntologyRepository:               repositoryProcedures(),
 		onem2m.TypeOntology:                         ontologyProcedures(),

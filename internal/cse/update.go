@@ -12,6 +12,11 @@ import (
 
 // update is the generic UPDATE procedure (core section 8).
 func (k *call) update(ctx context.Context) (*onem2m.Response, error) {
+	if k.c.Bindings != nil {
+		if res, mine, err := k.answerAsPoint(ctx); mine || err != nil {
+			return res, err
+		}
+	}
 	s := &subject{}
 	if err := k.verifyUpdate(ctx, s); err != nil {
 		return nil, err

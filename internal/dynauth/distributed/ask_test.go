@@ -1,4 +1,4 @@
-package point
+package distributed
 
 import (
 	"context"
@@ -68,7 +68,7 @@ func TestDecide_A177_A178_TheFirstThatDecidesHasTheWord(t *testing.T) {
 				var asked []string
 				a := &Asker{Gate: NewGate(), Now: func() onem2m.Timestamp { return onem2m.TimestampOf(time.Now()) }, Send: oracle(&asked)}
 				start := time.Now()
-				v, steps := a.Decide(t.Context(), strings.Fields(tt.list), &Question{To: "a", From: "b", Operation: onem2m.Retrieve})
+				v, _, steps := a.Decide(t.Context(), strings.Fields(tt.list), &Question{To: "a", From: "b", Operation: onem2m.Retrieve})
 				if v.Permit != tt.permit || len(asked) > tt.asked || v.Permit && v.Status != OK {
 					t.Errorf("%+v after asking %v", v, asked)
 				}

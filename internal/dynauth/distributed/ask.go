@@ -1,4 +1,4 @@
-package point
+package distributed
 
 import (
 	"context"
@@ -34,9 +34,10 @@ func (s Steps) String() string { return strings.Join(s, "; ") }
 
 // Decide asks decision points in turn until one decides: its word is final. One
 // that has no policy, can't tell, or doesn't answer leaves it to the next, and
-// when all have done so nothing is decided.
-func (a *Asker) Decide(ctx context.Context, addresses []string, q *Question) (verdict Verdict, steps Steps) {
-	steps, from := a.first(ctx, Decision, addresses, q.Content(), func(res *onem2m.Response) (Status, string, error) {
+// when all have done so nothing is decided. from is the address of
+// the one that has decided.
+func (a *Asker) Decide(ctx context.Context, addresses []string, q *Question) (verdict Verdict, from string, steps Steps) {
+	steps, from = a.first(ctx, Decision, addresses, q.Content(), func(res *onem2m.Response) (Status, string, error) {
 		v, err := ParseVerdict(res)
 		verdict = v
 		if v.Permit {
@@ -45,9 +46,9 @@ func (a *Asker) Decide(ctx context.Context, addresses []string, q *Question) (ve
 		return v.Status, "denies", err
 	})
 	if from == "" {
-		return Verdict{Status: NotApplicable}, steps
+		return Verdict{Status: NotApplicable}, "", steps
 	}
-	return verdict, steps
+	return verdict, from, steps
 }
 
 // Policies asks policy points in turn until one has policies; from is the

@@ -1,4 +1,4 @@
-// Package point holds what decision, policy and information points say to each
+// Package distributed holds what decision, policy and information points say to each
 // other in distributed authorization (TS-0003 clause 7.5, TS-0004 clauses 7.4.43
 // to 7.4.45): the questions and answers that UPDATE requests to
 // <authorizationDecision>, <authorizationPolicy> and <authorizationInformation>
@@ -7,4 +7,4 @@
 // clear answer is no permit.
 //
 // It sends nothing and knows no resources: a CSE does both.
-package point
+package distributed

@@ -184,7 +184,7 @@ func (n *Node) openCSE(ctx context.Context) error {
 		Points: cfg.AccessPoints(), Store: n.store, Notifier: n.engine, Sender: n.client,
 		Carrier: n.peers.carrier, Registrar: cfg.RegistrarID(), Neighbours: n.neighboursChanged, Expected: expected(cfg),
 		Auditor: auditor{log: n.audit}, Locate: locate, BasePolicy: base, Definitions: n.definitions, MaskExistence: cfg.CSE.MaskExistence,
-		Verifier: verifier, Revoked: revoked, Authorities: authorities(cfg),
+		Verifier: verifier, Revoked: revoked, Authorities: authorities(cfg), Bindings: bindings(cfg),
 		RequireSubscription: cfg.CSE.RequireSubscription, Statistics: n.collected,
 		Timing: cse.Timing{
 			ExpiryCheck:       cfg.Timing.ExpiryCheck.Duration,

@@ -1,6 +1,8 @@
 package distributed
 
 import (
+	"slices"
+
 	"bulwark/onem2m"
 )
 
@@ -101,14 +103,7 @@ func specific(kind Kind) []string {
 
 // Specific reports whether an attribute of such a resource belongs to questions
 // and answers: of a bound resource nothing of it is kept.
-func (k Kind) Specific(name string) bool {
-	for _, one := range specific(k) {
-		if one == name {
-			return true
-		}
-	}
-	return false
-}
+func (k Kind) Specific(name string) bool { return slices.Contains(specific(k), name) }
 
 // Attributes lists them.
 func (k Kind) Attributes() []string { return specific(k) }

@@ -22,6 +22,10 @@ type Config struct {
 	Locations  []Location `toml:"location" doc:"A position that the operator states for an entity; only these count in location rules of policies."`
 	Peers      []Peer     `toml:"peer" doc:"A CSE that is known by name."`
 	Token      Token      `toml:"token" doc:"Tokens of the authorization that other parties give."`
+	PDP        PDP        `toml:"pdp" doc:"Decision point: other CSEs may leave access decisions to this one."`
+	PRP        PRP        `toml:"prp" doc:"Policy point: other CSEs may take policies from this one."`
+	PIP        PIP        `toml:"pip" doc:"Information point: other CSEs may ask this one for roles and tokens."`
+	Governed   []Governed `toml:"governed" doc:"Policies of this CSE that its decision and policy point apply to resources of other CSEs. The first entry that fits a resource counts."`
 	Trust      Authority  `toml:"trust" doc:"Parties whose word counts in access decisions."`
 	Remote     Remote     `toml:"remote" doc:"The CSE that this one registers with."`
 	Outbound   Outbound   `toml:"outbound" doc:"Requests that the CSE itself sends: notifications and forwarding."`
@@ -120,6 +124,30 @@ type Authority struct {
 type RoleAuthority struct {
 	ID   string `toml:"id" doc:"Absolute AE-ID or CSE-ID of the authority: the issuer and the creator of the role resources."`
 	FQDN string `toml:"fqdn" doc:"Domain name, in lower case, behind the @ of the Role-IDs that it may assign."`
+}
+
+// PDP is the table [pdp].
+type PDP struct {
+	Resource string   `toml:"resource" doc:"Structured address of the authorizationDecision resource that answers, such as cse-in/pdp. It is made by request, with policies that say who may ask: they need UPDATE on it. The default is that none answers."`
+	Tokens   bool     `toml:"tokens" default:"false" doc:"Honour tokens in questions, although only the CSE that asks vouches for who brings them."`
+	TokensTo []string `toml:"tokens-to" doc:"CSE-IDs of other CSEs whose decision points may see the tokens that originators bring here. All others are told Token-IDs alone."`
+}
+
+// PRP is the table [prp].
+type PRP struct {
+	Resource string `toml:"resource" doc:"Structured address of the authorizationPolicy resource that answers. See resource of [pdp]."`
+}
+
+// PIP is the table [pip].
+type PIP struct {
+	Resource string   `toml:"resource" doc:"Structured address of the authorizationInformation resource that answers. See resource of [pdp]."`
+	Ask      []string `toml:"ask" doc:"Addresses of authorizationInformation resources of other CSEs that are asked, in this order, about originators for whom there is nothing here."`
+}
+
+// Governed is one [[governed]] entry.
+type Governed struct {
+	Targets  []string `toml:"targets" doc:"Absolute addresses of resources of other CSEs, as those ask about them: with resource identifiers. A * at the end stands for all that begin so."`
+	Policies []string `toml:"policies" doc:"Addresses of the policies that apply to them."`
 }
 
 // Remote is the table [remote].

@@ -103,6 +103,7 @@ func texts() (byKind, special map[string]string) {
 		"store": "sqlite", "ops": "127.0.0.1:9090", "log.level": "debug", "log.format": "json", "cse.type": "mn", "cse.id": "/other",
 		"cse.name": "other", "cse.sp": "//other.example", "cse.admin": "CBoss", "cse.releases": "2a,3",
 		"timing.max-expiration": "9y", "cse.points": "https://a.example", "remote.url": "https://a.example", "remote.id": "/id-in",
+		"pdp.resource": "cse-in/pdp", "prp.resource": "cse-in/prp", "pip.resource": "cse-in/pip", "pdp.tokens-to": "/id-far,/id-x", "pip.ask": "/id-far/cse/pip,/id-x/y",
 	}
 	return byKind, special
 }
@@ -249,7 +250,16 @@ func TestLoad_RefusesWithThePlaceAndWhatToDo(t *testing.T) {
 		{name: "an unknown key in a list of tables", file: "[[listen]]\nadress = \"x\"\n", want: "toml:2:1: listen.adress: unknown key"},
 		{name: "several unknown keys at once", file: "a = 1\nb = 2\n", want: "toml:2:1: b: unknown key"},
 		{name: "a table of a later version", file: "[[esprim.key]]\nid = \"x\"\n", want: "toml:1:3: esprim.key: not in this version", later: true},
-		{name: "another table of a later version", file: "[pdp]\nresource = \"x\"\n", want: "toml:1:2: pdp: not in this version", later: true},
+		{name: "another table of a later version", file: "[maf]\nresource = \"x\"\n", want: "toml:1:2: maf: not in this version", later: true},
+		{name: "A-169 a point that is no child of the CSEBase", file: "[pdp]\nresource = \"cse-in/a/pdp\"\n", want: "toml:2:1: pdp.resource: \"cse-in/a/pdp\" is no child of the CSEBase"},
+		{name: "A-169 a point of another CSE", file: "[pip]\nresource = \"cse-mn/pip\"\n", want: "pip.resource: \"cse-mn/pip\" is no child"},
+		{name: "A-169 a resource for two points", file: "[pdp]\nresource = \"cse-in/x\"\n[prp]\nresource = \"cse-in/x\"\n", want: "prp.resource: cse-in/x is bound twice"},
+		{name: "tokens for an AE", file: "[pdp]\ntokens-to = [\"Cae\"]\n", want: "pdp.tokens-to: \"Cae\" is no CSE-ID"},
+		{name: "further points of this CSE", file: "[pip]\nask = [\"cse-in/pip\"]\n", want: "pip.ask: \"cse-in/pip\" is no address of another CSE"},
+		{name: "targets without policies", file: "[[governed]]\ntargets = [\"//m2m.example/id-mn/*\"]\n", want: "governed[0].policies: must name"},
+		{name: "targets that aren't absolute", file: "[[governed]]\ntargets = [\"/id-mn/*\"]\npolicies = [\"cse-in/p\"]\n", want: "is no absolute address"},
+		{name: "targets across CSEs", file: "[[governed]]\ntargets = [\"//m2m.example/id-m*\"]\npolicies = [\"cse-in/p\"]\n", want: "is no absolute address"},
+		{name: "targets of this CSE", file: "[[governed]]\ntargets = [\"//m2m.example/id-in/x\"]\npolicies = [\"cse-in/p\"]\n", want: "is a resource of this CSE"},
 		{name: "a registrar without its identity", file: "[cse]\ntype=\"mn\"\n[remote]\nurl = \"https://in.example\"\n", want: "remote.id: must be the CSE-ID of the registrar"},
 		{name: "a registrar without an address", file: "[cse]\ntype=\"mn\"\n[remote]\nid = \"/id-in\"\n", want: "toml:3:2: remote.url: must be the URL of the registrar"},
 		{name: "a registrar that is no CSE", flags: registrar("mn", "https://in.example", "Cx"), want: "--registrar-id: remote.id: \"Cx\" is no CSE-ID"},

@@ -45,6 +45,7 @@ func (c *Config) validate(from origins) []error {
 	c.checkListeners(k)
 	c.checkEntities(k)
 	c.checkGrantors(k)
+	c.checkPoints(k)
 	c.checkRemote(k)
 	c.checkOutbound(k)
 	c.checkNumbers(k)

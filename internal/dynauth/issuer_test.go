@@ -109,6 +109,8 @@ func TestNewIssuer_A120_KeysAreForWhatTheIssuerMayUse(t *testing.T) {
 		{"a certificate", certificateOf(t, key, x509.KeyUsageDigitalSignature), "sign:ES256", ""},
 		{"a certificate that isn't for signatures", certificateOf(t, key, x509.KeyUsageKeyAgreement), "sign:ES256", "fits no algorithm"},
 		{"the issuer's key under an algorithm that isn't accepted", webKeyOf(t, &key.PublicKey, "k1", "ES256"), "sign:RS256", "nothing in accept"},
+		{"a set with a public key for something else", `{"keys":[` + public + `,` + webKeyOf(t, &ecKey(t).PublicKey, "enc", "ECDH-ES+A256KW") + `]}`, "sign:ES256", ""},
+		{"a set of public keys for something else", `{"keys":[` + webKeyOf(t, &ecKey(t).PublicKey, "e1", "ECDH-ES+A256KW") + `,` + webKeyOf(t, &ecKey(t).PublicKey, "e2", "ECDH-ES+A256KW") + `]}`, "sign:ES256", "holds no key"},
 		{"a weak key", webKeyOf(t, &weak.PublicKey, "k1", "RS256"), "sign:RS256", "1024 bits"},
 		{"two with one identifier", `{"keys":[` + public + `,` + public + `]}`, "sign:ES256", "identifier of another"},
 		{"an empty set", `{"keys":[]}`, "sign:ES256", "holds no key"},

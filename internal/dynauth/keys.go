@@ -73,7 +73,12 @@ func certificates(data []byte, algorithms []esdata.Algorithm) ([]*esdata.Key, er
 	return list, nil
 }
 
-// webKeys reads a JSON Web Key, or a set.
+// errUnused answers a public key for an algorithm that nothing uses.
+var errUnused = errors.New("nothing in accept uses its algorithm")
+
+// webKeys reads a JSON Web Key, or a set. Of a set, public keys for algorithms
+// that nothing uses are left out: the set of a server also has the key that
+// requests are encrypted for.
 func webKeys(data []byte, algorithms []esdata.Algorithm) ([]*esdata.Key, error) {
 	var set struct {
 		Keys []jsontext.Value `json:"keys"`
@@ -87,6 +92,9 @@ func webKeys(data []byte, algorithms []esdata.Algorithm) ([]*esdata.Key, error) 
 	var list []*esdata.Key
 	for i, value := range set.Keys {
 		k, err := webKey(value, algorithms)
+		if errors.Is(err, errUnused) && len(set.Keys) > 1 {
+			continue // a set is for many readers (RFC 7517 clause 5)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("key %d: %w", i+1, err)
 		}
@@ -101,6 +109,9 @@ func webKey(value jsontext.Value, algorithms []esdata.Algorithm) (*esdata.Key, e
 	err := jwk.UnmarshalJSON(value)
 	if _, symmetric := jwk.Key.([]byte); err != nil || !symmetric && !jwk.Valid() {
 		return nil, errors.New("it is not a valid JSON Web Key") // the cause may repeat it
+	}
+	if jwk.Algorithm != "" && jwk.IsPublic() && !slices.Contains(algorithms, esdata.Algorithm(jwk.Algorithm)) {
+		return nil, fmt.Errorf("%w %.32s", errUnused, jwk.Algorithm)
 	}
 	id := jwk.KeyID
 	if id == "" {

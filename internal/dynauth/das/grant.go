@@ -1,0 +1,181 @@
+package das
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"bulwark/access"
+	"bulwark/onem2m"
+)
+
+// Award is what the server gives for a question.
+type Award struct {
+	Token string           // "" for none
+	Entry *Entry           // nil for nothing
+	Rules jsontext.Value   // m2m:setOfAcrs for a dynamic <accessControlPolicy>; nil for none
+	Until onem2m.Timestamp // when it ends
+}
+
+// errClosed is why nothing is granted while the policy cannot be relied on.
+var errClosed = errors.New("the policy cannot be used")
+
+// Grant decides on a question and issues what the policy gives. The same
+// question by the same originator gets what it got before, while that has half
+// of its life left: nobody uses up what there is by asking again. An award
+// without Entry is a refusal; an error is trouble of the server.
+func (a *Authority) Grant(ctx context.Context, asked string, asker onem2m.ID, q Question) (Award, error) {
+	var award Award
+	d := Decision{Asked: asked, Asker: asker, Question: q}
+	p, err := a.o.Policy()
+	if err != nil {
+		d.Reason = fmt.Sprintf("%v: %v", errClosed, err)
+		a.o.Audit(d)
+		return award, nil
+	}
+	err = a.o.Ledger.Update(ctx, func(tx Tx) error {
+		now := a.o.Now()
+		var err error
+		if award, err = a.again(tx, p, q, now, false); err != nil || award.Entry != nil {
+			return err
+		}
+		v, err := p.Decide(q, now, func(grant string, originator onem2m.ID) (Outstanding, error) {
+			return tx.Outstanding(grant, originator, now)
+		})
+		d.Reason = v.Reason
+		if err != nil {
+			return err
+		}
+		if v.Grant == nil { // perhaps for want of another one: what there is goes on to its end
+			award, err = a.again(tx, p, q, now, true)
+			return err
+		}
+		award.Entry, award.Token, err = a.issue(tx, p, q, v, now)
+		if err != nil {
+			return err
+		}
+		return a.complete(&award, q, v.Grant)
+	})
+	if err != nil {
+		d.Reason = err.Error()
+		a.o.Audit(d)
+		return Award{}, err
+	}
+	if award.Entry != nil {
+		d.Permit, d.Grant, d.TokenIDs, d.Reason = true, award.Entry.Grant, []string{award.Entry.ID}, ""
+	}
+	a.o.Audit(d)
+	return award, nil
+}
+
+// complete adds the rules to an award whose grant gives them to a CSE.
+func (a *Authority) complete(award *Award, q Question, g *Grant) (err error) {
+	award.Until = award.Entry.NotAfter
+	if g.Gift.ACP && q.Vouched {
+		award.Rules, err = g.Gift.privileges(q.Originator)
+	}
+	return err
+}
+
+// again returns what the question got before, if that would be granted now in
+// the same way. It has half of its life left, or ends too: any of it.
+func (a *Authority) again(tx Tx, p *Policy, q Question, now onem2m.Timestamp, ending bool) (Award, error) {
+	live, err := tx.Entries(Filter{Holder: q.Originator, Audience: q.CSE, Live: true, Now: now})
+	if err != nil {
+		return Award{}, err
+	}
+	for i := range live {
+		e := &live[i]
+		g, ok := p.grant(e.Grant)
+		if !ok || e.Target != q.Target || e.Operation != q.Operation || e.Credential != q.Credential || e.Vouched != q.Vouched || e.Roles != joined(q.Roles) || e.Type != q.Type {
+			continue
+		}
+		if g.Gift.digest() != e.Gift || !ending && e.NotAfter-now < (e.NotAfter-e.Issued)/2 || q.Until != 0 && q.Until < e.NotAfter {
+			continue
+		}
+		if _, reason := g.applies(q); reason != "" {
+			continue
+		}
+		if until, reason := g.until(q, now); reason != "" || until < e.NotAfter && len(g.Windows) > 0 {
+			continue
+		}
+		award := Award{Entry: e}
+		if e.Token {
+			if award.Token, err = a.text(e); err != nil {
+				return Award{}, err
+			}
+		}
+		return award, a.complete(&award, q, g)
+	}
+	return Award{}, nil
+}
+
+// digest identifies what a gift gives.
+func (g *Gift) digest() string {
+	text, err := json.Marshal(struct {
+		Roles      []string
+		Anywhere   bool
+		Operations access.Privilege
+		Rules      jsontext.Value `json:",omitzero"`
+		Token, ACP bool
+	}{g.Roles, g.Anywhere, g.Operations, g.Rules, g.Token, g.ACP})
+	if err != nil {
+		return "" // equal to no digest of an entry, so nothing is given again
+	}
+	sum := sha256.Sum256(text)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// joined writes a list of names that have no blanks.
+func joined(names []string) string { return strings.Join(names, " ") }
+
+// Hand returns tokens by their IDs to the CSE that they are meant for (F-3). One
+// that does not exist, is for another CSE or another holder, has ended or was
+// revoked is left out.
+func (a *Authority) Hand(ctx context.Context, asker, holder onem2m.ID, ids []string) ([]string, error) {
+	var tokens []string
+	d := Decision{Asked: "retrieval", Asker: asker, Question: Question{Originator: holder, CSE: asker}}
+	err := a.o.Ledger.View(ctx, func(r Reader) error {
+		now := a.o.Now()
+		for _, id := range ids {
+			e, err := r.Entry(id)
+			if errors.Is(err, ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			if !e.Token || e.Audience != asker || !e.Live(now) || !a.heldBy(r, e, holder) {
+				continue
+			}
+			text, err := a.text(e)
+			if err != nil {
+				return err
+			}
+			tokens, d.TokenIDs = append(tokens, text), append(d.TokenIDs, id)
+		}
+		return nil
+	})
+	d.Permit = len(tokens) > 0
+	if !d.Permit {
+		d.Reason = "none of the tokens is for this CSE and holder, and good"
+	}
+	a.o.Audit(d)
+	return tokens, err
+}
+
+// heldBy reports whether an originator may use a token: it is made out to it, or
+// a record says who else it may be after a new registration (A-159).
+func (a *Authority) heldBy(r Reader, e *Entry, originator onem2m.ID) bool {
+	if e.Holder == originator {
+		return true
+	}
+	_, err := r.Relation(e.ID)
+	return err == nil // the CSE asks the originator for the recorded signature next (F-4)
+}

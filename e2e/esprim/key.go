@@ -2,6 +2,7 @@ package esprim
 
 import (
 	"context"
+	"fmt"
 
 	"bulwark/e2e/keys"
 	"bulwark/onem2m"
@@ -27,4 +28,17 @@ type Keys interface {
 	// error means that the key is not known for use with ESPrim; it may wait for a
 	// function that distributes keys.
 	ESPrimKey(ctx context.Context, id string) (Key, error)
+}
+
+// ParseProtections reads names of AEAD algorithms, A256GCM and so on.
+func ParseProtections(names []string) ([]int64, error) {
+	list := make([]int64, 0, len(names))
+	for _, name := range names {
+		p := protection(name)
+		if p == 0 {
+			return nil, fmt.Errorf("%q is no AEAD algorithm of ESPrim", name)
+		}
+		list = append(list, p)
+	}
+	return list, nil
 }

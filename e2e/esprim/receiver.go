@@ -370,3 +370,7 @@ func (x *Exchange) Seal(res *onem2m.Response) (string, error) {
 func (x *Exchange) Refuse(code onem2m.StatusCode) (string, error) {
 	return x.Seal(&onem2m.Response{Code: code, RequestID: x.rqi})
 }
+
+// CredentialID names the key as the credential of its holder (TS-0003 clause
+// 12.3.2.1).
+func (x *Exchange) CredentialID() string { return "13-" + x.header.kid }

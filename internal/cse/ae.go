@@ -124,6 +124,9 @@ func checkAE(k *call, r store.Reader, s *subject) error {
 	if err := checkPoints(k.draft.attrs); err != nil {
 		return err
 	}
+	if err := checkCapability(k.draft.attrs.Get("esi")); err != nil {
+		return err
+	}
 	if s.old != nil && k.draft.raw.Has("poa") && !k.owns(s.old) {
 		k.audit("special", "", onem2m.OriginatorHasNoPrivilege, "the point of access belongs to the AE alone")
 		return onem2m.Errorf(onem2m.OriginatorHasNoPrivilege, "poa", "only the AE itself changes its point of access")

@@ -16,6 +16,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"bulwark/access"
+	"bulwark/e2e/esprim"
 	"bulwark/internal/definition"
 	"bulwark/internal/dynauth"
 	"bulwark/internal/dynauth/distributed"
@@ -116,6 +117,9 @@ type Options struct {
 	Verifier    *token.Verifier     // of tokens; nil: no tokens are accepted
 	Revoked     *token.Revocations  // tokens that aren't any more; nil: none
 	Authorities dynauth.Authorities // whose <role>s count; none: no roles are
+
+	ESPrim  *esprim.Receiver    // opens protected requests; nil: none are taken
+	Capable func() Capabilities // what is advertised of end-to-end security; nil: nothing
 
 	KeyExchange   KeyExchange   // agrees on keys by certificate (ESCertKE); nil: it isn't served
 	Relationships Relationships // of tokens and who holds them; nil: none are kept
@@ -257,6 +261,9 @@ type CSE struct {
 
 	sweep chan struct{} // wakes the sweep; capacity 1
 
+	capabilities chan struct{}                  // what is advertised end to end may have changed; capacity 1
+	advertised   atomic.Pointer[jsontext.Value] // e2eSecInfo in the <CSEBase>; nil for none
+
 	modified struct {
 		sync.Mutex
 		last onem2m.Timestamp // latest instant given out, so that instants ascend strictly
@@ -271,7 +278,7 @@ func New(ctx context.Context, o Options) (*CSE, error) {
 	if err != nil || form != onem2m.FormStem {
 		return nil, fmt.Errorf("admin %q: not an AE-ID-Stem (C or S and letters, digits, - . _ ~)", o.Admin)
 	}
-	c := &CSE{Options: o, admin: admin, sweep: make(chan struct{}, 1), names: newNamer(o.Random), helpers: make(chan struct{}, maxHelpers)}
+	c := &CSE{Options: o, admin: admin, sweep: make(chan struct{}, 1), capabilities: make(chan struct{}, 1), names: newNamer(o.Random), helpers: make(chan struct{}, maxHelpers)}
 	c.pending.init(o.Limits.Pending, pendingOriginators*o.Limits.Pending)
 	c.held.init(maxHeldOfOne, maxHeld)
 	c.gate, c.pointMark = distributed.NewGate(), string(c.names.appendTail(nil, markLength))
@@ -332,6 +339,7 @@ func (c *CSE) Run(ctx context.Context) error {
 	errands.Go(func() { c.runActions(ctx) })
 	errands.Go(func() { c.runArrears(ctx) })
 	errands.Go(func() { c.runBeacons(ctx) })
+	errands.Go(func() { c.runCapability(ctx) })
 	tick := time.NewTicker(c.Timing.ExpiryCheck)
 	defer tick.Stop()
 	for {

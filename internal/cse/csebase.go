@@ -96,6 +96,15 @@ func (c *CSE) putBase(tx store.Tx) error {
 	if len(c.Points) == 0 {
 		attrs.Delete("poa")
 	}
+	// Of the rand object in it a new process knows nothing: it makes another.
+	info, _, err := c.capability()
+	if err != nil {
+		return err
+	}
+	if info != nil {
+		attrs.Set("esi", info)
+	}
+	c.setAdvertised(info)
 	now := c.tick()
 	u := universal{
 		ty: onem2m.TypeCSEBase, ri: c.Home.ResourceID(), rn: c.Home.Name,

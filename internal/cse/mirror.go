@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"bulwark/internal/identity"
 	"bulwark/internal/store"
 	"bulwark/onem2m"
@@ -28,6 +30,10 @@ func (k *call) mirrors() bool { return k.vouched && k.from.ID == k.c.Home.ID() }
 func (c *CSE) Mirror(ctx context.Context, attrs onem2m.Object) error {
 	csi, _ := attrs.Text("csi")
 	id := c.custodian(csi)
+	if checkCapability(attrs.Get("esi")) != nil {
+		attrs = attrs.Clone()
+		attrs.Delete("esi") // no reason not to be registered
+	}
 	have, err := c.mirrorOf(ctx, id)
 	if err != nil {
 		return err
@@ -64,6 +70,12 @@ func (c *CSE) updateMirror(ctx context.Context, have *store.Record, attrs onem2m
 		if v := attrs.Get(name); v != nil && string(v) != string(old.Get(name)) {
 			change.Set(name, v)
 		}
+	}
+	switch v := attrs.Get("esi"); { // a registrar may do nothing end to end any more
+	case v == nil && old.Has("esi"):
+		change.Set("esi", jsontext.Value("null"))
+	case v != nil && string(v) != string(old.Get("esi")):
+		change.Set("esi", v)
 	}
 	if len(change) == 0 {
 		return nil

@@ -83,6 +83,9 @@ func checkRemoteCSE(k *call, _ store.Reader, s *subject) error {
 	if err := checkPoints(k.draft.attrs); err != nil {
 		return err
 	}
+	if err := checkCapability(k.draft.attrs.Get("esi")); err != nil {
+		return err
+	}
 	if list, _ := k.draft.attrs.Texts("dcse"); len(list) > federation.MaxClaims {
 		return onem2m.Errorf(onem2m.BadRequest, "dcse", "more than %d descendants", federation.MaxClaims)
 	}

@@ -56,6 +56,10 @@ func (k *call) secure(ctx context.Context) (*onem2m.Response, error) {
 	}
 	var answer onem2m.SecurityInfo
 	switch info.SIT {
+	case onem2m.SecurityRandRequest:
+		answer, err = k.offerRand()
+	case onem2m.SecurityESPrim:
+		return k.openProtected(ctx, info)
 	case onem2m.SecurityESCertKE:
 		answer, err = k.exchangeKey(ctx, info)
 	case onem2m.SecurityRelMapRequest:

@@ -108,6 +108,7 @@ func (r *Registree) own(attrs onem2m.Object) bool {
 // that this CSE doesn't remember, is looked for.
 func (r *Registree) join(ctx context.Context) (onem2m.Object, error) {
 	attrs := r.described() // descendants are told when the CSE is registered: they are no reason to refuse that
+	attrs.Delete("esi")    // likewise
 	attrs.Set("rn", onem2m.TextValue(r.o.Home.ResourceID()))
 	have, err := r.create(ctx, attrs)
 	if codeOf(err) == onem2m.Conflict {
@@ -143,6 +144,9 @@ func (r *Registree) changing() onem2m.Object {
 	}
 	if len(r.o.Self.Points) > 0 {
 		attrs.Set("poa", onem2m.TextsValue(r.o.Self.Points))
+	}
+	if info := r.o.Local.EndToEnd(); info != nil {
+		attrs.Set("esi", info)
 	}
 	return attrs
 }
@@ -215,6 +219,12 @@ func (r *Registree) refresh(ctx context.Context, have onem2m.Object) error {
 	if err := r.change(ctx, differing(have, want, "rr", "srv", "csz", "poa")); err != nil {
 		return err
 	}
+	err := r.change(ctx, differing(have, want, "esi")) // E-16, E-21
+	if codeOf(err) != 0 {
+		r.o.Log.WarnContext(ctx, "the registrar doesn't take what this CSE does end to end", "registrar", r.o.Registrar, "err", err)
+	} else if err != nil {
+		return err
+	}
 	return r.tellDescendants(ctx, have)
 }
 
@@ -247,6 +257,10 @@ func textOf(o onem2m.Object, name string) string { s, _ := o.Text(name); return 
 
 // same compares an attribute: lists without regard to order.
 func same(name string, have, want onem2m.Object) bool {
+	if name == "esi" {
+		a, b := have.Get(name).Clone(), want.Get(name).Clone()
+		return a.Canonicalize() == nil && b.Canonicalize() == nil && string(a) == string(b)
+	}
 	if name == "rr" {
 		a, okA := have.Bool(name)
 		b, okB := want.Bool(name)
@@ -295,7 +309,7 @@ func (r *Registree) describe(ctx context.Context) (onem2m.Object, error) {
 		{Name: "rr", Value: onem2m.BoolValue(true)},
 		{Name: "poa", Value: onem2m.TextsValue(points)},
 	}
-	for _, name := range []string{"cst", "srv", "csz"} {
+	for _, name := range []string{"cst", "srv", "csz", "esi"} {
 		if v := have.Get(name); v != nil {
 			attrs.Set(name, v)
 		}

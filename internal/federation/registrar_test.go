@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"bulwark/onem2m"
 	"bulwark/onem2m/wire"
 )
@@ -38,6 +40,8 @@ type registrar struct {
 	known    []onem2m.ID // that are somewhere else
 	vouched  []onem2m.ID
 	denied   []onem2m.ID
+	does     string // e2eSecInfo of who registers
+	limited  bool   // it takes no e2eSecInfo
 }
 
 func newRegistrar(t *testing.T) *registrar {
@@ -99,6 +103,8 @@ func (r *registrar) answer(req *onem2m.Request) *onem2m.Response {
 		return &onem2m.Response{Code: onem2m.OK, Content: content(object(r.t, r.base))}
 	case r.entry == nil || req.To != r.address:
 		return &onem2m.Response{Code: onem2m.NotFound}
+	case req.Operation == onem2m.Update && r.limited && object(r.t, string(req.Content.Value)).Has("esi"):
+		return &onem2m.Response{Code: onem2m.BadRequest}
 	case req.Operation == onem2m.Update && r.crowded && object(r.t, string(req.Content.Value)).Has("dcse"):
 		return &onem2m.Response{Code: onem2m.BadRequest}
 	case req.Operation == onem2m.Update && slices.ContainsFunc(r.known, func(id onem2m.ID) bool {
@@ -167,6 +173,16 @@ func (r *registrar) Mirror(_ context.Context, attrs onem2m.Object) error {
 	defer r.mu.Unlock()
 	r.mirrored = append(r.mirrored, string(attrs.Append(nil)))
 	return nil
+}
+
+// EndToEnd implements Local.
+func (r *registrar) EndToEnd() jsontext.Value {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.does == "" {
+		return nil
+	}
+	return jsontext.Value(r.does)
 }
 
 // Descendants implements Local.

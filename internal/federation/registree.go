@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"bulwark/onem2m"
 )
 
@@ -41,6 +43,8 @@ type Local interface {
 	Descendants() []onem2m.ID
 	// Vouched takes which of them the registrar has taken, and which it refuses.
 	Vouched(ctx context.Context, taken, refused []onem2m.ID) error
+	// EndToEnd is the e2eSecInfo of this CSE, nil if it does nothing end to end.
+	EndToEnd() jsontext.Value
 }
 
 // RegistreeOptions describe a registration.

@@ -306,3 +306,41 @@ func TestRegistree_S093_OneThatTheRegistrarKnowsFromElsewhereSpoilsNothing(t *te
 		t.Errorf("%d are denied, %d taken", len(far.denied), len(far.vouched))
 	}
 }
+
+func TestRegistree_E16_E21_TellsWhatTheCSEDoesEndToEnd(t *testing.T) {
+	t.Parallel()
+	far := newRegistrar(t)
+	far.does = `{"esf":[13],"esro":{"esri":"S1"}}`
+	far.base = strings.Replace(far.base, `{`, `{"esi":{"esf":[43]},`, 1)
+	r := far.registree("https://a.example")
+	tend(t, r)
+	if string(far.entry.Get("esi")) != far.does {
+		t.Errorf("the registrar has %s", far.entry.Append(nil))
+	}
+	if !strings.Contains(far.mirrored[0], `"esi":{"esf":[43]}`) {
+		t.Errorf("of the registrar is known %s", far.mirrored[0])
+	}
+	far.entry.Set("esi", []byte(`{"esro":{"esri":"S1"},"esf":[13]}`))
+	before := len(far.log)
+	tend(t, r)
+	for _, line := range far.log[before:] {
+		if strings.Contains(line, "esi") {
+			t.Errorf("told again: %s", line)
+		}
+	}
+	far.does = `{"esf":[13],"esro":{"esri":"S2"}}`
+	tend(t, r)
+	if string(far.entry.Get("esi")) != far.does {
+		t.Errorf("E-21: the registrar still has %s", far.entry.Get("esi"))
+	}
+	far.limited, far.does = true, `{"esf":[13],"esro":{"esri":"S3"}}`
+	tend(t, r)
+	if !r.Joined() {
+		t.Error("a registrar that takes none ended the registration")
+	}
+	far.limited, far.does = false, ""
+	tend(t, r)
+	if far.entry.Has("esi") {
+		t.Errorf("still there: %s", far.entry.Get("esi"))
+	}
+}

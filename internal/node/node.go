@@ -21,10 +21,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"bulwark/access"
+	"bulwark/e2e/esprim"
 	"bulwark/internal/binding/httpb"
 	"bulwark/internal/cse"
 	"bulwark/internal/definition"
 	"bulwark/internal/identity"
+	"bulwark/internal/keyring"
 	"bulwark/internal/notify"
 	"bulwark/internal/ops/audit"
 	"bulwark/internal/ops/config"
@@ -60,6 +62,8 @@ type Node struct {
 
 	store   *sql.Store
 	secrets *secrets.Box // encrypts keys in the store; nil for a node that serves nobody
+	keys    *keyring.Ring
+	esprim  *esprim.Receiver
 	audit   *audit.Log
 	metrics *metrics.Metrics
 	ready   *health.Readiness
@@ -129,6 +133,9 @@ func (n *Node) open(ctx context.Context) (err error) {
 	if err = n.openSecrets(); err != nil {
 		return err
 	}
+	if err = n.openKeys(ctx); err != nil {
+		return err
+	}
 	if n.audit, err = openAudit(cfg, n.log, n.o.Now); err != nil {
 		return err
 	}
@@ -185,6 +192,7 @@ func (n *Node) openCSE(ctx context.Context) error {
 		Carrier: n.peers.carrier, Registrar: cfg.RegistrarID(), Neighbours: n.neighboursChanged, Expected: expected(cfg),
 		Auditor: auditor{log: n.audit}, Locate: locate, BasePolicy: base, Definitions: n.definitions, MaskExistence: cfg.CSE.MaskExistence,
 		Verifier: verifier, Revoked: revoked, Authorities: authorities(cfg), Bindings: bindings(cfg),
+		ESPrim: n.esprim, Capable: n.capable,
 		RequireSubscription: cfg.CSE.RequireSubscription, Statistics: n.collected,
 		Timing: cse.Timing{
 			ExpiryCheck:       cfg.Timing.ExpiryCheck.Duration,
@@ -201,6 +209,9 @@ func (n *Node) openCSE(ctx context.Context) error {
 		return err
 	}
 	late.cse = n.cse
+	if n.keys != nil {
+		n.keys.Watch(n.cse.CapabilitiesChanged)
+	}
 	n.openRegistration(late, releases)
 	n.gate = newGate(n.cse, cfg.Limits.Requests, cfg.Timing.RequestExpiration.Duration, releases, n.o.Now)
 	return nil

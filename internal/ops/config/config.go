@@ -27,6 +27,7 @@ type Config struct {
 	PIP        PIP        `toml:"pip" doc:"Information point: other CSEs may ask this one for roles and tokens."`
 	Governed   []Governed `toml:"governed" doc:"Policies of this CSE that its decision and policy point apply to resources of other CSEs. The first entry that fits a resource counts."`
 	Trust      Authority  `toml:"trust" doc:"Parties whose word counts in access decisions."`
+	ESPrim     ESPrim     `toml:"esprim" doc:"Requests that are protected from end to end."`
 	Remote     Remote     `toml:"remote" doc:"The CSE that this one registers with."`
 	Outbound   Outbound   `toml:"outbound" doc:"Requests that the CSE itself sends: notifications and forwarding."`
 	Secrets    Secrets    `toml:"secrets" doc:"The master key, which encrypts private and shared keys in the data directory. Without this table it is the file master.key there, made at first start: then whoever copies the directory has the keys too."`
@@ -206,12 +207,15 @@ type Timing struct {
 	RegistrationCheck Duration `toml:"registration-check" default:"30s" doc:"How often the registration with the registrar is looked at, and repaired."`
 	PollWait          Duration `toml:"poll-wait" default:"30s" doc:"How long a poll at a polling channel waits that states no deadline."`
 	DefaultExpiration Duration `toml:"default-expiration" default:"5y" doc:"Lifetime of a resource whose creator states none."`
+	ESPrimUnique      Duration `toml:"esprim-unique" default:"10m" doc:"Life of a receiver rand object that one originator of protected requests has asked for. None of its requests can be older."`
+	ESPrimShared      Duration `toml:"esprim-shared" default:"24h" doc:"Life of the receiver rand object that is published for everybody. It is renewed at half of it."`
 	MaxExpiration     Duration `toml:"max-expiration" default:"10y" doc:"Longest lifetime; a later expirationTime is cut to it."`
 }
 
 // Algorithms is the table [algorithms].
 type Algorithms struct {
 	Profile Profile  `toml:"profile" default:"modern" doc:"What is used: modern is what current guidance recommends, and the only profile in this version. bulwark check prints every algorithm of it."`
+	ESPrim  []string `toml:"esprim" default:"A256GCM" doc:"Content encryption on offer to originators of protected requests, preferred first: of A256GCM, A192GCM and A128GCM."`
 	Allow   []string `toml:"allow" later:"a choice of algorithms is" doc:"Names of algorithms that are permitted in addition to the profile. Not in this version: must be empty."`
 	Deny    []string `toml:"deny" later:"a choice of algorithms is" doc:"Names of algorithms that are refused although the profile has them. Not in this version: must be empty."`
 }

@@ -13,7 +13,7 @@ func Example() string {
 		"# \"# \" in front of what you change, and of the table that it is in.\n" +
 		"# The environment goes over this file, and flags go over both.\n" +
 		"# A relative file name counts from the folder of this file.\n" +
-		"# Secrets never stand in this file: name a file that holds them.\n")
+		"# Keep secrets out of this file: name a file that holds them.\n")
 	for _, t := range Tables() {
 		b.WriteString("\n")
 		if t.Name != "" {
@@ -116,6 +116,11 @@ func samples() map[string]string {
 		"governed[].policies":         "cse-in/central",
 		"trust.role-authority[].id":   "//m2m.example/Sroles",
 		"trust.role-authority[].fqdn": "roles.m2m.example",
+		"esprim.key[].id":             "lamp1@m2m.example",
+		"esprim.key[].peer":           "//m2m.example/id-mn/CLamp",
+		"esprim.key[].key":            "", // better in a file
+		"esprim.key[].key-file":       "lamp1.key",
+		"esprim.key[].expires":        "2031-01-01T00:00:00Z",
 		"cse.points":                  "https://in.m2m.example:8443",
 		"remote.url":                  "https://in.far.example:8443",
 		"remote.id":                   "//far.example/id-far",

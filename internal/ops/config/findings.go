@@ -49,6 +49,11 @@ func (c *Config) Findings() []Finding {
 			add(Info, path, "%s uses the development certificate authority in the data directory", l.Address)
 		}
 	}
+	for i, key := range c.ESPrim.Keys {
+		if key.Key != "" {
+			add(Warning, fmt.Sprintf("esprim.key[%d]", i), "%s stands in the file itself: whoever reads the configuration has it; name a key-file", key.ID)
+		}
+	}
 	if c.Ops != off && !(Listener{Address: c.Ops}).Loopback() {
 		add(Warning, "ops", "%s tells everybody who can reach it the state of the process", c.Ops)
 	}

@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -55,6 +56,7 @@ func TestLoad_WithoutSourcesGivesTheDocumentedDefaults(t *testing.T) {
 		RequestExpiration: config.Duration{Duration: 10 * time.Second},
 		RequestLifetime:   config.Duration{Duration: time.Hour},
 		RegistrationCheck: config.Duration{Duration: 30 * time.Second}, PollWait: config.Duration{Duration: 30 * time.Second},
+		ESPrimUnique: config.Duration{Duration: 10 * time.Minute}, ESPrimShared: config.Duration{Duration: 24 * time.Hour},
 		DefaultExpiration: config.Duration{Duration: 5 * 365 * 24 * time.Hour}, MaxExpiration: config.Duration{Duration: 10 * 365 * 24 * time.Hour},
 	}
 	if c.Timing != timing {
@@ -102,7 +104,7 @@ func texts() (byKind, special map[string]string) {
 	special = map[string]string{
 		"store": "sqlite", "ops": "127.0.0.1:9090", "log.level": "debug", "log.format": "json", "cse.type": "mn", "cse.id": "/other",
 		"cse.name": "other", "cse.sp": "//other.example", "cse.admin": "CBoss", "cse.releases": "2a,3",
-		"timing.max-expiration": "9y", "cse.points": "https://a.example", "remote.url": "https://a.example", "remote.id": "/id-in",
+		"timing.max-expiration": "9y", "cse.points": "https://a.example", "algorithms.esprim": "A128GCM,A256GCM", "remote.url": "https://a.example", "remote.id": "/id-in",
 		"pdp.resource": "cse-in/pdp", "prp.resource": "cse-in/prp", "pip.resource": "cse-in/pip", "pdp.tokens-to": "/id-far,/id-x", "pip.ask": "/id-far/cse/pip,/id-x/y",
 	}
 	return byKind, special
@@ -237,6 +239,30 @@ allow = ["127.0.0.1/32", "::1", "*.Example.com"]
 	}
 }
 
+// esprimKey begins an entry with a pairwise key.
+const esprimKey = "[[esprim.key]]\nid = \"a@m2m.example\"\n"
+
+func TestESPrimKey_ShowsNothing(t *testing.T) {
+	t.Parallel()
+	const secret = "MDEyMzQ1Njc4OWFiY2RlZg"
+	c := load(t, config.Sources{File: write(t, esprimKey+"peer = \"//m2m.example/id-mn/CLamp\"\nkey = \""+secret+"\"\n")})
+	if string(c.ESPrim.Keys[0].Key) != secret {
+		t.Fatal("the key isn't there")
+	}
+	for _, format := range []string{"%v", "%+v", "%s", "%q", "%x"} {
+		if text := fmt.Sprintf(format, c.ESPrim.Keys[0].Key) + fmt.Sprintf(format, c.ESPrim); strings.Contains(text, secret) {
+			t.Errorf("E-33: %s shows it", format)
+		}
+	}
+	found := false
+	for _, f := range c.Findings() {
+		found = found || f.Subject == "esprim.key[0]" && f.Severity == config.Warning
+	}
+	if !found {
+		t.Error("no finding about a key in the file")
+	}
+}
+
 func TestLoad_RefusesWithThePlaceAndWhatToDo(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -249,7 +275,7 @@ func TestLoad_RefusesWithThePlaceAndWhatToDo(t *testing.T) {
 		{name: "an unknown key", file: "[cse]\nid = \"/a\"\n  nmae = \"x\"\n", want: "toml:3:3: cse.nmae: unknown key"},
 		{name: "an unknown key in a list of tables", file: "[[listen]]\nadress = \"x\"\n", want: "toml:2:1: listen.adress: unknown key"},
 		{name: "several unknown keys at once", file: "a = 1\nb = 2\n", want: "toml:2:1: b: unknown key"},
-		{name: "a table of a later version", file: "[[esprim.key]]\nid = \"x\"\n", want: "toml:1:3: esprim.key: not in this version", later: true},
+		{name: "a table of a later version", file: "[[psk]]\nid = \"x\"\n", want: "toml:1:3: psk: not in this version", later: true},
 		{name: "another table of a later version", file: "[maf]\nresource = \"x\"\n", want: "toml:1:2: maf: not in this version", later: true},
 		{name: "A-169 a point that is no child of the CSEBase", file: "[pdp]\nresource = \"cse-in/a/pdp\"\n", want: "toml:2:1: pdp.resource: \"cse-in/a/pdp\" is no child of the CSEBase"},
 		{name: "A-169 a point of another CSE", file: "[pip]\nresource = \"cse-mn/pip\"\n", want: "pip.resource: \"cse-mn/pip\" is no child"},
@@ -260,6 +286,14 @@ func TestLoad_RefusesWithThePlaceAndWhatToDo(t *testing.T) {
 		{name: "targets that aren't absolute", file: "[[governed]]\ntargets = [\"/id-mn/*\"]\npolicies = [\"cse-in/p\"]\n", want: "is no absolute address"},
 		{name: "targets across CSEs", file: "[[governed]]\ntargets = [\"//m2m.example/id-m*\"]\npolicies = [\"cse-in/p\"]\n", want: "is no absolute address"},
 		{name: "targets of this CSE", file: "[[governed]]\ntargets = [\"//m2m.example/id-in/x\"]\npolicies = [\"cse-in/p\"]\n", want: "is a resource of this CSE"},
+		{name: "a key without its octets", file: esprimKey + "peer = \"//m2m.example/id-mn/CLamp\"\n", want: "esprim.key[0].key-file: one of key and key-file is needed"},
+		{name: "a key that is short", file: esprimKey + "peer = \"//m2m.example/id-mn/CLamp\"\nkey = \"AAAA\"\n", want: "esprim.key[0].key: not a key: 16 octets or more in base64url"},
+		{name: "a key of a relative peer", file: esprimKey + "peer = \"/id-mn/CLamp\"\nkey-file = \"x\"\n", want: "is no absolute AE-ID or CSE-ID"},
+		{name: "a key with itself", file: esprimKey + "peer = \"//m2m.example/id-in\"\nkey-file = \"x\"\n", want: "esprim.key[0].peer: is this CSE itself"},
+		{name: "a key of the admin", file: esprimKey + "peer = \"//m2m.example/id-in/CAdmin\"\nkey-file = \"x\"\n", want: "esprim.key[0].peer: is the admin"},
+		{name: "a key that ends without an offset", file: esprimKey + "expires = \"2031-01-01\"\n", want: "is no time with an offset"},
+		{name: "a key that is given twice", file: esprimKey + "peer = \"//m2m.example/id-mn/CLamp\"\nkey-file = \"x\"\n" + esprimKey + "peer = \"//m2m.example/id-mn/CLamp\"\nkey-file = \"x\"\n", want: "esprim.key[1].id: a@m2m.example is given twice"},
+		{name: "an algorithm that isn't of ESPrim", file: "[algorithms]\nesprim = [\"A256CBC\"]\n", want: "is none of A256GCM, A192GCM and A128GCM"},
 		{name: "a registrar without its identity", file: "[cse]\ntype=\"mn\"\n[remote]\nurl = \"https://in.example\"\n", want: "remote.id: must be the CSE-ID of the registrar"},
 		{name: "a registrar without an address", file: "[cse]\ntype=\"mn\"\n[remote]\nid = \"/id-in\"\n", want: "toml:3:2: remote.url: must be the URL of the registrar"},
 		{name: "a registrar that is no CSE", flags: registrar("mn", "https://in.example", "Cx"), want: "--registrar-id: remote.id: \"Cx\" is no CSE-ID"},

@@ -46,6 +46,7 @@ func (c *Config) validate(from origins) []error {
 	c.checkEntities(k)
 	c.checkGrantors(k)
 	c.checkPoints(k)
+	c.checkESPrim(k)
 	c.checkRemote(k)
 	c.checkOutbound(k)
 	c.checkNumbers(k)

@@ -1,0 +1,116 @@
+package cse
+
+import (
+	"context"
+
+	"bulwark/e2e/esprim"
+	"bulwark/internal/identity"
+	"bulwark/internal/store"
+	"bulwark/onem2m"
+)
+
+// esprimBinding is how the audit names the way on which an inner request came.
+const esprimBinding = "esprim"
+
+// offerRand answers a request for a receiver rand object (TS-0004 clause
+// 7.5.1.2.11). Nothing vouches for the requester, and nothing has to.
+func (k *call) offerRand() (onem2m.SecurityInfo, error) {
+	if !k.c.protects() {
+		return onem2m.SecurityInfo{}, unprotected()
+	}
+	rand, err := k.c.ESPrim.Offer(k.from.ID)
+	if err != nil {
+		return onem2m.SecurityInfo{}, err
+	}
+	value, err := rand.JSON()
+	return onem2m.SecurityInfo{SIT: onem2m.SecurityRandResponse, RandObject: value}, err
+}
+
+func unprotected() error {
+	return onem2m.Errorf(onem2m.NotImplemented, "sit", "this CSE takes no protected requests")
+}
+
+// openProtected carries out the inner request of an ESPrim Object and protects
+// its response, good or bad (TS-0003 clause 8.4.2, TS-0004 clause 7.6.2). An
+// error that is told in the outer response comes with a protected one where the
+// originator has proven that it is one (E-91).
+func (k *call) openProtected(ctx context.Context, info onem2m.SecurityInfo) (*onem2m.Response, error) {
+	if !k.c.protects() {
+		return nil, unprotected()
+	}
+	object, err := info.ESPrim()
+	if err != nil {
+		return nil, err
+	}
+	x, err := k.c.ESPrim.Open(ctx, object)
+	if err != nil {
+		e := onem2m.AsError(err)
+		k.audit(esprimBinding, "", e.Code, e.Error())
+		if x == nil {
+			return nil, err
+		}
+		sealed, failed := x.Refuse(e.Code)
+		if failed != nil {
+			return nil, err
+		}
+		return &onem2m.Response{Code: e.Code, Content: onem2m.NewESPrimInfo(sealed).Content()}, nil
+	}
+	sealed, err := x.Seal(k.c.inner(ctx, x))
+	if err != nil {
+		k.c.Log.ErrorContext(ctx, "a protected request was carried out, and its response can't be protected", "req", k.req.RequestID, "err", err)
+		return nil, err // E-75
+	}
+	return &onem2m.Response{Code: onem2m.OK, Content: onem2m.NewESPrimInfo(sealed).Content()}, nil
+}
+
+// inner carries out an inner request as any other of its originator, who is
+// authenticated by the key alone: the outer request counts for nothing any more
+// (E-69, E-70). It is blocking whatever it says (E-72).
+func (c *CSE) inner(ctx context.Context, x *esprim.Exchange) *onem2m.Response {
+	req := *x.Request
+	req.ResponseType, req.NotificationURIs, req.HasNotifyURIs = nil, nil, false
+	req.EventCategory, req.DeliveryAggregate = nil, nil
+	a := &identity.Association{
+		Framework: identity.FrameworkNone, CredentialID: x.CredentialID(), Required: true, Binding: esprimBinding,
+	}
+	k := &call{c: c, req: &req, assoc: a, now: onem2m.TimestampOf(c.Now()), vouched: true}
+	k.from = identity.Originator{ID: x.Originator, Authenticated: true, Forwarded: true}
+	res, err := k.runInner(ctx, x.Fault)
+	if err != nil {
+		res = k.fail(ctx, err)
+	}
+	return k.finish(res)
+}
+
+// runInner refuses what makes no sense inside, and runs the rest.
+func (k *call) runInner(ctx context.Context, fault error) (*onem2m.Response, error) {
+	if fault != nil {
+		return nil, fault
+	}
+	if k.from.ID == k.c.admin { // decision 23: only over its certificate
+		return nil, onem2m.Errorf(onem2m.OriginatorNotAuthenticated, "fr", "the administrator shows its certificate")
+	}
+	if ty := k.req.Type; ty != nil && k.req.Operation == onem2m.Create &&
+		(onem2m.ResourceType(*ty) == onem2m.TypeAE || onem2m.ResourceType(*ty) == onem2m.TypeRemoteCSE) {
+		return nil, onem2m.Errorf(onem2m.BadRequest, "ty", "a registration needs an association of its own")
+	}
+	if onem2m.PeekSecurityInfoType(k.req.Content) == onem2m.SecurityESPrim {
+		return nil, onem2m.Errorf(onem2m.BadRequest, "pc", "a protected request inside a protected one") // E-76
+	}
+	address, err := onem2m.ParseAddress(k.req.To)
+	if err != nil {
+		return nil, err
+	}
+	if _, here := k.c.hosted(address); !here {
+		return nil, onem2m.Errorf(onem2m.NotFound, "to", "the receiver of a protected request hosts its target") // E-76
+	}
+	err = k.c.Store.Read(ctx, func(r store.Reader) error { // who is known here is told the shorter names
+		reg := k.c.registry(r, k.now)
+		k.from.Forwarded = !reg.AERegistered(k.from.ID) && !reg.CSERegistered(k.from.ID)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return k.run(ctx)
+}

@@ -48,6 +48,8 @@ type Client struct {
 	timeout time.Duration
 	http    *http.Client
 
+	protected *protection // of a client whose requests are protected end to end; else nil
+
 	mu   sync.RWMutex // guards from
 	from string
 }
@@ -146,6 +148,9 @@ func (c *Client) Do(ctx context.Context, req *onem2m.Request) (*onem2m.Response,
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
+	if c.protected != nil {
+		return c.protected.do(ctx, &out)
+	}
 	hr, err := httpb.EncodeRequest(ctx, c.url, &out)
 	if err != nil {
 		return nil, err

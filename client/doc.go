@@ -10,7 +10,9 @@
 //	var e *onem2m.Error
 //	if errors.As(err, &e) && e.Code == onem2m.Conflict { … }
 //
-// Listen opens a receiver for notifications.
+// Listen opens a receiver for notifications; ListenFor one that takes protected
+// requests as well. ESPrim makes of a Client one whose requests are protected
+// from end to end: CSEs on the way can neither read nor change them.
 //
 // A Client checks the certificate of the CSE against the given roots and the
 // host name, or the name of its CSE-ID; it has no switch to leave that out.

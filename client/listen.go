@@ -44,6 +44,11 @@ const (
 // handle refuses the notification, so that the CSE repeats or drops it. Close
 // must be called.
 func Listen(ctx context.Context, address string, handle func(Notification) error) (*Listener, error) {
+	return ListenFor(ctx, address, Handlers{Notification: handle})
+}
+
+// ListenFor is Listen for an AE that takes protected requests as well.
+func ListenFor(ctx context.Context, address string, h Handlers) (*Listener, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", address)
 	if err != nil {
@@ -54,7 +59,7 @@ func Listen(ctx context.Context, address string, handle func(Notification) error
 		done: make(chan error, 1),
 		server: &http.Server{
 			ReadTimeout: notificationTimeout, WriteTimeout: notificationTimeout, IdleTimeout: time.Minute,
-			Handler: receiver(handle),
+			Handler: receiver(&h),
 		},
 	}
 	go func() { r.done <- r.server.Serve(l) }()
@@ -72,13 +77,10 @@ func (r *Listener) Close() error {
 	return err
 }
 
-func receiver(handle func(Notification) error) http.HandlerFunc {
+func receiver(h *Handlers) http.HandlerFunc {
 	return func(w http.ResponseWriter, hr *http.Request) {
 		code, status := onem2m.OK, http.StatusOK
-		n, err := read(hr)
-		if err == nil {
-			err = handle(n)
-		}
+		answer, err := h.take(hr)
 		if err != nil {
 			e := onem2m.AsError(err)
 			code, status = e.Code, e.Code.HTTP()
@@ -86,23 +88,51 @@ func receiver(handle func(Notification) error) http.HandlerFunc {
 		// The names are written as TS-0009 prints them.
 		w.Header()["X-M2M-RSC"] = []string{fmt.Sprint(int(code))}
 		w.Header()["X-M2M-RI"] = []string{hr.Header.Get("X-M2M-RI")}
+		if rvi := hr.Header.Get("X-M2M-RVI"); rvi != "" {
+			w.Header()["X-M2M-RVI"] = []string{rvi}
+		}
+		if answer == nil {
+			w.WriteHeader(status)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(status)
+		_, _ = w.Write(answer.Append(nil)) //nolint:gosec // JSON, for a CSE; nobody is left to tell of a failure
 	}
 }
 
-func read(hr *http.Request) (Notification, error) {
-	n := Notification{Request: hr.Header.Get("X-M2M-RI")}
+// take takes one notification in.
+func (h *Handlers) take(hr *http.Request) (*onem2m.Content, error) {
+	content, err := readContent(hr)
+	if err != nil {
+		return nil, err
+	}
+	if content.Name == onem2m.SecurityInfoName {
+		return h.secure(hr.Context(), hr.Header.Get("X-M2M-Origin"), content)
+	}
+	if h.Notification == nil {
+		return nil, onem2m.Errorf(onem2m.BadRequest, "pc", "this AE expects no notification")
+	}
+	n, err := readNotification(hr.Header.Get("X-M2M-RI"), content)
+	if err != nil {
+		return nil, err
+	}
+	return nil, h.Notification(n)
+}
+
+func readContent(hr *http.Request) (*onem2m.Content, error) {
 	if hr.Method != http.MethodPost {
-		return n, onem2m.Errorf(onem2m.OperationNotAllowed, "op", "a receiver takes notifications only")
+		return nil, onem2m.Errorf(onem2m.OperationNotAllowed, "op", "a receiver takes notifications only")
 	}
 	body, err := io.ReadAll(io.LimitReader(hr.Body, maxNotification))
 	if err != nil {
-		return n, onem2m.Errorf(onem2m.BadRequest, "pc", "the notification can't be read")
+		return nil, onem2m.Errorf(onem2m.BadRequest, "pc", "the notification can't be read")
 	}
-	content, err := wire.DecodeContent(body, wire.Limits{Size: maxNotification})
-	if err != nil {
-		return n, err
-	}
+	return wire.DecodeContent(body, wire.Limits{Size: maxNotification})
+}
+
+func readNotification(rqi string, content *onem2m.Content) (Notification, error) {
+	n := Notification{Request: rqi}
 	if content.Name != "m2m:sgn" {
 		return n, onem2m.Errorf(onem2m.BadRequest, "pc", "not a notification")
 	}

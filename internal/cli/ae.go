@@ -47,9 +47,9 @@ type aeCommand struct {
 	Delete   aeDelete   `cmd:"" help:"Delete a resource."`
 	Notify   aeNotify   `cmd:"" help:"Send a notification."`
 	Watch    aeWatch    `cmd:"" help:"Subscribe to a resource and print what it tells."`
+	ESPrim   aeESPrim   `cmd:"" name:"esprim" help:"Do one of these protected from end to end."`
 
 	Token  laterCommand `cmd:"" name:"token" hidden:"" passthrough:""`
-	ESPrim laterCommand `cmd:"" name:"esprim" hidden:"" passthrough:""`
 	ESData laterCommand `cmd:"" name:"esdata" hidden:"" passthrough:""`
 }
 
@@ -71,6 +71,9 @@ Example:
 // do completes a request and hands it to the part that sends it.
 func (a *aeCommand) do(c *call, r AERequest) error {
 	r.Connection, r.Output = a.Connection.connection(c), a.Output
+	if a.ESPrim.Target != "" {
+		r.Protection = &a.ESPrim.Protection
+	}
 	switch {
 	case r.CSE == "":
 		return usagef("no CSE is named: give --cse URL or set BULWARK_AE_CSE")

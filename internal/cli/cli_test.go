@@ -133,8 +133,12 @@ func TestRun_TheStatusSaysDoneFailedOrNotUnderstood(t *testing.T) {
 		{"maf list", everything(), 2, "not in this version"},
 		{"mef", everything(), 2, "not in this version"},
 		{"enrol --help", everything(), 2, "not in this version"},
-		{"key new", everything(), 2, "not in this version"},
-		{"key import --kid x", everything(), 2, "not in this version"},
+		{"key new", everything(), 2, "missing flags: --out=FILE, --peer=ID"},
+		{"key new --peer //m2m.example/id-mn/CLamp --out x", everything(), 0, ""},
+		{"key new --peer //m2m.example/id-mn/CLamp --out x --expires 2031-01-01", everything(), 2, "is no time with an offset"},
+		{"key import --kid x", everything(), 2, "unknown flag --kid"},
+		{"key import --id x --peer //m2m.example/id-mn --file x", everything(), 0, ""},
+		{"key rotate x --out y --keep=-1h", everything(), 2, "--keep: a span is not negative"},
 		{"ae token", everything(), 2, "not in this version"},
 		{"ae get cse-in", everything(), 2, "give --cse URL or set BULWARK_AE_CSE"},
 		{"ae --cse https://x --cert a get cse-in", everything(), 2, "--cert and --key go together"},
@@ -166,8 +170,8 @@ func TestHelp_OfEveryCommandHasAnExample(t *testing.T) {
 	t.Parallel()
 	lines := strings.Fields("demo serve pki key ae explain check bench version")
 	lines = append(
-		lines, "pki init", "pki issue", "pki list", "pki revoke", "pki crl", "pki renew", "key list", "key remove",
-		"ae register", "ae get", "ae create", "ae update", "ae delete", "ae notify", "ae watch",
+		lines, "pki init", "pki issue", "pki list", "pki revoke", "pki crl", "pki renew", "key list", "key new", "key import", "key rotate", "key remove",
+		"ae register", "ae get", "ae create", "ae update", "ae delete", "ae notify", "ae watch", "ae esprim",
 	)
 	for _, line := range lines {
 		t.Run(line, func(t *testing.T) {

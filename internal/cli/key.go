@@ -7,12 +7,11 @@ type keyCommand struct {
 	Data   *string `name:"data" placeholder:"DIR" help:"Data directory (default ./bulwark-data)."`
 	Output string  `enum:"text,json" default:"text" help:"Form of what is printed: text or json."`
 
-	List   keyList   `cmd:"" help:"List credentials and the identities that are bound to them."`
-	Remove keyRemove `cmd:"" help:"Remove a binding, so that the identity is free again."`
-
-	New    laterCommand `cmd:"" name:"new" hidden:"" passthrough:""`
-	Import laterCommand `cmd:"" name:"import" hidden:"" passthrough:""`
-	Rotate laterCommand `cmd:"" name:"rotate" hidden:"" passthrough:""`
+	List   keyList   `cmd:"" help:"List credentials and the identities that are bound to them, and keys."`
+	New    keyNew    `cmd:"" help:"Make a key that is shared with another entity."`
+	Import keyImport `cmd:"" help:"Take over a key that is shared with another entity."`
+	Rotate keyRotate `cmd:"" help:"Replace a key by another one."`
+	Remove keyRemove `cmd:"" help:"Remove a key, or a binding, so that the identity is free again."`
 }
 
 // Help is the second part of the help page.
@@ -22,6 +21,7 @@ func (*keyCommand) Help() string {
 Examples:
 
     bulwark key list
+    bulwark key new --peer //m2m.example/id-mn/CLamp --out lamp.key
     bulwark key remove CLamp --data /var/lib/bulwark`
 }
 
@@ -46,7 +46,7 @@ func (*keyList) Help() string { return "Example:\n\n    bulwark key list --outpu
 func (*keyList) Run(c *call, k *keyCommand) error { return k.do(c, KeyRequest{Verb: "list"}) }
 
 type keyRemove struct {
-	ID string `arg:"" help:"AE-ID-stem or Credential-ID."`
+	ID string `arg:"" help:"AE-ID-stem, Credential-ID, or identifier of a key."`
 }
 
 // Help is the second part of the help page.

@@ -19,7 +19,7 @@ type Parts struct {
 	Demo func(ctx context.Context, out io.Writer) error
 	// AE does one `bulwark ae` command.
 	AE func(ctx context.Context, r AERequest, out io.Writer) error
-	// Keys lists or removes credentials and their bindings.
+	// Keys lists or removes credentials and their bindings, and keeps keys.
 	Keys func(ctx context.Context, r KeyRequest, out io.Writer) error
 	// Explain says why a request would be allowed or denied.
 	Explain func(ctx context.Context, r ExplainRequest, out io.Writer) error
@@ -52,14 +52,30 @@ type AERequest struct {
 	API    string // App-ID
 	Name   string // resourceName
 	Listen string // address of the receiver of watch
+
+	Protection *Protection // of a request that is protected from end to end; nil of any other
+}
+
+// Protection says how a request is protected from end to end.
+type Protection struct {
+	Target  string `name:"target" required:"" placeholder:"TO" help:"Address of the <CSEBase> or <AE> that opens the request: /id-mn/-, or /id-mn/CLamp."`
+	Peer    string `name:"peer" required:"" placeholder:"ID" help:"Absolute AE-ID or CSE-ID of it."`
+	Self    string `name:"self" placeholder:"ID" help:"Absolute AE-ID of the originator, when it is not the identity in the certificate."`
+	KID     string `name:"kid" required:"" placeholder:"KID" help:"Identifier of the key that both share."`
+	KeyFile string `name:"key-file" required:"" placeholder:"FILE" help:"File with the key: base64url in one line, readable by its owner alone."`
 }
 
 // KeyRequest is one `bulwark key` command.
 type KeyRequest struct {
 	Config *config.Config
 	Output string
-	Verb   string // "list" or "remove"
-	ID     string // AE-ID-stem or Credential-ID whose binding is removed
+	Verb   string // "list", "new", "import", "rotate" or "remove"
+	ID     string // identifier of a key; of remove also an AE-ID-stem or Credential-ID whose binding goes
+
+	Peer    string        // of new and import: who has the other copy
+	File    string        // with the key of import; for the other copy of new and rotate
+	Expires time.Time     // of new and import; zero: never
+	Keep    time.Duration // of rotate: how long the old key is still good
 }
 
 // ExplainRequest is a question of `bulwark explain` about a request. With

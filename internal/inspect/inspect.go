@@ -37,42 +37,49 @@ func open(ctx context.Context, cfg *config.Config) (*sql.Store, error) {
 	return s, nil
 }
 
-// Keys lists or removes the bindings of AE-IDs to credentials.
+// Keys lists or removes the bindings of AE-IDs to credentials, and keeps the
+// keys that are shared with other entities.
 func Keys(ctx context.Context, r cli.KeyRequest, out io.Writer) (err error) {
 	s, err := open(ctx, r.Config)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	if r.Verb == "remove" {
+	switch r.Verb {
+	case "new", "import", "rotate":
+		return changeKey(ctx, s, r, out)
+	case "remove":
+		if done, err := removeKey(ctx, s, r, out); done || err != nil {
+			return err
+		}
 		return removeBinding(ctx, s, r, out)
+	}
+	ring, err := openRing(ctx, r.Config, s)
+	if err != nil {
+		return err
 	}
 	var list []store.Binding
 	if err := s.Read(ctx, func(rd store.Reader) (err error) { list, err = rd.Bindings(); return err }); err != nil {
 		return err
 	}
 	if r.Output == "json" {
-		type row struct {
-			ID         onem2m.ID `json:"id"`
-			Credential string    `json:"credential"`
-			Since      string    `json:"since"`
-		}
-		rows := make([]row, 0, len(list))
+		rows := make([]keyRow, 0, len(list))
 		for _, b := range list {
-			rows = append(rows, row{ID: b.ID, Credential: b.Credential, Since: b.Since.Time().Format(time.RFC3339)})
+			rows = append(rows, keyRow{ID: b.ID, Credential: b.Credential, Since: b.Since.Time().Format(time.RFC3339)})
 		}
-		return printJSON(out, rows)
+		return printJSON(out, append(rows, keyRows(ring)...))
 	}
 	if len(list) == 0 {
-		_, err := fmt.Fprintln(out, "no AE-ID is bound to a credential")
-		return err
+		if _, err := fmt.Fprintln(out, "no AE-ID is bound to a credential"); err != nil {
+			return err
+		}
 	}
 	for _, b := range list {
 		if _, err := fmt.Fprintf(out, "%-40s %-50s since %s\n", b.ID, b.Credential, b.Since.Time().Format(time.RFC3339)); err != nil {
 			return err
 		}
 	}
-	return nil
+	return printKeys(ring, out)
 }
 
 // removeBinding frees an AE-ID, or all that a credential has (S-080).

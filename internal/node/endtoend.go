@@ -3,9 +3,6 @@ package node
 import (
 	"context"
 	"fmt"
-	"io"
-	"os"
-	"strings"
 
 	"bulwark/e2e/esprim"
 	"bulwark/e2e/keys"
@@ -20,14 +17,10 @@ import (
 func PairwiseKeys(cfg *config.Config) ([]keyring.Entry, error) {
 	list := make([]keyring.Entry, 0, len(cfg.ESPrim.Keys))
 	for i, k := range cfg.ESPrim.Keys {
-		text := string(k.Key)
+		octets, err := config.ParseKey(string(k.Key))
 		if k.KeyFile != "" {
-			var err error
-			if text, err = ReadKeyFile(string(k.KeyFile)); err != nil {
-				return nil, fmt.Errorf("esprim.key[%d].key-file: %w", i, err)
-			}
+			octets, err = config.ReadKey(string(k.KeyFile))
 		}
-		octets, err := config.ParseKey(text)
 		if err != nil {
 			return nil, fmt.Errorf("esprim.key[%d] %s: %w", i, k.ID, err)
 		}
@@ -41,33 +34,6 @@ func PairwiseKeys(cfg *config.Config) ([]keyring.Entry, error) {
 		list = append(list, e)
 	}
 	return list, nil
-}
-
-// maxPairwise bounds a file with one pairwise key in octets: one line.
-const maxPairwise = 2048
-
-// ReadKeyFile reads a file with one key. One that others can read is refused.
-func ReadKeyFile(name string) (string, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = f.Close() }() // only read from
-	info, err := f.Stat()
-	if err != nil {
-		return "", err
-	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return "", fmt.Errorf("%s can be read by others (mode %#o); chmod 600 it", name, mode)
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxPairwise+1))
-	if err != nil {
-		return "", err
-	}
-	if len(text) > maxPairwise {
-		return "", fmt.Errorf("%s is no file with a key in one line", name)
-	}
-	return strings.TrimSpace(string(text)), nil
 }
 
 // openKeys opens the keys that this CSE shares with others, and what takes

@@ -35,6 +35,11 @@ func AE(ctx context.Context, r cli.AERequest, out io.Writer) error {
 		return err
 	}
 	defer c.Close()
+	if r.Protection != nil {
+		if c, err = protected(c, r); err != nil {
+			return err
+		}
+	}
 	s := &shell{client: c, r: r, out: out}
 	switch r.Verb {
 	case "register":

@@ -3,7 +3,10 @@ package config
 import (
 	"encoding/base64"
 	"fmt"
+	"io"
 	"log/slog"
+	"os"
+	"strings"
 	"time"
 
 	"bulwark/onem2m"
@@ -56,18 +59,40 @@ const minKey = 16
 
 // ParseKey reads a pairwise key: base64url. An error repeats nothing of it.
 func ParseKey(text string) ([]byte, error) {
-	octets, err := base64.RawURLEncoding.DecodeString(trimPadding(text))
+	octets, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(text, "="))
 	if err != nil || len(octets) < minKey {
 		return nil, fmt.Errorf("not a key: %d octets or more in base64url", minKey)
 	}
 	return octets, nil
 }
 
-func trimPadding(s string) string {
-	for len(s) > 0 && s[len(s)-1] == '=' {
-		s = s[:len(s)-1]
+// maxKeyFile bounds a file with one key in octets: one line.
+const maxKeyFile = 2048
+
+// ReadKey reads a file with a pairwise key in one line. One that others can read
+// is refused.
+func ReadKey(name string) (_ []byte, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
 	}
-	return s
+	defer func() { _ = f.Close() }() // only read from
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		return nil, fmt.Errorf("%s can be read by others (mode %#o); chmod 600 it", name, mode)
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
+	if err != nil {
+		return nil, err
+	}
+	octets, err := ParseKey(strings.TrimSpace(string(text)))
+	if len(text) > maxKeyFile || err != nil {
+		return nil, fmt.Errorf("%s holds no key: %d octets or more in base64url, in one line", name, minKey)
+	}
+	return octets, nil
 }
 
 // checkESPrim holds the entries against their forms. Files are read later.

@@ -44,7 +44,7 @@ func Run(ctx context.Context, out io.Writer) (err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
 	began := time.Now()
 	s.printf("Bulwark, the secure oneM2M service platform: a CSE, its applications and an intruder; then a tree of CSEs.\nEverything happens on this machine, in %s.\n", dir)
-	for _, chapter := range []func(context.Context) bool{s.foundation, s.applications, s.permission, s.intrusion, s.conditions, s.crash, s.tree} {
+	for _, chapter := range []func(context.Context) bool{s.foundation, s.applications, s.permission, s.intrusion, s.conditions, s.crash, s.tree, s.protected} {
 		if !chapter(ctx) {
 			break // what follows would fail for the same reason
 		}

@@ -98,6 +98,11 @@ client-ca = %q
 url = %q
 id = "/id-in"
 `, filepath.Join(s.dir, g.name+"-data"), g.id(), "cse-"+g.name, g.port, prefix+".crt", prefix+".key", s.ca.CAFile(), s.process.URL)
+	keys, err := s.endToEnd(g)
+	if err != nil {
+		return err
+	}
+	settings += keys
 	file := prefix + ".toml"
 	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
 		return err

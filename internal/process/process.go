@@ -49,6 +49,13 @@ func (b *lockedBuffer) tail() string {
 	return text[max(0, len(text)-most):]
 }
 
+// Log returns what the process has logged so far.
+func (p *Process) Log() string {
+	p.log.mu.Lock()
+	defer p.log.mu.Unlock()
+	return p.log.buf.String()
+}
+
 // Start runs this very program as a CSE with the given flags of `serve` and
 // waits until it is ready. The caller must Kill or Stop it.
 func Start(ctx context.Context, flags ...string) (*Process, error) {

@@ -110,12 +110,12 @@ func TestDynAuth_FormsOfOtherProductsAreRead(t *testing.T) {
 	t.Parallel()
 	rules := `[{"acor":["//m2m.example/id-in/Ca"],"acop":2}]`
 	for _, tt := range []struct{ name, kind, text, want string }{
-		{"C-36 org for or", "dreq", `{"org":"/Sa","op":2,"trid":"x"}`, `{"or":"/Sa","op":2,"trid":"x"}`},
-		{"C-38 gp as the list of rules", "dres", `{"dai":{"gp":` + rules + `}}`, `{"dai":{"gp":{"acr":` + rules + `}}}`},
-		{"C-38 tokens inside dai", "dres", `{"dai":{"tkns":["a.b.c"]}}`, `{"dai":{},"tkns":["a.b.c"]}`},
-		{"C-27 sig for signature", "dars", `{"tids":["t1@das.example"],"sig":["c2ln"]}`, `{"tids":["t1@das.example"],"signature":["c2ln"]}`},
-		{"C-19 a request without a type", "dreq", `{"or":"/Sa","op":2,"trid":"x"}`, `{"or":"/Sa","op":2,"trid":"x"}`},
-		{"C-21 a time in milliseconds", "dreq", `{"or":"/Sa","op":2,"rts":-5,"trid":"x","ppl":"PT1H"}`, `{"or":"/Sa","op":2,"rts":"-5","trid":"x","ppl":"PT1H"}`},
+		{"open point 36 org for or", "dreq", `{"org":"/Sa","op":2,"trid":"x"}`, `{"or":"/Sa","op":2,"trid":"x"}`},
+		{"open point 38 gp as the list of rules", "dres", `{"dai":{"gp":` + rules + `}}`, `{"dai":{"gp":{"acr":` + rules + `}}}`},
+		{"open point 38 tokens inside dai", "dres", `{"dai":{"tkns":["a.b.c"]}}`, `{"dai":{},"tkns":["a.b.c"]}`},
+		{"open point 27 sig for signature", "dars", `{"tids":["t1@das.example"],"sig":["c2ln"]}`, `{"tids":["t1@das.example"],"signature":["c2ln"]}`},
+		{"open point 19 a request without a type", "dreq", `{"or":"/Sa","op":2,"trid":"x"}`, `{"or":"/Sa","op":2,"trid":"x"}`},
+		{"open point 21 a time in milliseconds", "dreq", `{"or":"/Sa","op":2,"rts":-5,"trid":"x","ppl":"PT1H"}`, `{"or":"/Sa","op":2,"rts":"-5","trid":"x","ppl":"PT1H"}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -149,7 +149,7 @@ func TestDynAuth_WhatIsNotOfTheTypeIsRefused(t *testing.T) {
 		{"a flag that is a text", "dreq", `{"or":"/Sa","op":2,"trid":"x","asi":"true"}`, "asi"},
 		{"privileges that are none", "dres", `{"dai":{"gp":{"acr":[{"acop":2}]}}}`, "acor"},
 		{"dai as a list", "dres", `{"dai":[]}`, "dai"},
-		{"C-38 tokens in two places", "dres", `{"dai":{"tkns":["a.b.c"]},"tkns":["a.b.c"]}`, "tkns"},
+		{"open point 38 tokens in two places", "dres", `{"dai":{"tkns":["a.b.c"]},"tkns":["a.b.c"]}`, "tkns"},
 		{"a text for a token", "dres", `{"tkns":["abc"]}`, "tkns"},
 		{"a lifetime that is none", "dres", `{"dai":{"pl":"tomorrow"}}`, "pl"},
 		{"A-163 neither tokens nor Token-IDs", "darq", `{"aus":["c2ln"]}`, "darq"},

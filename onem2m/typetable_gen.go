@@ -437,7 +437,7 @@ var attributeTable = [...]Attribute{
 	{Long: "protocol", Short: "ptl", Type: &dataM2mProtocolList, List: true, Optional: true, Access: ReadWrite, Create: Optional, Update: Optional},
 	{Long: "dynamicAuthorizationEnabled", Short: "dae", Type: &dataXsBoolean, Access: ReadWrite, Create: Mandatory, Update: Optional},
 	{Long: "dynamicAuthorizationPoA", Short: "dap", Type: &dataM2mPoaList, List: true, Access: ReadWrite, Create: Mandatory, Update: Optional},
-	{Long: "dynamicAuthorizationLifetime", Short: "dal", Type: &dataM2mTimestamp, Optional: true, Access: ReadWrite, Create: Optional, Update: Optional},
+	{Long: "dynamicAuthorizationLifetime", Short: "dal", Type: &dataM2mAbsRelTimestamp, Optional: true, Access: ReadWrite, Create: Optional, Update: Optional},
 	{Long: "eventID", Short: "evi", Type: &dataXsString, Since: "R1"},
 	{Long: "eventType", Short: "evt", Type: &dataM2mEventType, Access: ReadWrite, Create: Mandatory, Update: Optional, Since: "R1"},
 	{Long: "eventStart", Short: "evs", Type: &dataM2mTimestamp, Optional: true, Access: ReadWrite, Create: Optional, Update: Optional, Since: "R1"},

@@ -275,6 +275,12 @@ func (c *Cache) SetHolder(id string, holder onem2m.ID) bool {
 	if !ok || holder == "" {
 		return false
 	}
+	c.rehold(element, holder)
+	return true
+}
+
+// rehold gives an entry to a holder, without a Local-Token-ID. The lock is held.
+func (c *Cache) rehold(element *list.Element, holder onem2m.ID) {
 	e := entryOf(element)
 	c.unlist(element)
 	delete(c.byLocal, e.local)
@@ -282,7 +288,36 @@ func (c *Cache) SetHolder(id string, holder onem2m.ID) bool {
 	if e.direct {
 		c.direct[holder] = append(c.direct[holder], element)
 	}
+}
+
+// Adopt gives a remembered token the names that it had before, in the store of
+// the CSE: its holder, and the Local-Token-ID that was assigned to it, "" for
+// none. It reports false for a token that is not remembered, and for a
+// Local-Token-ID that another one has.
+func (c *Cache) Adopt(digest Digest, holder onem2m.ID, local string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	element, ok := c.byDigest[digest]
+	other, taken := c.byLocal[local]
+	if !ok || holder == "" || local != "" && taken && other != element {
+		return false
+	}
+	e := entryOf(element)
+	c.rehold(element, holder)
+	if local != "" {
+		e.local, e.localFor = local, holder
+		c.byLocal[local] = element
+	}
 	return true
+}
+
+// Forget drops the token with a Token-ID, as if it had never been seen.
+func (c *Cache) Forget(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if element, ok := c.byID[id]; ok {
+		c.drop(element)
+	}
 }
 
 // Sweep drops what has expired or was revoked, and returns how many it were.

@@ -7,7 +7,7 @@ import (
 )
 
 func acpProcedures() *procedures {
-	return &procedures{content: contentACP, check: checkACP}
+	return &procedures{content: contentACP, check: checkACP, remove: removeACP}
 }
 
 // contentACP: selfPrivileges holds a rule, on CREATE and after UPDATE. The text

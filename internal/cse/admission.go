@@ -297,8 +297,8 @@ func (k *call) checkRelease(context.Context) error {
 }
 
 // checkSupport refuses what the standard knows and this CSE doesn't do yet
-// (row 12, C-034). asi, auri and tqi only offer something and are ignored; da is
-// about forwarding and says nothing to the CSE that a request is for.
+// (row 12, C-034). da is about forwarding and says nothing to the CSE that a
+// request is for.
 func (k *call) checkSupport(context.Context) error {
 	if !k.address.Local(k.c.Home) {
 		return nil // another CSE may have it
@@ -309,10 +309,6 @@ func (k *call) checkSupport(context.Context) error {
 	}
 	if err := k.checkGrants(); err != nil {
 		return err
-	}
-	switch {
-	case len(req.AuthorSigns) > 0:
-		return no("aus")
 	}
 	if f := req.Filter; f != nil && f.FilterUsage != nil && *f.FilterUsage > usageOnDemand {
 		return no("fu")

@@ -10,6 +10,7 @@ import (
 	"bulwark/access"
 	"bulwark/internal/store"
 	"bulwark/onem2m"
+	"bulwark/token"
 )
 
 // guard is what a record itself says about access to it.
@@ -18,7 +19,8 @@ type guard struct {
 	links    []link        // the entries of acpi
 	owner    access.Source // default policy
 	pv, pvs  *access.Policy
-	readable bool // of an <accessControlPolicy>: both sets compile
+	consults []link // the entries of daci
+	readable bool   // of an <accessControlPolicy>: both sets compile
 
 	delegates *delegates // of an <accessControlPolicy>: whom else it has asked; mostly nil
 }
@@ -52,6 +54,9 @@ func (c *CSE) guard(rec *store.Record) *guard {
 			g.linked = true
 			g.links = linksTo(list)
 		}
+		if list, ok := attrs.Texts("daci"); ok {
+			g.consults = linksTo(list)
+		}
 		return g
 	}).(*guard)
 }
@@ -77,6 +82,9 @@ func (c *CSE) custodian(text string) onem2m.ID {
 // returns the selfPrivileges instead, which decide about acpi.
 func (c *CSE) policies(r store.Reader, rec *store.Record, who onem2m.ID, self bool, now onem2m.Timestamp, dst []access.Source) ([]access.Source, error) {
 	for {
+		if !self && c.dynamic.any() {
+			dst = c.dynamicSources(r, rec, now, dst)
+		}
 		switch {
 		case rec.Type == onem2m.TypeCSEBase:
 			return append(dst, c.baseSources(r, who, now)...), nil
@@ -259,7 +267,7 @@ func (k *call) judge(r store.Reader, rec *store.Record, op onem2m.Operation, pri
 	if d.Permit {
 		k.missed.list = k.missed.list[:before]
 		if k.c.Auditor != nil {
-			k.audit("static", d.Source+" rule "+strconv.Itoa(d.Rule+1), 0, "")
+			k.audit(stageOf(d.Source), d.Source+" rule "+strconv.Itoa(d.Rule+1), 0, "")
 		}
 		return nil
 	}
@@ -270,47 +278,79 @@ func (k *call) judge(r store.Reader, rec *store.Record, op onem2m.Operation, pri
 		k.audit("static", "rules for single attributes", 0, "")
 		return nil
 	}
-	if k.bringsTokens() {
+	if k.bringsTokens() || k.granted() {
 		return k.judgeByTokens(r, rec, op, self, sources)
 	}
-	if done, err := k.judgeElsewhere(r, rec, op, self, sources); done {
-		return err
-	}
-	k.audit("static", "", onem2m.OriginatorHasNoPrivilege, fmt.Sprintf("no rule of %d policies permits %s on %s", len(sources), op, rec.RI))
-	return k.denied(op)
+	return k.escalate(r, rec, op, self, sources, "static", fmt.Sprintf("no rule of %d policies permits %s on %s", len(sources), op, rec.RI))
+}
+
+// granted reports whether servers have handed over tokens for the originator.
+func (k *call) granted() bool {
+	return k.from.Authenticated && k.c.tokens != nil && len(k.c.kept.granted(k.from.ID)) > 0
 }
 
 // judgeByTokens is the second stage: k.question is what the sources deny. A
-// token that fails is told as a denial like any other; the reason is in
-// the audit.
+// token of the request that fails is told as a denial like any other; the
+// reason is in the audit. Tokens that servers have handed over count too.
 func (k *call) judgeByTokens(r store.Reader, rec *store.Record, op onem2m.Operation, self bool, sources []access.Source) error {
-	tokens, err := k.readTokens(r)
+	tokens, err := k.readTokens(r, rec)
 	if err == nil {
 		err = k.nameTarget(r, rec)
 	}
 	if err != nil {
-		k.audit("tokens", "", onem2m.OriginatorHasNoPrivilege, err.Error())
+		if k.uninformed() {
+			return k.denied(op) // for now, as in judge
+		}
+		k.audit("tokens", "", onem2m.OriginatorHasNoPrivilege, k.further.told(err.Error()))
 		return k.denied(op)
 	}
+	if permit, err := k.permittedByTokens("tokens", op, self, sources, tokens); permit || err != nil {
+		return err
+	}
+	direct := k.directTokens(r)
+	if permit, err := k.permittedByTokens("dynamic", op, self, sources, direct); permit || err != nil {
+		return err
+	}
+	names := make([]string, 0, len(tokens)+len(direct))
+	for _, t := range append(tokens, direct...) {
+		names = append(names, t.Name)
+	}
+	return k.escalate(r, rec, op, self, sources, "tokens",
+		fmt.Sprintf("neither a rule of %d policies nor the tokens %s permit %s on %s", len(sources), strings.Join(names, ", "), op, rec.RI))
+}
+
+// permittedByTokens reports whether tokens permit what the sources deny, or the
+// denial for the moment.
+func (k *call) permittedByTokens(stage string, op onem2m.Operation, self bool, sources []access.Source, tokens []access.Token) (bool, error) {
 	before := len(k.missed.list)
 	if d := decideByTokens(&k.question, sources, tokens, self); d.Permit {
 		k.missed.list = k.missed.list[:before]
-		k.audit("tokens", d.Source+" rule "+strconv.Itoa(d.Rule+1), 0, "")
-		return nil
+		k.audit(stage, d.Source+" rule "+strconv.Itoa(d.Rule+1), 0, "")
+		return true, nil
 	}
 	if k.uninformed() {
-		return k.denied(op) // for now, as in judge
+		return false, k.denied(op) // for now, as in judge
 	}
-	if done, err := k.judgeElsewhere(r, rec, op, self, sources); done {
-		return err
+	return false, nil
+}
+
+// directTokens returns what servers have handed over for the originator, as far
+// as it is good for this CSE and this moment. What isn't is no token.
+func (k *call) directTokens(r store.Reader) []access.Token {
+	if !k.granted() {
+		return nil
 	}
-	names := make([]string, 0, len(tokens))
-	for _, t := range tokens {
-		names = append(names, t.Name)
+	var out []access.Token
+	for _, cached := range k.c.grantedTokens(r, k.from.ID, k.now) {
+		on := token.Conditions{Originator: k.from.ID, Self: k.c.Home.ID(), Now: k.now, Leeway: k.c.Leeway, Holder: cached.Holder, Direct: true}
+		if cached.Check(on) != nil {
+			continue
+		}
+		if grant, err := k.grantOf(r, cached); err == nil {
+			out = append(out, grant)
+		}
 	}
-	k.audit("tokens", "", onem2m.OriginatorHasNoPrivilege,
-		fmt.Sprintf("neither a rule of %d policies nor the tokens %s permit %s on %s", len(sources), strings.Join(names, ", "), op, rec.RI))
-	return k.denied(op)
+	return out
 }
 
 func decideByTokens(q *access.Query, sources []access.Source, tokens []access.Token, self bool) access.Decision {

@@ -29,6 +29,7 @@ type call struct {
 	missed  missed       // what decisions went without
 	curious bool         // it is going to be asked for
 	remote  *delegations // what points of other CSEs are asked; mostly nil
+	further *escalation  // whom a request that is denied goes on to; mostly nil
 	grants  grants       // roles and tokens of the request
 	address onem2m.Address
 	ty      onem2m.ResourceType // of a CREATE
@@ -257,6 +258,7 @@ func (k *call) finish(res *onem2m.Response) *onem2m.Response {
 	}
 	res.To = k.req.From
 	k.tellLocal(res)
+	k.tellFurther(res)
 	res.OriginatingTimestamp = onem2m.TimestampOf(k.c.Now()).String()
 	res.ResultExpiration = k.req.ResultExpiration // C-043
 	res.EventCategory = k.req.EventCategory

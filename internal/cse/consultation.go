@@ -1,20 +1,16 @@
 package cse
 
 import (
+	"bulwark/internal/dynauth"
 	"bulwark/internal/store"
 	"bulwark/onem2m"
 )
 
 // consultationProcedures are those of <dynamicAuthorizationConsultation>, which
-// says whom to ask when no policy permits a request (C-264). As long as no
-// resource can link to it, nobody is asked: daci is refused with 5001.
+// says whom to ask when no policy permits a request (C-264).
 func consultationProcedures() *procedures {
 	return &procedures{check: checkConsultation}
 }
-
-// maxConsultationPoints bounds dynamicAuthorizationPoA: they are tried in turn
-// while a request waits.
-const maxConsultationPoints = 16
 
 // checkConsultation: there is somebody to ask.
 func checkConsultation(_ *call, _ store.Reader, s *subject) error {
@@ -22,8 +18,100 @@ func checkConsultation(_ *call, _ store.Reader, s *subject) error {
 	switch {
 	case len(points) == 0:
 		return onem2m.Errorf(onem2m.BadRequest, "dap", "at least one point of access is needed")
-	case len(points) > maxConsultationPoints:
-		return onem2m.Errorf(onem2m.BadRequest, "dap", "more than %d points of access", maxConsultationPoints)
+	case len(points) > dynauth.MaxPoints:
+		return onem2m.Errorf(onem2m.BadRequest, "dap", "more than %d points of access", dynauth.MaxPoints)
 	}
 	return nil
+}
+
+// referral is what such a resource says.
+type referral struct {
+	name     string // address or resource-ID, for people
+	enabled  bool
+	points   []string
+	lifetime string // dal, "" for none
+}
+
+// referralOf reads the attributes of one, nil if they can't be those of one.
+func referralOf(name string, attrs onem2m.Object) *referral {
+	u := &referral{name: name}
+	u.enabled, _ = attrs.Bool("dae")
+	u.points, _ = attrs.Texts("dap")
+	u.lifetime, _ = attrs.Text("dal")
+	if len(u.points) == 0 || len(u.points) > dynauth.MaxPoints {
+		return nil
+	}
+	return u
+}
+
+// checkConsultations: the entries of dynamicAuthorizationConsultationIDs are
+// addresses. What doesn't exist, or not yet, is passed over when somebody is to
+// be asked.
+func (k *call) checkConsultations() error {
+	list, ok := k.draft.attrs.Texts("daci")
+	if !ok {
+		return nil
+	}
+	if len(list) > maxLinks {
+		return onem2m.Errorf(onem2m.BadRequest, "daci", "more than %d consultations", maxLinks)
+	}
+	for _, text := range list {
+		if address, err := onem2m.ParseAddress(text); err != nil || address.Attribute != "" {
+			return onem2m.Errorf(onem2m.BadRequest, "daci", "not a resource identifier")
+		}
+	}
+	return nil
+}
+
+// referrals returns the consultations that govern a resource: of its own
+// dynamicAuthorizationConsultationIDs, or where these lead to none of the nearest
+// ancestor whose do, or else the one of the configuration. One that is
+// disabled governs too, and nobody is asked. A policy has none.
+func (c *CSE) referrals(r store.Reader, rec *store.Record, now onem2m.Timestamp, lacking *missed) ([]*referral, error) {
+	for rec.Type != onem2m.TypeAccessControlPolicy && rec.Type != onem2m.TypePollingChannel {
+		var found []*referral
+		links := c.guard(rec).consults
+		for i := range links {
+			if u := c.linkedReferral(r, &links[i], now, lacking); u != nil {
+				found = append(found, u)
+			}
+		}
+		if len(found) > 0 || len(lacking.list) > 0 {
+			return found, nil
+		}
+		if rec.Type == onem2m.TypeCSEBase {
+			if u := c.linkedReferral(r, &c.consult, now, lacking); u != nil {
+				found = append(found, u)
+			}
+			return found, nil
+		}
+		parent, err := r.ByID(rec.Parent)
+		if err != nil {
+			return nil, missing(err)
+		}
+		rec = parent
+	}
+	return nil, nil
+}
+
+// linkedReferral reads one entry. What can't be read is none.
+func (c *CSE) linkedReferral(r store.Reader, l *link, now onem2m.Timestamp, lacking *missed) *referral {
+	switch {
+	case !l.valid:
+		return nil
+	case !l.address.Local(c.Home):
+		f, known := c.foreign(l.address, now)
+		if !known {
+			lacking.add(c.foreignKey(l.address))
+		}
+		if f == nil {
+			return nil
+		}
+		return f.referral
+	}
+	t, err := c.resolve(r, l.address.Path, now)
+	if err != nil || t.virtual != "" || t.rec.Type != onem2m.TypeDynamicAuthorizationConsultation {
+		return nil
+	}
+	return referralOf(l.text, attributes(t.rec))
 }

@@ -191,7 +191,6 @@ func (k *call) setExpiry(r store.Reader, s *subject) error {
 // keep them without effect would promise something (row 28).
 var unsupported = [...]string{
 	"at", "aa", "ast", // announcement
-	"daci", // dynamic authorization
 }
 
 // checkSpecific runs rows 28 and 29: attributes without support, links to
@@ -203,6 +202,9 @@ func (k *call) checkSpecific(r store.Reader, p *procedures, s *subject) error {
 		}
 	}
 	if err := k.checkLinks(r); err != nil {
+		return err
+	}
+	if err := k.checkConsultations(); err != nil {
 		return err
 	}
 	if err := k.checkAnnouncement(r, s); err != nil {

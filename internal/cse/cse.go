@@ -19,6 +19,7 @@ import (
 	"bulwark/e2e/esprim"
 	"bulwark/internal/definition"
 	"bulwark/internal/dynauth"
+	"bulwark/internal/dynauth/consultation"
 	"bulwark/internal/dynauth/distributed"
 	"bulwark/internal/federation"
 	"bulwark/internal/identity"
@@ -117,13 +118,15 @@ type Options struct {
 	Verifier    *token.Verifier     // of tokens; nil: no tokens are accepted
 	Revoked     *token.Revocations  // tokens that aren't any more; nil: none
 	Authorities dynauth.Authorities // whose <role>s count; none: no roles are
+	Servers     dynauth.Servers     // that grant roles and tokens, and where they are asked
+	Consult     string              // <dynamicAuthorizationConsultation> for resources that link to none; "": nobody is asked about these
+	Leeway      time.Duration       // how far the clocks of issuers may be off; at most MaxLeeway
 
 	ESPrim  *esprim.Receiver    // opens protected requests; nil: none are taken
 	Capable func() Capabilities // what is advertised of end-to-end security; nil: nothing
 
-	KeyExchange   KeyExchange   // agrees on keys by certificate (ESCertKE); nil: it isn't served
-	Relationships Relationships // of tokens and who holds them; nil: none are kept
-	Bindings      *Bindings     // of points to local procedures, and what these know; nil: none
+	KeyExchange KeyExchange // agrees on keys by certificate (ESCertKE); nil: it isn't served
+	Bindings    *Bindings   // of points to local procedures, and what these know; nil: none
 
 	Definitions   *definition.Registry // of <flexContainer> specializations; nil: the built-in ones
 	BasePolicy    jsontext.Value       // m2m:setOfAcrs for <CSEBase>; empty: built-in rule
@@ -143,6 +146,9 @@ type Timing struct {
 	RequestLifetime   time.Duration // life of a <request> without rp and rset; 1 h
 	FlexBlocking      time.Duration // how long a flexible request that may take long is waited for; 2 s
 	PollWait          time.Duration // how long a poll without rqet waits; 30 s
+	Consultation      time.Duration // how long a Dynamic Authorization Server has for an answer; 3 s
+	DynamicLife       time.Duration // of privileges that a server grants without a word about their end; 1 h
+	DynamicMax        time.Duration // the longest such a grant counts; 30 days
 	DefaultExpiration time.Duration // et of a resource that asked for none; 5 years
 	MaxExpiration     time.Duration // latest et; 10 years
 }
@@ -157,6 +163,9 @@ type Limits struct {
 	Pending  int // unanswered requests of one originator; 1000
 	Depth    int // levels of the resource tree; 60, so that an address fits MaxSegments
 }
+
+// MaxLeeway is the greatest difference of clocks that may be configured.
+const MaxLeeway = time.Minute
 
 const year = 365 * 24 * time.Hour
 
@@ -176,6 +185,9 @@ func (o *Options) setDefaults() {
 	def(&o.Timing.RequestLifetime, time.Hour)
 	def(&o.Timing.FlexBlocking, 2*time.Second)
 	def(&o.Timing.PollWait, 30*time.Second)
+	def(&o.Timing.Consultation, 3*time.Second)
+	def(&o.Timing.DynamicLife, time.Hour)
+	def(&o.Timing.DynamicMax, 30*24*time.Hour)
 	def(&o.Timing.DefaultExpiration, 5*year)
 	def(&o.Timing.MaxExpiration, 10*year)
 	num(&o.Limits.Results, 10_000)
@@ -243,8 +255,13 @@ type CSE struct {
 	answering  pending           // questions that the points of this CSE are working on
 	pointMark  string            // of this CSE in the trail of a question
 	rules      tokenRules        // of tokens, compiled
-	hops       atomic.Uint64     // requests that were forwarded
-	helpers    chan struct{}     // one token per goroutine that helps with a fan-out
+	kept       keptTokens        // what goes with tokens beyond a restart
+	dynamic    dynamicPolicies
+	consult    link               // Options.Consult
+	desk       *consultation.Desk // where questions to servers leave
+	signatures signatures         // of tokens whose holder has changed
+	hops       atomic.Uint64      // requests that were forwarded
+	helpers    chan struct{}      // one token per goroutine that helps with a fan-out
 
 	documents *semantics.Cache // semantic descriptions and ontologies that were read
 	pondering chan struct{}    // one token for each request that evaluates semantics
@@ -298,6 +315,13 @@ func New(ctx context.Context, o Options) (*CSE, error) {
 	}
 	c.triggers.init()
 	c.assigned.init()
+	c.kept.init()
+	c.desk = consultation.NewDesk(c.Now)
+	c.consult = linksTo([]string{c.Consult})[0]
+	if err := c.Servers.Check(); err != nil {
+		return nil, err
+	}
+	c.Leeway = min(max(c.Leeway, 0), MaxLeeway)
 	if err := c.Authorities.Check(); err != nil {
 		return nil, err
 	}
@@ -305,7 +329,7 @@ func New(ctx context.Context, o Options) (*CSE, error) {
 		if c.Revoked == nil {
 			c.Revoked = token.NewRevocations(0)
 		}
-		c.tokens = token.NewCache(c.Verifier, c.Revoked, 0, 0, o.Random)
+		c.tokens = token.NewCache(c.Verifier, c.Revoked, 0, c.Leeway, o.Random)
 	}
 	c.documents, c.pondering = semantics.NewCache(maxDocuments), make(chan struct{}, maxPondering)
 	c.mashups = newAlarms()

@@ -153,7 +153,7 @@ func (k *call) verdictByTokens(r store.Reader, rec *store.Record, q *distributed
 	if !k.bringsTokens() || k.c.tokens == nil || !k.proven() {
 		return d, true, nil
 	}
-	tokens, err := k.readTokens(r)
+	tokens, err := k.readTokens(r, rec)
 	if errors.Is(err, errUnknownID) {
 		return d, true, nil
 	}

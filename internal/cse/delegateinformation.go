@@ -93,8 +93,8 @@ func (k *call) givenTokens(r store.Reader, texts []string) (out []access.Token) 
 		return nil
 	}
 	for _, text := range texts {
-		cached, err := k.c.tokens.Verify(text, false, k.now)
-		if err != nil || k.checkToken(cached) != nil {
+		cached, err := k.c.verifyToken(text, k.now)
+		if err != nil || k.checkToken(&heldToken{cached: cached}, -1) != nil {
 			continue
 		}
 		if grant, err := k.grantOf(r, cached); err == nil {
@@ -103,6 +103,10 @@ func (k *call) givenTokens(r store.Reader, texts []string) (out []access.Token) 
 	}
 	return out
 }
+
+// deputy reports whether the decision is made for another CSE, which enforces it
+// and deals with the originator.
+func (k *call) deputy() bool { return k.remote != nil && k.remote.asker != "" }
 
 // proven reports whether it is certain who brings tokens (decision 12).
 func (k *call) proven() bool {

@@ -216,5 +216,8 @@ func (x *reaper) remove(rec *store.Record) (bool, error) {
 	if err := x.c.withdraw(x.tx, rec); err != nil {
 		return false, err
 	}
+	if err := x.c.endDynamic(x.tx, rec); err != nil {
+		return false, err
+	}
 	return true, x.tx.Remove(rec.ID)
 }

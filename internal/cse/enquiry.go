@@ -14,7 +14,7 @@ import (
 // many policies elsewhere costs its visitors time, and others nothing.
 const (
 	maxMissed = 16 // things asked for at the same time
-	maxRounds = 4  // times that they are: a policy, its group, the groups in that
+	maxRounds = 6  // times that they are: a policy, its group, the groups in that, and servers that grant something
 )
 
 // errUninformed ends a retrieval that has left out what might be permitted.
@@ -32,7 +32,7 @@ func (m *missed) add(address string) {
 // uninformed reports whether a decision of this request went without something
 // that is going to be asked for.
 func (k *call) uninformed() bool {
-	return k.curious && (len(k.missed.list) > 0 || k.remote.wants())
+	return k.curious && (len(k.missed.list) > 0 || k.remote.wants() || k.further.pending())
 }
 
 // enquiring serves a request. What was refused without something of other CSEs
@@ -45,6 +45,7 @@ func (k *call) enquiring(ctx context.Context, serve procedure) (*onem2m.Response
 		k.curious = within(ctx) == nil && round < maxRounds-1
 		res, err := serve(k, ctx)
 		if !k.uninformed() || !refused(err) {
+			k.keepTokens(ctx)
 			return res, err
 		}
 		if err := k.obtain(ctx); err != nil {
@@ -88,6 +89,7 @@ func (k *call) obtain(ctx context.Context) error {
 	}
 	group.Wait()
 	cancel()
+	k.pursue(context.WithValue(ctx, yieldKey{}, nil))
 	resume()
 	k.now = k.c.instant()
 	if ctx.Err() != nil || k.expires != 0 && k.expires <= k.now {

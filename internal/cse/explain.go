@@ -138,7 +138,7 @@ func legible(sources []access.Source) int {
 // explainTokens goes on where the policies deny: with the tokens.
 func (k *call) explainTokens(r store.Reader, rec *store.Record, q Question, sources []access.Source, e *Explanation) {
 	e.Stage = "tokens"
-	tokens, err := k.readTokens(r)
+	tokens, err := k.readTokens(r, rec)
 	if err == nil {
 		err = k.nameTarget(r, rec)
 	}

@@ -32,6 +32,7 @@ type foreign struct {
 
 	set       jsontext.Value // privileges of an <accessControlPolicy>, valid everywhere
 	delegates *delegates     // and whom it has asked; mostly nil
+	referral  *referral      // of a <dynamicAuthorizationConsultation>
 }
 
 func newForeign() *federation.Copies[foreign] {
@@ -104,6 +105,9 @@ func (c *CSE) readForeign(host onem2m.ID, content *onem2m.Content) (*foreign, er
 		aei, _ := attrs.Text("aei")
 		f.entity, _, err = there.ParseID(aei)
 		return f, err
+	case "m2m:dac":
+		f.referral = referralOf("a consultation of "+string(host), attrs)
+		return f, nil
 	}
 	return nil, fmt.Errorf("%s says nothing about access", content.Name)
 }

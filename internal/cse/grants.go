@@ -16,6 +16,7 @@ import (
 const (
 	maxClaimedRoles = 100
 	maxTokens       = 16
+	maxSignature    = 4096 // octets of one signature
 )
 
 // grants are what a request brings for the decision beyond its originator. They
@@ -24,7 +25,7 @@ const (
 type grants struct {
 	read  bool           // roles have been read
 	roles access.RoleSet // that were claimed and are held
-	local onem2m.Object  // Token-IDs with the Local-Token-IDs that were assigned to them
+	local []heldToken    // tokens that Local-Token-IDs were assigned to
 }
 
 // checkGrants holds rids, tkns, tids and ltids against their types and against
@@ -44,6 +45,8 @@ func (k *call) checkGrants() error {
 		return no("tids", "Token Issuer")
 	case len(req.LocalTokenIDs) > 0 && k.c.Verifier == nil:
 		return no("ltids", "Token Issuer")
+	case len(req.AuthorSigns) > 0 && k.c.Verifier == nil:
+		return no("aus", "Token Issuer")
 	case len(req.RoleIDs) > maxClaimedRoles:
 		return onem2m.Errorf(onem2m.BadRequest, "rids", "more than %d roles", maxClaimedRoles)
 	case len(req.Tokens)+len(req.TokenIDs)+len(req.LocalTokenIDs) > maxTokens:
@@ -68,6 +71,11 @@ func (k *call) checkGrants() error {
 	for _, local := range req.LocalTokenIDs {
 		if local == "" || strings.ContainsAny(local, ": \t+@/") {
 			return onem2m.Errorf(onem2m.BadRequest, "ltids", "not of its type")
+		}
+	}
+	for _, sign := range req.AuthorSigns {
+		if len(sign) > maxSignature || !onem2m.ValidSignature(sign) {
+			return onem2m.Errorf(onem2m.BadRequest, "aus", "not of its type")
 		}
 	}
 	return nil
@@ -116,43 +124,43 @@ var (
 
 // readTokens verifies the tokens of the request. One that fails fails them all
 // (A-130, TS-0003 clause 7.3.2.3 step 7.1.4).
-func (k *call) readTokens(r store.Reader) ([]access.Token, error) {
+func (k *call) readTokens(r store.Reader, rec *store.Record) ([]access.Token, error) {
 	if !k.proven() { // decision 12: who holds it isn't proven
 		return nil, &refusal{which: k.namesTokens(), cause: errUnproven}
 	}
 	out := make([]access.Token, 0, len(k.req.Tokens)+len(k.req.TokenIDs)+len(k.req.LocalTokenIDs))
-	add := func(which string, cached token.Cached, err error, assign bool) error {
+	add := func(which string, n int, a heldToken, err error) error {
 		if err == nil {
-			which, err = "token "+cached.ID, k.checkToken(cached)
+			which, err = "token "+a.cached.ID, k.checkToken(&a, n)
 		}
 		if err != nil {
 			return &refusal{which: which, cause: err}
 		}
-		grant, err := k.grantOf(r, cached)
+		grant, err := k.grantOf(r, a.cached)
 		if err != nil {
 			return &refusal{which: which, cause: err}
 		}
-		if assign {
-			k.assignLocal(cached)
+		if a.text != "" && !k.deputy() {
+			k.assignLocal(a)
 		}
 		out = append(out, grant)
 		return nil
 	}
 	for i, text := range k.req.Tokens {
-		cached, err := k.c.tokens.Verify(text, false, k.now)
-		if err := add(tokenNumber(i, text), cached, err, true); err != nil {
+		cached, err := k.c.verifyToken(text, k.now)
+		if err := add(tokenNumber(i, text), i, heldToken{cached: cached, text: text}, err); err != nil {
 			return nil, err
 		}
 	}
-	for _, id := range k.req.TokenIDs {
-		cached, err := k.fetchToken(r, id)
-		if err := add("token "+id, cached, err, true); err != nil {
+	for i, id := range k.req.TokenIDs {
+		a, err := k.fetchToken(r, rec, id)
+		if err := add("token "+id, len(k.req.Tokens)+i, a, err); err != nil {
 			return nil, err
 		}
 	}
 	for i, local := range k.req.LocalTokenIDs {
-		cached, err := k.c.tokens.ByLocalID(local, k.from.ID, k.now)
-		if err := add(fmt.Sprintf("local token %d of the request", i+1), cached, err, false); err != nil {
+		cached, err := k.c.localToken(r, local, k.from.ID, k.now)
+		if err := add(fmt.Sprintf("local token %d of the request", i+1), -1, heldToken{cached: cached}, err); err != nil {
 			return nil, err
 		}
 	}
@@ -176,57 +184,82 @@ func (k *call) namesTokens() string {
 	return "the tokens of the request"
 }
 
-// checkToken compares a token with the request (A-128, A-129).
-func (k *call) checkToken(cached token.Cached) error {
+// checkToken compares a token with the request (A-128, A-129). n is its place
+// among those that the originator may have signed, -1 for none.
+func (k *call) checkToken(a *heldToken, n int) error {
 	self := k.c.Home.ID()
-	if k.remote != nil && k.remote.asker != "" {
+	if k.deputy() {
 		self = k.remote.asker // who enforces the decision
 	}
-	return cached.Check(token.Conditions{Originator: k.from.ID, Self: self, Now: k.now, Holder: cached.Holder})
+	on := token.Conditions{Originator: k.from.ID, Self: self, Now: k.now, Leeway: k.c.Leeway, Holder: a.cached.Holder}
+	err := a.cached.Check(on)
+	if err == nil || n < 0 || a.cached.Holder == k.from.ID || k.deputy() {
+		return err
+	}
+	on.Originator = a.cached.Holder
+	if a.cached.Check(on) != nil {
+		return err // it fails in more than the holder
+	}
+	return k.relate(a, n, err)
 }
 
 // fetchToken finds the token with a Token-ID among the <token>s of this CSE (A-106,
-// A-126). The first that its issuer made counts: others may be anybody's. It
-// isn't looked for in the cache: when the <token> is deleted its name is gone.
-func (k *call) fetchToken(r store.Reader, id string) (token.Cached, error) {
+// A-126), or else what its server has handed over for this request. The first
+// that its issuer made counts: others may be anybody's. It isn't looked for in the
+// cache: when the <token> is deleted its name is gone.
+func (k *call) fetchToken(r store.Reader, rec *store.Record, id string) (heldToken, error) {
 	failed := errUnknownID
-	for _, text := range k.c.storedTokens(r, id, k.now) {
-		cached, err := k.c.tokens.Verify(text, false, k.now)
+	for _, stored := range k.c.storedTokens(r, id, k.now) {
+		cached, err := k.c.verifyToken(stored.text, k.now)
 		switch {
 		case err != nil:
 			failed = err
 		case cached.ID != id:
 			failed = errOtherToken
 		default:
-			return cached, nil
+			return heldToken{cached: cached, text: stored.text, record: stored.record}, nil
 		}
 	}
-	return token.Cached{}, failed
+	if text := k.retrieved(id); text != "" {
+		cached, err := k.c.verifyToken(text, k.now)
+		if err == nil && cached.ID != id {
+			err = errOtherToken
+		}
+		return heldToken{cached: cached, text: text, served: true}, err
+	}
+	if errors.Is(failed, errUnknownID) {
+		for _, id := range k.req.TokenIDs { // all at once
+			if len(k.c.storedTokens(r, id, k.now)) == 0 {
+				k.wantToken(r, rec, id)
+			}
+		}
+	}
+	return heldToken{}, failed
 }
 
 // assignLocal gives a token a Local-Token-ID and keeps it for the answer (A-136).
 // Without one nothing is lost: the originator goes on with what it has.
-func (k *call) assignLocal(cached token.Cached) {
-	local, fresh, err := k.c.tokens.Assign(cached.Digest, k.from.ID, k.now)
-	if err == nil && fresh {
-		k.grants.local = append(k.grants.local, onem2m.Member{Name: cached.ID, Value: onem2m.TextValue(local)})
+func (k *call) assignLocal(a heldToken) {
+	local, fresh, err := k.c.tokens.Assign(a.cached.Digest, k.from.ID, k.now)
+	if err == nil {
+		a.local, a.tell = local, fresh
+	}
+	if a.direct || err == nil && fresh {
+		k.grants.local = append(k.grants.local, a)
 	}
 }
 
 // tellLocal puts the assigned Local-Token-IDs into the answer (A-136).
 func (k *call) tellLocal(res *onem2m.Response) {
-	if len(k.grants.local) == 0 {
-		return
-	}
-	var list []byte
-	for i, m := range k.grants.local {
-		if i > 0 {
-			list = append(list, ',')
+	var list onem2m.TokenAssignments
+	for _, a := range k.grants.local {
+		if a.tell {
+			list = append(list, onem2m.TokenAssignment{Local: a.local, TokenID: a.cached.ID})
 		}
-		pair := onem2m.Object{{Name: "lti", Value: m.Value}, {Name: "tkid", Value: onem2m.TextValue(m.Name)}}
-		list = pair.Append(list)
 	}
-	res.AssignedTokenIDs = []byte(`{"ltia":[` + string(list) + `]}`)
+	if len(list) > 0 {
+		res.AssignedTokenIDs = list.Value()
+	}
 }
 
 // grantOf makes of a verified token what the decision takes. A rule that can't be

@@ -108,18 +108,20 @@ func (c *CSE) holds(r store.Reader, who onem2m.ID, role string, now onem2m.Times
 		if a.issuer == "" || !c.Authorities.Trusts(a.issuer, role) || rec.Origin != a.issuer && rec.Origin != c.admin {
 			continue
 		}
-		if a.begins <= now && now < a.ends {
+		leeway := onem2m.Timestamp(c.Leeway.Microseconds())
+		if a.begins-leeway <= now && now < a.ends+leeway {
 			return true
 		}
 	}
 	return false
 }
 
-// loadAssignments reads the <role>s and <token>s of this CSE at start.
+// loadAssignments reads the <role>s, the <token>s and the dynamic policies of
+// this CSE at start.
 func (c *CSE) loadAssignments(ctx context.Context) error {
 	return c.Store.Read(ctx, func(r store.Reader) error {
-		for ty, key := range map[onem2m.ResourceType]func(*CSE, *store.Record) string{
-			onem2m.TypeRole: roleKey, onem2m.TypeToken: tokenKey,
+		for ty, load := range map[onem2m.ResourceType]func(store.Reader, *store.Record) error{
+			onem2m.TypeRole: c.loadRole, onem2m.TypeToken: c.loadToken, onem2m.TypeAccessControlPolicy: c.loadDynamic,
 		} {
 			after := int64(0)
 			for {
@@ -132,10 +134,17 @@ func (c *CSE) loadAssignments(ctx context.Context) error {
 				}
 				for _, rec := range list {
 					after = rec.ID
-					c.assigned.set(rec.ID, key(c, rec))
+					if err := load(r, rec); err != nil {
+						return err
+					}
 				}
 			}
 		}
 		return nil
 	})
+}
+
+func (c *CSE) loadRole(_ store.Reader, rec *store.Record) error {
+	c.assigned.set(rec.ID, roleKey(c, rec))
+	return nil
 }

@@ -3,9 +3,6 @@ package cse
 import (
 	"context"
 
-	"github.com/go-json-experiment/json/jsontext"
-
-	"bulwark/internal/identity"
 	"bulwark/onem2m"
 )
 
@@ -16,13 +13,6 @@ type KeyExchange interface {
 	// that answers it. Its errors are the codes of E-109; one that is no
 	// *onem2m.Error becomes 5000.
 	Exchange(ctx context.Context, from onem2m.ID, message []byte) ([]byte, error)
-}
-
-// Relationships keeps which token is whose (TS-0004 clause 7.5.1.2.14).
-type Relationships interface {
-	// Map takes a m2m:dynAuthRelMapRequest of an authenticated originator and
-	// returns the m2m:dynAuthRelMapResponse; nil if there is none.
-	Map(ctx context.Context, from identity.Originator, request jsontext.Value) (jsontext.Value, error)
 }
 
 // startsSecurity reports whether the built-in rule of the <CSEBase> admits the
@@ -92,19 +82,15 @@ func (k *call) exchangeKey(ctx context.Context, info onem2m.SecurityInfo) (onem2
 // mapRelationship serves a notification about the relationship between tokens
 // and who holds them, of an authenticated originator alone.
 func (k *call) mapRelationship(ctx context.Context, info onem2m.SecurityInfo) (*onem2m.Response, error) {
-	if k.c.Relationships == nil {
-		return nil, onem2m.Errorf(onem2m.NotImplemented, "sit", "this CSE keeps no relationships of tokens")
+	if len(k.c.Servers) == 0 {
+		return nil, onem2m.Errorf(onem2m.NotImplemented, "sit", "this CSE knows no Dynamic Authorization Server")
 	}
 	if !k.from.Authenticated {
 		return nil, k.strange("relationships of tokens are told by authenticated originators")
 	}
-	value, err := k.c.Relationships.Map(ctx, k.from, info.DynAuthRelMapRequest)
+	darq, err := onem2m.ParseRelationRequest(info.DynAuthRelMapRequest)
 	if err != nil {
 		return nil, err
 	}
-	res := &onem2m.Response{Code: onem2m.OK}
-	if value != nil {
-		res.Content = onem2m.SecurityInfo{SIT: onem2m.SecurityRelMapResponse, DynAuthRelMapResponse: value}.Content()
-	}
-	return res, nil
+	return k.record(ctx, darq)
 }

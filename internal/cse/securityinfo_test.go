@@ -7,7 +7,6 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"bulwark/internal/identity"
 	"bulwark/onem2m"
 )
 
@@ -24,18 +23,9 @@ func (terminator) Exchange(_ context.Context, from onem2m.ID, message []byte) ([
 	return append([]byte{20}, message...), nil
 }
 
-type relationships struct{}
-
-func (relationships) Map(_ context.Context, who identity.Originator, request jsontext.Value) (jsontext.Value, error) {
-	if string(request) == `{"tids":["none"]}` {
-		return nil, nil
-	}
-	return onem2m.Object{{Name: "signature", Value: onem2m.TextsValue([]string{string(who.ID)})}}.Append(nil), nil
-}
-
 func TestSecurityInfo_ForTheCSE(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(o *Options) { o.KeyExchange, o.Relationships = terminator{}, relationships{} })
+	w := newWorld(t, func(o *Options) { o.KeyExchange = terminator{} })
 	w.register("Capp01", "app")
 	seci := func(s string) string { return `{"m2m:seci":` + s + `}` }
 	w.follow(t, []step{
@@ -52,8 +42,7 @@ func TestSecurityInfo_ForTheCSE(t *testing.T) {
 		{name: "E-14 not base64", ask: ask{op: "N", to: "cse-in", from: "/id-far/Cpeer1", body: seci(`{"sit":6,"eckm":"Fg_B"}`)}, code: 4000},
 		{name: "E-109 an inner error", ask: ask{op: "N", to: "cse-in", from: "/id-far/Cpeer1", body: seci(`{"sit":6,"eckm":"AAAA"}`)}, code: 5000},
 		{name: "E-02 a policy takes none", ask: ask{op: "N", to: "cse-in/app", from: "/id-far/Cpeer1", body: seci(`{"sit":3}`)}, code: 4103},
-		{name: "A-202 type 7", ask: ask{op: "N", to: "cse-in", from: "CAdmin", body: seci(`{"sit":7,"darq":{"tids":["x"]}}`)}, code: 2000, body: `{"m2m:seci":{"sit":8,"dars":{"signature":["//m2m.example/id-in/CAdmin"]}}}`},
-		{name: "E-11 no content without an answer", ask: ask{op: "N", to: "cse-in", from: "CAdmin", body: seci(`{"sit":7,"darq":{"tids":["none"]}}`)}, code: 2000},
+		{name: "A-202 type 7 where no server is known", ask: ask{op: "N", to: "cse-in", from: "CAdmin", body: seci(`{"sit":7,"darq":{"tids":["x"]}}`)}, code: 5001},
 	})
 }
 

@@ -10,7 +10,7 @@ import (
 // repeat its claims are for people.
 
 func tokenProcedures() *procedures {
-	return &procedures{check: checkToken, created: createdToken, remove: removeToken}
+	return &procedures{check: checkToken, created: createdToken, update: updateToken, remove: removeToken}
 }
 
 // checkToken: a time that is stated makes sense. The token itself may be of an
@@ -33,7 +33,18 @@ func createdToken(k *call, tx store.Tx, s *subject) error {
 
 func removeToken(c *CSE, tx store.Tx, rec *store.Record) error {
 	tx.OnCommit(func() { c.assigned.drop(rec.ID) })
-	return nil
+	one := c.kept.of(rec.ID)
+	if one == nil {
+		return nil
+	}
+	tx.OnCommit(func() {
+		c.kept.drop(rec.ID)
+		if c.tokens == nil {
+			return
+		}
+		c.tokens.Forget(one.id) // it counts no more from now on, whatever name it is called by
+	})
+	return tx.SetSetting(keptName(rec.ID), nil)
 }
 
 // tokenKey is the Token-ID, which no key of a role is: that has a blank.
@@ -46,17 +57,26 @@ func tokenKey(_ *CSE, rec *store.Record) string {
 // be one.
 const maxStored = 8
 
+// storedToken is a token in a <token> of this CSE.
+type storedToken struct {
+	text   string
+	record int64
+}
+
 // storedTokens returns the tokens that <token>s of this CSE hold under a
 // Token-ID (TS-0003 clause 7.3.2.3 step 6).
-func (c *CSE) storedTokens(r store.Reader, id string, now onem2m.Timestamp) []string {
-	var out []string
+func (c *CSE) storedTokens(r store.Reader, id string, now onem2m.Timestamp) []storedToken {
+	var out []storedToken
 	for _, n := range c.assigned.find(id) {
 		rec, err := r.ByID(n)
 		if err != nil || rec.Type != onem2m.TypeToken || c.alive(r, rec, now) != nil {
 			continue
 		}
+		if one := c.kept.of(n); one != nil && one.own && !one.Served {
+			continue // what an originator has brought is nothing to be named
+		}
 		if text, ok := attributes(rec).Text("tkob"); ok && len(out) < maxStored {
-			out = append(out, text)
+			out = append(out, storedToken{text: text, record: rec.ID})
 		}
 	}
 	return out

@@ -113,8 +113,15 @@ func (k *call) vetUpdate(r store.Reader, s *subject) (*procedures, error) {
 		err = p.governs(k, t.rec)
 	case k.draft.raw.Has("acpi") && k.c.infoOf(t.rec).Has("acpi"):
 		err = k.authorizeLinks(r, t.rec)
+	case k.reholds(t.rec):
+		err = k.authorizeReholding(t.rec)
 	default:
 		err = k.authorizeNaming(r, t.rec, onem2m.Update, access.Update, k.sentNames())
+		if err == nil && k.draft.raw.Has("daci") && k.c.infoOf(t.rec).Has("acpi") {
+			// Whoever is asked may grant anything on the resource, so the choice is
+			// that of who decides about its policies.
+			err = k.authorizeSelf(r, t.rec)
+		}
 	}
 	if err != nil {
 		return nil, k.concealed(err)

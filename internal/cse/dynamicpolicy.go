@@ -1,0 +1,249 @@
+package cse
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/go-json-experiment/json"
+
+	"bulwark/access"
+	"bulwark/internal/dynauth/consultation"
+	"bulwark/internal/identity"
+	"bulwark/internal/store"
+	"bulwark/onem2m"
+)
+
+// A dynamic policy is an <accessControlPolicy> that the CSE makes of the
+// privileges that a Dynamic Authorization Server grants (A-146). It counts for
+// the resource that the server was asked about, beside what that links to, and
+// the link shows nowhere: to write it into accessControlPolicyIDs would end the
+// default policy (C-23). It is a child of the nearest resource that can have one
+// (C-22), survives a restart, and ends with its expirationTime, with the
+// resource that it is for, and when somebody who may deletes it.
+
+// Bounds of dynamic policies (A-191). Each is looked at in every decision about
+// its resource.
+const (
+	maxDynamic         = 10_000 // at the CSE
+	maxDynamicResource = 64     // for one resource
+)
+
+// dynamicSource begins the name of a dynamic policy among the sources of a
+// decision.
+const dynamicSource = "dynamic policy "
+
+var errManyDynamic = errors.New("there are too many dynamic policies already")
+
+// dynamicPolicies finds the dynamic policies of a resource. It is a view of the
+// committed store, which rules: what is found is read again.
+type dynamicPolicies struct {
+	some atomic.Bool // whether there are any, so that decisions without them look no further
+
+	mu      sync.RWMutex // guards what follows
+	byFor   map[int64][]int64
+	subject map[int64]int64 // what a policy is for
+}
+
+func (d *dynamicPolicies) any() bool { return d.some.Load() }
+
+func (d *dynamicPolicies) set(policy, subject int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.byFor == nil {
+		d.byFor, d.subject = map[int64][]int64{}, map[int64]int64{}
+	}
+	if _, ok := d.subject[policy]; !ok {
+		d.subject[policy] = subject
+		d.byFor[subject] = append(slices.Clone(d.byFor[subject]), policy)
+	}
+	d.some.Store(true)
+}
+
+func (d *dynamicPolicies) drop(policy int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	subject, ok := d.subject[policy]
+	if !ok {
+		return
+	}
+	delete(d.subject, policy)
+	rest := slices.DeleteFunc(slices.Clone(d.byFor[subject]), func(other int64) bool { return other == policy })
+	if d.byFor[subject] = rest; len(rest) == 0 {
+		delete(d.byFor, subject)
+	}
+	d.some.Store(len(d.subject) > 0)
+}
+
+// of returns the policies for a resource; the caller doesn't change the list.
+func (d *dynamicPolicies) of(subject int64) []int64 {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.byFor[subject]
+}
+
+// is reports whether a policy is a dynamic one.
+func (d *dynamicPolicies) is(policy int64) bool {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	_, ok := d.subject[policy]
+	return ok
+}
+
+func (d *dynamicPolicies) len() int {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return len(d.subject)
+}
+
+// dynamicSources appends the dynamic policies of a resource.
+func (c *CSE) dynamicSources(r store.Reader, rec *store.Record, now onem2m.Timestamp, dst []access.Source) []access.Source {
+	if rec.Type == onem2m.TypeAccessControlPolicy || rec.Type == onem2m.TypePollingChannel {
+		return dst // selfPrivileges and identity alone (A-31, A-47, A-201)
+	}
+	for _, id := range c.dynamic.of(rec.ID) {
+		policy, err := r.ByID(id)
+		if err != nil || policy.Type != onem2m.TypeAccessControlPolicy || c.alive(r, policy, now) != nil {
+			continue
+		}
+		if g := c.guard(policy); g.readable {
+			dst = append(dst, access.Source{Name: dynamicSource + policy.RI, Policy: g.pv})
+		}
+	}
+	return dst
+}
+
+// stageOf is the stage that a source of rules belongs to.
+func stageOf(source string) string {
+	if strings.HasPrefix(source, dynamicSource) {
+		return "dynamic"
+	}
+	return "static"
+}
+
+// dynamicLink is kept for each dynamic policy: what it is for.
+type dynamicLink struct {
+	For int64 `json:"for"`
+}
+
+func dynamicName(policy int64) string { return "dynamic policy " + strconv.FormatInt(policy, 10) }
+
+// makeDynamic makes a dynamic policy of a grant for a resource.
+func (c *CSE) makeDynamic(ctx context.Context, target int64, grant *consultation.Grant) (string, error) {
+	name := ""
+	err := c.Store.Update(ctx, func(tx store.Tx) error {
+		now := c.instant()
+		rec, err := tx.ByID(target)
+		if err == nil {
+			err = c.alive(tx, rec, now)
+		}
+		if err != nil {
+			return missing(err)
+		}
+		if c.dynamic.len() >= maxDynamic || len(c.dynamic.of(target)) >= maxDynamicResource {
+			return errManyDynamic
+		}
+		parent, err := c.holderOfPolicies(tx, rec)
+		if err != nil {
+			return err
+		}
+		own := `{"acr":[{"acor":["` + c.Home.CSE + `"],"acop":14}]}`
+		s := &subject{
+			info: onem2m.TypeByNumber(onem2m.TypeAccessControlPolicy), parent: parent, origin: c.Home.ID(), et: grant.Until, due: grant.Until,
+			attrs: onem2m.Object{{Name: "pv", Value: grant.Privileges}, {Name: "pvs", Value: []byte(own)}},
+		}
+		if end := parent.Expires; end != 0 && end <= s.et {
+			s.et, s.due = end, 0
+		}
+		k := &call{c: c, now: now, from: identity.Originator{ID: c.Home.ID()}}
+		made, err := k.performCreate(tx, c.types[s.info.Type], s)
+		if err != nil {
+			return err
+		}
+		data, err := json.Marshal(dynamicLink{For: target})
+		if err != nil {
+			return err
+		}
+		name = dynamicSource + made.RI
+		tx.OnCommit(func() { c.dynamic.set(made.ID, target) })
+		return tx.SetSetting(dynamicName(made.ID), data)
+	})
+	return name, err
+}
+
+// holderOfPolicies is the resource or its nearest ancestor that can have an
+// <accessControlPolicy> for a child.
+func (c *CSE) holderOfPolicies(r store.Reader, rec *store.Record) (*store.Record, error) {
+	for {
+		info := c.infoOf(rec)
+		if rec.ID == baseID || info != nil && !info.Kind.Announced() && info.AllowsChild(onem2m.TypeAccessControlPolicy) {
+			return rec, nil
+		}
+		parent, err := r.ByID(rec.Parent)
+		if err != nil {
+			return nil, missing(err)
+		}
+		rec = parent
+	}
+}
+
+// removeACP forgets what a dynamic policy was for.
+func removeACP(c *CSE, tx store.Tx, rec *store.Record) error {
+	if !c.dynamic.is(rec.ID) {
+		return nil
+	}
+	tx.OnCommit(func() { c.dynamic.drop(rec.ID) })
+	return tx.SetSetting(dynamicName(rec.ID), nil)
+}
+
+// endDynamic ends the dynamic policies for a resource that goes: they expire, and
+// the sweep removes them. To remove them here could take something out of the
+// hands of who removes the tree that both are in.
+func (c *CSE) endDynamic(tx store.Tx, rec *store.Record) error {
+	if !c.dynamic.any() {
+		return nil
+	}
+	now := c.instant()
+	for _, id := range c.dynamic.of(rec.ID) {
+		policy, err := tx.ByID(id)
+		if errors.Is(err, store.ErrNotFound) {
+			continue // gone, or going
+		}
+		if err != nil {
+			return err
+		}
+		ended := &store.Record{
+			ID: policy.ID, Parent: policy.Parent, RI: policy.RI, RN: policy.RN, Type: policy.Type, Root: policy.Root,
+			Created: policy.Created, Modified: policy.Modified, Expires: now, Due: now, Origin: policy.Origin, Attributes: policy.Attributes,
+		}
+		if err := tx.Replace(ended); err != nil {
+			return err
+		}
+		tx.OnCommit(c.wakeSweep)
+	}
+	return nil
+}
+
+// loadDynamic finds the dynamic policies again at start.
+func (c *CSE) loadDynamic(r store.Reader, rec *store.Record) error {
+	if rec.Origin != c.Home.ID() {
+		return nil
+	}
+	data, err := r.Setting(dynamicName(rec.ID))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var l dynamicLink
+	if err := json.Unmarshal(data, &l); err != nil {
+		return err
+	}
+	c.dynamic.set(rec.ID, l.For)
+	return nil
+}

@@ -498,3 +498,30 @@ func TestObject_E49_AgainstAJOSELibrary(t *testing.T) {
 		}
 	}
 }
+
+// dry is a source of randomness that fails.
+type dry struct{ left int }
+
+func (d *dry) Read(p []byte) (int, error) {
+	if d.left -= len(p); d.left < 0 {
+		return 0, errors.New("dry")
+	}
+	return len(p), nil
+}
+
+func TestExchange_E75_AResponseThatCannotBeProtected(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(ro *ReceiverOptions, _ *OriginatorOptions) { ro.Random = &dry{left: randOctets + idOctets} })
+	w.learn()
+	text, _ := w.request("a")
+	x, err := w.r.Open(t.Context(), text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := x.Seal(&onem2m.Response{Code: onem2m.OK, RequestID: "a"}); err == nil || onem2m.AsError(err).Code != onem2m.ESPrimEncryptionError {
+		t.Errorf("got %v", err)
+	}
+	if _, err := w.r.Offer(asker); err == nil {
+		t.Error("a rand object without randomness")
+	}
+}

@@ -223,7 +223,7 @@ func known(r *Receiver) map[string]bool {
 	return list
 }
 
-func TestVectors_E61_E67_E77_E90_E92_Receive(t *testing.T) {
+func TestVectors_E61_E64_E65_E67_E77_E90_E92_Receive(t *testing.T) {
 	t.Parallel()
 	for _, v := range vectors(t, "esprim-receive") {
 		t.Run(v.ID, func(t *testing.T) {

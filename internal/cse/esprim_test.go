@@ -185,7 +185,7 @@ func TestESPrim_E71_TheOuterFromCountsForNothing(t *testing.T) {
 	}
 }
 
-func TestESPrim_E20_E90_A20_Impersonation(t *testing.T) {
+func TestESPrim_E67_E90_A20_Impersonation(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, protecting(t, farMeter))
 	flagged(w)
@@ -261,10 +261,11 @@ func TestESPrim_TheAdministratorNeedsItsCertificate(t *testing.T) {
 	}
 }
 
-func TestESPrim_WhoIsRegisteredHereIsToldShortNames(t *testing.T) {
+func TestESPrim_E80_WhoIsRegisteredHereIsToldShortNames(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, protecting(t, "//m2m.example/id-in/Capp01", farMeter))
 	flagged(w)
+	w.must(onem2m.OK, ask{op: "R", to: "cse-in/app", from: "Capp01"}) // protection is possible, and not demanded
 	near := w.farAsker(t, "//m2m.example/id-in/Capp01")
 	if res := near.do(ask{op: "R", to: "cse-in/app", from: "Capp01"}); res.Code != onem2m.OK || !strings.Contains(text(res), `"ri":"Capp01"`) {
 		t.Errorf("E-68: got %d %s", res.Code, text(res))
@@ -360,5 +361,52 @@ func TestCapability_E19_E38_OfOthers(t *testing.T) {
 	})
 	if checkCapability(jsontext.Value(`[1]`)) == nil {
 		t.Error("a list was taken")
+	}
+}
+
+func TestESPrim_E159_AFanOutWorksOnInnerRequests(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, protecting(t, farMeter))
+	flagged(w)
+	w.must(onem2m.Created, ask{op: "C3", to: "cse-in/app", from: "Capp01", body: `{"m2m:cnt":{"rn":"more","acpi":["cse-in/app/p"]}}`})
+	w.must(onem2m.Created, ask{op: "C9", to: "cse-in/app", from: "Capp01", body: `{"m2m:grp":{"rn":"g","mt":3,"mnm":5,"mid":["cse-in/app/data","cse-in/app/more"],"macp":["cse-in/app/p"],"acpi":["cse-in/app/p"]}}`})
+	a := w.farAsker(t, farMeter)
+	res := a.do(ask{op: "R", to: "/id-in/cse-in/app/g/fopt", from: farMeterS})
+	if res.Code != onem2m.OK || strings.Count(text(res), `"rsc":2000`) != 2 {
+		t.Errorf("got %d %s", res.Code, text(res))
+	}
+}
+
+func TestESPrim_E160_TheHopIsCheckedAsWell(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, protecting(t, farMeter))
+	flagged(w)
+	w.must(onem2m.Created, ask{op: "C16", to: "cse-in", from: "/id-mn", body: `{"m2m:csr":{"csi":"/id-mn","cb":"/id-mn/cse-mn","rr":true,"poa":["http://192.0.2.9/"],"srv":["3"]}}`})
+	mcc := certificate(identity.KindCSE, "//m2m.example/id-mn")
+	for from, code := range map[string]onem2m.StatusCode{farMeterS: onem2m.OK, "/id-other/Cmeter1": onem2m.OriginatorNotAuthenticated, "/id-in/Capp01": onem2m.OriginatorNotAuthenticated} {
+		w.must(code, ask{op: "N", to: "/id-in/-", from: from, assoc: mcc, body: `{"m2m:seci":{"sit":3}}`})
+	}
+}
+
+func TestSecurityInfo_E04_E05_ByPollingChannel(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.register("Capp01", "app")
+	w.policy("Capp01", "cse-in/app", "open", `{"acor":["`+farMeterS+`"],"acop":16},{"acor":["Capp01"],"acop":63}`)
+	w.must(onem2m.Updated, ask{op: "U", to: "cse-in/app", from: "Capp01", body: `{"m2m:ae":{"acpi":["cse-in/app/open"]}}`})
+	w.must(onem2m.Created, ask{op: "C15", to: "cse-in/app", from: "Capp01", body: `{"m2m:pch":{"rn":"pc"}}`})
+	const there, back = `{"sit":5,"epo":"a..b.c.d"}`, `{"sit":5,"epo":"e..f.g.h"}`
+	answered := make(chan *onem2m.Response)
+	go func() {
+		answered <- w.do(ask{op: "N", to: "/id-in/Capp01", from: farMeterS, body: `{"m2m:seci":` + there + `}`})
+	}()
+	got := w.must(onem2m.OK, ask{op: "R", to: "cse-in/app/pc/pcu", from: "Capp01"})
+	rqi, _ := got.Text("rqi")
+	if content, ok := got.Object("pc"); !ok || string(content.Get("m2m:seci")) != there {
+		t.Errorf("E-04: fetched %s", got.Append(nil))
+	}
+	w.must(onem2m.OK, ask{op: "N", to: "cse-in/app/pc/pcu", from: "Capp01", body: `{"m2m:rsp":{"rsc":2000,"rqi":"` + rqi + `","pc":{"m2m:seci":` + back + `}}}`})
+	if res := <-answered; res.Code != onem2m.OK || text(res) != `{"m2m:seci":`+back+`}` {
+		t.Errorf("E-05: got %d %s", res.Code, text(res))
 	}
 }

@@ -147,7 +147,7 @@ func TestRing_E26_WhatIsSaidAboutAKeyIsBoundToIt(t *testing.T) {
 	}
 }
 
-func TestRing_E28_E124_Identifiers(t *testing.T) {
+func TestRing_E28_E31_E124_Identifiers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	r := w.open()

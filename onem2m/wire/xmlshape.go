@@ -78,10 +78,16 @@ func newShapes() *shapes {
 	notification = append(notification, member("idr", object("", member("or", text), member("fc", criteria))))
 	note := object("m2m:notification", notification...)
 
+	rand := members(text, "esri", "esrv", "esrx")
+	rand = append(rand, members(numbers, "esks", "espa")...)
+	security := members(text, "epo", "eckm")
+	security = append(security, member("sit", number), member("ero", object("", rand...)))
+	security = append(security, members(anything, "dreq", "dres", "darq", "dars")...)
+
 	s.special = map[string]*onem2m.DataType{
 		"m2m:uri": text, "m2m:dbg": text, "m2m:uril": texts, "m2m:atrl": texts,
 		"m2m:rrl": object("", member("rrf", listOf(s.child))), "m2m:rce": object("", member("uri", text)),
-		"m2m:rqp": object("", request...), "m2m:rsp": object("", response...), "m2m:sgn": note,
+		"m2m:rqp": object("", request...), "m2m:rsp": object("", response...), "m2m:sgn": note, "m2m:seci": object("", security...),
 		"m2m:agn": object("", member("m2m:sgn", listOf(note))), "m2m:agr": object("", member("m2m:rsp", listOf(object("", response...)))),
 	}
 	return s

@@ -46,6 +46,7 @@ type Client struct {
 	url     string
 	release string
 	timeout time.Duration
+	files   Options // for what needs the files of the certificate once more
 	http    *http.Client
 
 	protected *protection // of a client whose requests are protected end to end; else nil
@@ -70,7 +71,7 @@ func New(o Options) (*Client, error) {
 		}
 	}
 	c := &Client{
-		url: o.URL, release: o.Release, timeout: o.Timeout, from: o.From,
+		url: o.URL, release: o.Release, timeout: o.Timeout, from: o.From, files: o,
 		http: &http.Client{
 			Transport:     transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

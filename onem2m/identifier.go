@@ -71,6 +71,15 @@ func (id ID) Stem() string {
 	return ""
 }
 
+// NotifyAddress is where notifications to the entity go: an AE is addressed by
+// its identifier, a CSE by its <CSEBase> (TS-0001 clause 7.2).
+func (id ID) NotifyAddress() string {
+	if id.Stem() != "" {
+		return string(id)
+	}
+	return string(id) + "/-"
+}
+
 // In returns the shortest form of the identifier that is valid at home: the
 // stem of an AE registered there or of an S-type AE of its SP, else the
 // SP-relative form inside its SP, else the absolute form (C-021).

@@ -91,16 +91,16 @@ func TestID_C021_IsWrittenInTheShortestFormValidAtTheReceiver(t *testing.T) {
 
 func TestID_PartsOfAnEntity(t *testing.T) {
 	t.Parallel()
-	tests := []struct{ id, sp, registrar, stem string }{
-		{"//m2m.example/id-in/Cabc", "//m2m.example", "//m2m.example/id-in", "Cabc"},
-		{"//m2m.example/Sabc", "//m2m.example", "", "Sabc"},
-		{"//m2m.example/id-in", "//m2m.example", "", ""},
-		{"", "", "", ""},
+	tests := []struct{ id, sp, registrar, stem, notify string }{
+		{"//m2m.example/id-in/Cabc", "//m2m.example", "//m2m.example/id-in", "Cabc", "//m2m.example/id-in/Cabc"},
+		{"//m2m.example/Sabc", "//m2m.example", "", "Sabc", "//m2m.example/Sabc"},
+		{"//m2m.example/id-in", "//m2m.example", "", "", "//m2m.example/id-in/-"},
+		{"", "", "", "", "/-"},
 	}
 	for _, tt := range tests {
 		id := onem2m.ID(tt.id)
-		if id.SP() != tt.sp || string(id.Registrar()) != tt.registrar || id.Stem() != tt.stem {
-			t.Errorf("%q: %q %q %q", tt.id, id.SP(), id.Registrar(), id.Stem())
+		if id.SP() != tt.sp || string(id.Registrar()) != tt.registrar || id.Stem() != tt.stem || id.NotifyAddress() != tt.notify {
+			t.Errorf("%q: %q %q %q %q", tt.id, id.SP(), id.Registrar(), id.Stem(), id.NotifyAddress())
 		}
 	}
 }

@@ -136,8 +136,8 @@ func terminator(t testing.TB, end End) *Terminator {
 
 // through carries messages to a terminator, and what it stores to stored.
 func through(term *Terminator, from onem2m.ID, stored *[]*Key) Exchange {
-	return func(_ context.Context, message []byte) ([]byte, error) {
-		answer, key, err := term.Receive(from, message)
+	return func(ctx context.Context, message []byte) ([]byte, error) {
+		answer, key, err := term.Receive(ctx, from, message)
 		if key != nil {
 			*stored = append(*stored, key)
 		}

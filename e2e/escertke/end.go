@@ -50,10 +50,18 @@ var (
 	ErrMessage = errors.New("the other end sent no message of this handshake")
 )
 
-// errUntrusted marks the failure of a certificate.
+// untrustedError marks the failure of a certificate.
 type untrustedError struct{ error }
 
 func (e untrustedError) Unwrap() error { return e.error }
+
+// Life returns how long a key is good for, as long as both certificates are.
+func (e End) Life() time.Duration {
+	if e.Lifetime <= 0 || e.Lifetime > MaxLifetime {
+		return MaxLifetime
+	}
+	return e.Lifetime
+}
 
 func (e End) now() time.Time {
 	if e.Now == nil {
@@ -107,11 +115,7 @@ func (e End) export(state *tls.ConnectionState, peer onem2m.ID, own *tls.Certifi
 	if err != nil {
 		return nil, err
 	}
-	lifetime := e.Lifetime
-	if lifetime <= 0 || lifetime > MaxLifetime {
-		lifetime = MaxLifetime
-	}
-	expires := e.now().Add(lifetime)
+	expires := e.now().Add(e.Life())
 	for _, cert := range []*x509.Certificate{leaf, state.PeerCertificates[0]} {
 		if cert.NotAfter.Before(expires) {
 			expires = cert.NotAfter

@@ -267,14 +267,14 @@ func TestTerminator_E96_E109_E110_OrderAndRepetition(t *testing.T) {
 	m := flights(t, a.end(t, near), a.end(t, far))
 	refused := func(name string, from onem2m.ID, message []byte, want onem2m.StatusCode) {
 		t.Helper()
-		answer, key, err := term.Receive(from, message)
+		answer, key, err := term.Receive(t.Context(), from, message)
 		if code(err) != want || answer != nil || key != nil {
 			t.Errorf("%s: %v, want %d", name, err, want)
 		}
 	}
 	opened := func() {
 		t.Helper()
-		if _, _, err := term.Receive(near, m[0]); err != nil || term.Open() != 1 {
+		if _, _, err := term.Receive(t.Context(), near, m[0]); err != nil || term.Open() != 1 {
 			t.Fatalf("message 1: %v, %d are open", err, term.Open())
 		}
 	}
@@ -334,34 +334,34 @@ func TestTerminator_E110_Bounds(t *testing.T) {
 	defer term.Close()
 	from := func(i int) onem2m.ID { return near + onem2m.ID(rune('a'+i/26)) + onem2m.ID(rune('a'+i%26)) }
 	for i := range MaxOpen {
-		if _, _, err := term.Receive(from(i), hello); err != nil {
+		if _, _, err := term.Receive(t.Context(), from(i), hello); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, _, err := term.Receive(near, hello); code(err) != onem2m.InternalServerError || term.Open() != MaxOpen {
+	if _, _, err := term.Receive(t.Context(), near, hello); code(err) != onem2m.InternalServerError || term.Open() != MaxOpen {
 		t.Errorf("one more than there may be: %v, %d are open", err, term.Open())
 	}
 	at.advance(MaxAge + time.Second)
-	if _, _, err := term.Receive(near, hello); err != nil || term.Open() != 1 {
+	if _, _, err := term.Receive(t.Context(), near, hello); err != nil || term.Open() != 1 {
 		t.Errorf("after the others have aged: %v, %d are open", err, term.Open())
 	}
 	for range MaxStarts - 2 {
-		if _, _, err := term.Receive(near, hello); err != nil {
+		if _, _, err := term.Receive(t.Context(), near, hello); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, _, err := term.Receive(near, hello); err != nil {
+	if _, _, err := term.Receive(t.Context(), near, hello); err != nil {
 		t.Fatal(err) // the first, refused one did not count
 	}
-	if _, _, err := term.Receive(near, hello); code(err) != onem2m.InternalServerError {
+	if _, _, err := term.Receive(t.Context(), near, hello); code(err) != onem2m.InternalServerError {
 		t.Errorf("too many starts: %v", err)
 	}
 	at.advance(StartWindow)
-	if _, _, err := term.Receive(near, hello); err != nil {
+	if _, _, err := term.Receive(t.Context(), near, hello); err != nil {
 		t.Errorf("in the next window: %v", err)
 	}
 	term.Close()
-	if _, _, err := term.Receive(near, hello); code(err) != onem2m.InternalServerError || term.Open() != 0 {
+	if _, _, err := term.Receive(t.Context(), near, hello); code(err) != onem2m.InternalServerError || term.Open() != 0 {
 		t.Errorf("after Close: %v, %d are open", err, term.Open())
 	}
 }
@@ -388,8 +388,8 @@ func TestTerminator_ManyPeersAtATime(t *testing.T) {
 	hello := flights(t, a.end(t, near), a.end(t, far))[0]
 	all.Go(func() {
 		for range 20 {
-			_, _, _ = term.Receive(near+"z", hello)
-			_, _, _ = term.Receive(near+"z", hello[:20])
+			_, _, _ = term.Receive(t.Context(), near+"z", hello)
+			_, _, _ = term.Receive(t.Context(), near+"z", hello[:20])
 		}
 	})
 	all.Wait()
@@ -404,7 +404,7 @@ func TestInitiate_NeedsACertificate(t *testing.T) {
 	a := newAuthority(t)
 	term := terminator(t, none)
 	hello := flights(t, a.end(t, near), a.end(t, far))[0]
-	if _, _, err := term.Receive(near, hello); code(err) != onem2m.BadRequest {
+	if _, _, err := term.Receive(t.Context(), near, hello); code(err) != onem2m.BadRequest {
 		t.Errorf("a terminator without certificate: %v", err)
 	}
 }

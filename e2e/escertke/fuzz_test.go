@@ -25,11 +25,11 @@ func FuzzReceive(f *testing.F) {
 	term := terminator(f, end)
 	f.Fuzz(func(t *testing.T, message []byte, open bool) {
 		if open {
-			if _, _, err := term.Receive(near, valid[0]); err != nil {
+			if _, _, err := term.Receive(t.Context(), near, valid[0]); err != nil {
 				t.Fatal(err)
 			}
 		}
-		answer, key, err := term.Receive(near, message)
+		answer, key, err := term.Receive(t.Context(), near, message)
 		if key != nil {
 			t.Fatal("a key")
 		}

@@ -247,7 +247,7 @@ func serve(t *testing.T, openssl string, a *authority, env []string, args ...str
 		if message, err = r.flight(number); err != nil {
 			break
 		}
-		if answer, got, err = term.Receive(near, message); err != nil {
+		if answer, got, err = term.Receive(t.Context(), near, message); err != nil {
 			break
 		}
 		if _, err = conn.Write(answer); err != nil {

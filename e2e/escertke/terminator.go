@@ -99,21 +99,22 @@ func (t *Terminator) Open() int {
 // the answer. A message of the wrong place, or a failure, drops the handshake.
 // The errors are *onem2m.Error (E-109): 4000 for what is no such message, 4103 for
 // a peer that is not configured, 4106 for certificate and identity, 4008 for a
-// handshake that is too old, 5000 when there are too many.
-func (t *Terminator) Receive(from onem2m.ID, message []byte) ([]byte, *Key, error) {
+// handshake that is too old, 5000 when there are too many. It waits for nothing
+// but the computing of one flight.
+func (t *Terminator) Receive(ctx context.Context, from onem2m.ID, message []byte) ([]byte, *Key, error) {
 	if _, err := records(message); err != nil {
 		t.forget(from)
 		return nil, nil, badMessage(err)
 	}
 	if isHello(message) {
-		answer, err := t.first(from, message)
+		answer, err := t.first(ctx, from, message)
 		return answer, nil, err
 	}
 	return t.third(from, message)
 }
 
 // first answers message 1.
-func (t *Terminator) first(from onem2m.ID, message []byte) ([]byte, error) {
+func (t *Terminator) first(ctx context.Context, from onem2m.ID, message []byte) ([]byte, error) {
 	if !t.allowed(from) {
 		return nil, onem2m.Errorf(onem2m.OriginatorHasNoPrivilege, "fr", "may not establish a key with this end-point")
 	}
@@ -121,7 +122,7 @@ func (t *Terminator) first(from onem2m.ID, message []byte) ([]byte, error) {
 		t.forget(from)
 		return nil, badMessage(err)
 	}
-	h, err := t.start(from, message)
+	h, err := t.start(ctx, from, message)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +140,7 @@ func (t *Terminator) first(from onem2m.ID, message []byte) ([]byte, error) {
 
 // start makes the handshake of a message 1 and its goroutine. It returns it
 // locked, so that a message 3 that is too early waits.
-func (t *Terminator) start(from onem2m.ID, message []byte) (*handshake, error) {
+func (t *Terminator) start(ctx context.Context, from onem2m.ID, message []byte) (*handshake, error) {
 	now := t.end.now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -165,7 +166,8 @@ func (t *Terminator) start(from onem2m.ID, message []byte) (*handshake, error) {
 	h.mu.Lock()
 	p.current = h
 	t.open++
-	t.running.Go(func() { h.run(t.end) })
+	alone := context.WithoutCancel(ctx) // the handshake waits for another request
+	t.running.Go(func() { h.run(alone, t.end) })
 	return h, nil
 }
 
@@ -255,7 +257,7 @@ type handshake struct {
 }
 
 // run lets TLS work until it has ended or nobody wants it any more.
-func (h *handshake) run(end End) {
+func (h *handshake) run(ctx context.Context, end End) {
 	h.own = end.Certificate()
 	cfg := end.config(h.peer, x509.ExtKeyUsageClientAuth)
 	cfg.ClientAuth = tls.RequestClientCert // demanded by VerifyConnection, whose error can be told apart
@@ -266,7 +268,7 @@ func (h *handshake) run(end End) {
 		return h.own, nil
 	}
 	conn := tls.Server(h.lane, cfg)
-	err := conn.HandshakeContext(context.Background()) // it ends with the lane
+	err := conn.HandshakeContext(ctx) // it ends with the lane
 	state := conn.ConnectionState()
 	h.state = &state
 	if err == nil && len(h.lane.unread) > 0 {

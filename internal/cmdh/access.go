@@ -35,6 +35,10 @@ type BackOff struct {
 	Random     time.Duration // at most so much on top
 }
 
+// ActionDefault is the m2m:networkAction of who doesn't know what its network does
+// (TS-0004 clause 6.3.4.2.45).
+const ActionDefault int64 = 5
+
 // defaultNetwork stands in lists of networks for all that are in no other list.
 const defaultNetwork = "default"
 
@@ -123,10 +127,11 @@ func (p *Policy) Deliverable(m *Message, now onem2m.Timestamp) (from onem2m.Time
 	return from, nil
 }
 
-// Rule returns the rule for the use of a network by messages of a category, so
-// many octets of which wait, and from when on it may be used; ok is false if it
-// may not before end, or not before there is more to send (clause H.2.4
-// step 2.2). Without restrictions the rule is nil.
+// Rule returns the rule by which messages of a category may use a network first,
+// so many octets of which wait, and from when on; ok is false if they may not
+// before end, or not before there is more to send (clause H.2.4 step 2.2). Where
+// the network is not known, "", every rule counts. Without restrictions the rule
+// is nil.
 func (p *Policy) Rule(category int64, network string, waiting int64, now, end onem2m.Timestamp) (rule *AccessRule, from onem2m.Timestamp, ok bool) {
 	rules, restricted := p.rules(category)
 	if !restricted || category == Immediate {
@@ -134,21 +139,35 @@ func (p *Policy) Rule(category int64, network string, waiting int64, now, end on
 	}
 	for i := range rules {
 		r := &rules[i]
-		switch {
-		case slices.Contains(r.Networks, network):
-			rule = r
-		case rule == nil && slices.Contains(r.Networks, defaultNetwork) && !named(rules, network):
-			rule = r
+		if r.Conditional || waiting < r.MinVolume || !r.governs(network, rules) {
+			continue
+		}
+		at, is := r.next(now.Time(), end.Time())
+		if t := onem2m.TimestampOf(at); is && (!ok || t < from) {
+			rule, from, ok = r, t, true
 		}
 	}
-	if rule == nil || rule.Conditional || waiting < rule.MinVolume {
-		return rule, 0, false
+	return rule, from, ok
+}
+
+// attempts returns the rule by which attempts to reach a CSE over a network are
+// spaced that isn't restricted otherwise: for what is immediate (clause H.2.4
+// step 1.2).
+func (p *Policy) attempts(category int64, network string) *AccessRule {
+	rules, _ := p.rules(category)
+	for i := range rules {
+		if r := &rules[i]; !r.Conditional && r.governs(network, rules) {
+			return r
+		}
 	}
-	at, ok := rule.next(now.Time(), end.Time())
-	if !ok {
-		return rule, 0, false
-	}
-	return rule, onem2m.TimestampOf(at), true
+	return nil
+}
+
+// governs reports whether the rule is for a network: it names it, or is for all
+// that no other one names.
+func (r *AccessRule) governs(network string, rules []AccessRule) bool {
+	return network == "" || slices.Contains(r.Networks, network) ||
+		slices.Contains(r.Networks, defaultNetwork) && !named(rules, network)
 }
 
 // named reports whether a rule names the network itself.

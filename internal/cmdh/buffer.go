@@ -22,6 +22,21 @@ type Entry struct {
 
 	room     int // which limit it counts towards; -1: none
 	priority int64
+	leaving  bool // it is being sent: it makes way for nobody
+}
+
+// outdates reports whether a message of category latest makes another one out of
+// date (clause H.2.4 step 2.1): one of the same originator for the same target
+// and operation, or for a notification one of the same subscription, whoever it
+// is for (TS-0001 clause 8.1.2).
+func (e *Entry) outdates(old *Entry) bool {
+	switch {
+	case e.Category != Latest, e.Response, old.Response:
+		return false
+	case e.Subscription != "":
+		return old.Subscription == e.Subscription
+	}
+	return old.Subscription == "" && old.From == e.From && old.To == e.To && old.Op == e.Op
 }
 
 // Buffer is the messages that wait, in the order of their coming. The zero
@@ -51,30 +66,41 @@ func (p *Policy) room(category int64) int {
 // Len returns the number of messages that wait.
 func (b *Buffer) Len() int { return len(b.entries) }
 
+// Renew puts the messages that wait under another policy. What they take more
+// than it allows is left to them.
+func (b *Buffer) Renew(p *Policy) {
+	b.policy = p
+	for i := range b.entries {
+		b.entries[i].stand(p)
+	}
+}
+
+// stand finds the limit and the priority of an entry.
+func (e *Entry) stand(p *Policy) {
+	e.room, e.priority = p.room(e.Category), 0
+	if e.room >= 0 {
+		e.priority = p.Buffers[e.room].Priority
+	}
+}
+
+// Fits reports whether there is room for a message, if others give way to it
+// (clause H.2.3 step 3.3).
+func (b *Buffer) Fits(e Entry) bool {
+	e.stand(b.policy)
+	_, ok := b.plan(&e)
+	return ok
+}
+
 // Put lets a message wait. It returns the messages that give way to it: one that
 // it replaces because it is a later one of category latest, and those of lower
 // storage priority where the buffer is full, what came last first (clause H.2.4
 // step 2.1). ok is false if there is no room for it even so; nothing gives way
-// then (clause H.2.3 step 3.3).
+// then.
 func (b *Buffer) Put(e Entry) (gone []Entry, ok bool) {
-	e.room = b.policy.room(e.Category)
-	if e.room >= 0 {
-		e.priority = b.policy.Buffers[e.room].Priority
-	}
-	leave := b.replaced(e)
-	if e.room >= 0 && b.octets(e.room, leave)+e.Size > b.policy.Buffers[e.room].Size {
+	e.stand(b.policy)
+	leave, ok := b.plan(&e)
+	if !ok {
 		return nil, false
-	}
-	if b.total > 0 {
-		need := b.used + e.Size - b.total
-		for _, i := range leave {
-			need -= b.entries[i].Size
-		}
-		more, enough := b.victims(e.priority, need, leave)
-		if !enough {
-			return nil, false
-		}
-		leave = append(leave, more...)
 	}
 	for _, i := range leave {
 		gone = append(gone, b.entries[i])
@@ -85,21 +111,35 @@ func (b *Buffer) Put(e Entry) (gone []Entry, ok bool) {
 	return gone, true
 }
 
-// replaced finds what a message of category latest makes out of date.
-func (b *Buffer) replaced(e Entry) []int {
-	if e.Category != Latest || e.Response {
-		return nil
-	}
-	var found []int
-	for i, old := range b.entries {
-		switch {
-		case old.Response:
-		case e.Subscription != "" && old.Subscription == e.Subscription,
-			e.Subscription == "" && old.Subscription == "" && old.From == e.From && old.To == e.To && old.Op == e.Op:
-			found = append(found, i)
+// plan finds out who has to leave for a message; ok is false if that isn't enough.
+func (b *Buffer) plan(e *Entry) (leave []int, ok bool) {
+	for i := range b.entries {
+		if old := &b.entries[i]; !old.leaving && e.outdates(old) {
+			leave = append(leave, i)
 		}
 	}
-	return found
+	if e.room >= 0 && b.octets(e.room, leave)+e.Size > b.policy.Buffers[e.room].Size {
+		return nil, false
+	}
+	if b.total <= 0 {
+		return leave, true
+	}
+	need := b.used + e.Size - b.total
+	for _, i := range leave {
+		need -= b.entries[i].Size
+	}
+	more, ok := b.victims(e.priority, need, leave)
+	return append(leave, more...), ok
+}
+
+// Hold says whether a message is being sent: it keeps its room then and makes
+// way for nobody.
+func (b *Buffer) Hold(id string, leaving bool) {
+	for i := range b.entries {
+		if b.entries[i].ID == id {
+			b.entries[i].leaving = leaving
+		}
+	}
 }
 
 // octets sums up what counts towards a limit, without some entries.
@@ -120,7 +160,7 @@ func (b *Buffer) victims(priority, need int64, without []int) (found []int, enou
 	}
 	var candidates []int
 	for i, e := range b.entries {
-		if e.priority < priority && !slices.Contains(without, i) {
+		if e.priority < priority && !e.leaving && !slices.Contains(without, i) {
 			candidates = append(candidates, i)
 		}
 	}
@@ -173,21 +213,4 @@ func (b *Buffer) take(wanted func(*Entry) bool) (taken []Entry) {
 	}
 	b.drop(indices)
 	return taken
-}
-
-// Ready returns the messages that may go over a network now, in the order of
-// their coming. What waits for one category counts together towards the volume
-// that a rule asks for.
-func (b *Buffer) Ready(network string, now onem2m.Timestamp) []Entry {
-	waiting := map[int64]int64{}
-	for _, e := range b.entries {
-		waiting[e.Category] += e.Size
-	}
-	var ready []Entry
-	for _, e := range b.entries {
-		if _, from, ok := b.policy.Rule(e.Category, network, waiting[e.Category], now, e.Ends); ok && from <= now {
-			ready = append(ready, e)
-		}
-	}
-	return ready
 }

@@ -93,6 +93,8 @@ func TestAccess_C190_NetworksBySchedule(t *testing.T) {
 		{"only at night", p, 3, "cell", 50, cmdh.Infinite, evening, true},
 		{"not before there is enough", p, 3, "cell", 49, cmdh.Infinite, 0, false},
 		{"too late then", p, 3, "cell", 50, evening, 0, false},
+		{"a network that isn't known", p, 3, "", 0, cmdh.Infinite, evening, true},
+		{"nor need it be one whose conditions nobody knows", p, 100, "", 0, cmdh.Infinite, start, true},
 		{"any other network", p, 3, "wifi", 0, cmdh.Infinite, evening, true},
 		{"at once for another category", p, 100, "wifi", 0, cmdh.Infinite, start, true},
 		{"conditions that nobody knows are never met", p, 100, "sat", 0, cmdh.Infinite, 0, false},
@@ -142,28 +144,6 @@ func TestBackOff_GrowsToItsMaximum(t *testing.T) {
 	}
 	if b.Wait(1_000_000_000, 0) != 10*time.Millisecond {
 		t.Error("many failures")
-	}
-}
-
-func TestBuffer_ReadyTellsWhatMayGo(t *testing.T) {
-	t.Parallel()
-	b := cmdh.NewBuffer(policy(t), 0)
-	for i, e := range []cmdh.Entry{
-		{Category: 3, Size: 30}, {Category: 100, Size: 10}, {Category: 101, Size: 10}, {Category: 3, Size: 20},
-	} {
-		e.ID, e.From, e.Ends = string(rune('a'+i)), string(rune('a'+i)), cmdh.Infinite
-		b.Put(e)
-	}
-	evening := onem2m.TimestampOf(time.Date(2026, 3, 4, 22, 30, 0, 0, time.UTC))
-	if got := ids(b.Ready("cell", start)); got != "b" {
-		t.Errorf("by day: %q", got)
-	}
-	if got := ids(b.Ready("cell", evening)); got != "a b d" {
-		t.Errorf("at night: %q", got)
-	}
-	b.Remove("d")
-	if got := ids(b.Ready("cell", evening)); got != "b" {
-		t.Errorf("at night, too little: %q", got)
 	}
 }
 

@@ -151,9 +151,10 @@ func (c *CSE) linkedPolicy(r store.Reader, l *link, self bool, now onem2m.Timest
 }
 
 // Built-in policy of <CSEBase>: every AE and CSE registered here may look at it
-// and put policies below it (A-51). NOTIFY isn't among it: this version serves
-// no notification to the CSE itself.
-const registeredRules = `{"acr":[{"acor":["all"],"acop":34},{"acor":["all"],"acop":1,"acod":[{"chty":[1,26]}]}]}`
+// and put policies below it (A-51), and a CSE a <delivery>, which gives it nothing
+// that its requests wouldn't get one by one; an AE makes none (C-193). NOTIFY isn't
+// among it: this version serves no notification to the CSE itself.
+const registeredRules = `{"acr":[{"acor":["all"],"acop":34},{"acor":["all"],"acop":1,"acod":[{"chty":[1,6,26]}]}]}`
 
 func (c *CSE) compileBasePolicy() (err error) {
 	c.registered, err = access.Compile(c.Home, jsontext.Value(registeredRules), "privileges")

@@ -26,10 +26,11 @@ type errand struct {
 	who         onem2m.ID
 	peer        onem2m.ID // CSE that it came through; "" for one of an entity of this CSE
 	due         onem2m.Timestamp
-	interrupted bool // a fan-out, or what was sent to another CSE, that was broken off
-	begun       bool // such a one that has begun
-	running     bool // guarded by the backlog
-	removed     bool // guarded by the backlog
+	interrupted bool   // a fan-out, or what was sent to another CSE, that was broken off
+	begun       bool   // such a one that has begun
+	running     bool   // guarded by the backlog
+	removed     bool   // guarded by the backlog
+	recall      func() // guarded by the backlog; breaks it off while it rests, else nil
 
 	settled *onem2m.Response // the result, once it is stored; of the worker alone
 	waiting atomic.Int32
@@ -171,7 +172,18 @@ func (b *backlog) busy(ri string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e := b.known[ri]
-	return e != nil && e.running
+	return e != nil && e.running && e.recall == nil
+}
+
+// rest says whether an errand that is being carried out only waits, so that it
+// can be recalled.
+func (b *backlog) rest(e *errand, on bool, recall func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e.recall = nil
+	if on {
+		e.recall = recall
+	}
 }
 
 // forget gives up an errand whose <request> was removed.
@@ -187,6 +199,9 @@ func (b *backlog) forget(ri string) {
 	b.vacate(e)
 	if !e.running {
 		close(e.answer)
+	}
+	if e.recall != nil {
+		e.recall()
 	}
 }
 

@@ -36,7 +36,7 @@ type call struct {
 	rcn     int
 	expires onem2m.Timestamp // rqet, given or by default
 	execute onem2m.Timestamp // oet, 0 if none
-	opens   onem2m.Timestamp // when the CMDH policy allows to forward it; 0: at once
+	handled *handling        // what CMDH does with it on its way to another CSE; nil: nothing
 	draft   draft            // validated Content of CREATE and UPDATE
 
 	meaning  meaning      // what is asked about semantic descriptions

@@ -3,12 +3,18 @@ package cse
 import (
 	"context"
 	"slices"
-	"time"
 
 	"bulwark/internal/cmdh"
 	"bulwark/internal/store"
 	"bulwark/onem2m"
 )
+
+// handling is what Communication Management and Delivery Handling does with a
+// request that is forwarded.
+type handling struct {
+	policy *cmdh.Policy // the active one; nil if there is none
+	item   cmdh.Item
+}
 
 // checkDelivery holds a request that has to be forwarded against the CMDH policy
 // of this CSE, and gives it the parameters that the policy has for it (row 9;
@@ -30,8 +36,16 @@ func (k *call) checkDelivery(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if policy == nil {
-		return nil // no limits; nothing to fill in that isn't so by default (C-188)
+	if policy == nil { // no limits; nothing to fill in that isn't so by default (C-188)
+		if da := k.req.DeliveryAggregate; da != nil && *da { // TS-0004 clause 7.4.11.1
+			m.Category = cmdh.BestEffort
+			if ec := k.req.EventCategory; ec != nil {
+				m.Category = *ec
+			}
+			m.Aggregate = da
+			k.handle(nil, m)
+		}
+		return nil
 	}
 	if err := k.readDelivery(&m); err != nil {
 		return err
@@ -40,29 +54,12 @@ func (k *call) checkDelivery(ctx context.Context) error {
 	if err := policy.Check(&m); err != nil {
 		return err
 	}
-	if k.opens, err = policy.Deliverable(&m, k.now); err != nil {
+	if _, err = policy.Deliverable(&m, k.now); err != nil {
 		return err
 	}
 	k.fillDelivery(m)
-	return nil
-}
-
-// awaitNetwork holds a request back until the CMDH policy allows a network for
-// it. One that is answered with an acknowledgement waits in the backlog before.
-func (k *call) awaitNetwork(ctx context.Context) error {
-	now := onem2m.TimestampOf(k.c.Now())
-	if k.opens <= now {
-		return nil
-	}
-	defer Yield(ctx)()
-	timer := time.NewTimer(k.opens.Time().Sub(now.Time()))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return timedOut()
-	}
+	k.handle(policy, m)
+	return k.c.depot.Check(policy, k.handled.item.Entry)
 }
 
 // readDelivery reads the CMDH parameters of the request, as absolute times. That
@@ -95,8 +92,12 @@ func (k *call) readDelivery(m *cmdh.Message) error {
 }
 
 // fillDelivery puts the parameters of a message into the request. What has no
-// end, and what begins at once, is left out: it says the same.
+// end, and what begins at once, is left out: it says the same. A NOTIFY takes no
+// Result Persistence, see checkParameters.
 func (k *call) fillDelivery(m cmdh.Message) {
+	if k.req.Operation == onem2m.Notify {
+		m.Persistence = 0
+	}
 	req := *k.req // the caller's stays as it is
 	req.EventCategory, req.DeliveryAggregate = &m.Category, m.Aggregate
 	for _, p := range []struct {

@@ -1,71 +1,10 @@
 package cse
 
 import (
-	"context"
-	"sync"
 	"testing"
-	"time"
 
-	"bulwark/internal/federation"
 	"bulwark/onem2m"
 )
-
-// courier is a next hop that answers everything with success.
-type courier struct {
-	mu   sync.Mutex
-	seen []*onem2m.Request
-}
-
-func (c *courier) Carry(_ context.Context, _ federation.Hop, req *onem2m.Request) (*onem2m.Response, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.seen = append(c.seen, req)
-	return &onem2m.Response{Code: onem2m.OK}, nil
-}
-
-func TestCMDH_C190_RequestsWaitForANetwork(t *testing.T) {
-	t.Parallel()
-	far := &courier{}
-	w := newWorld(t, func(o *Options) { o.Carrier = far })
-	w.provision()
-	w.register("Capp01", "app")
-	w.must(onem2m.Created, ask{op: "C16", to: "cse-in", from: "/id-far", assoc: mn("id-far"), body: `{"m2m:csr":{"rn":"far","csi":"/id-far","cb":"/id-far/cse","rr":true,"poa":["https://far.example.com"],"srv":["3"]}}`})
-	there := ask{op: "R", to: "/id-far/cse/x", from: "Capp01"}
-	w.must(onem2m.OK, there)
-	if len(far.seen) != 1 || *far.seen[0].EventCategory != 100 || far.seen[0].RequestExpiration != "20260304T113000,000000" {
-		t.Fatalf("C-188: %+v went on", far.seen)
-	}
-	early := time.Date(2026, 3, 5, 7, 59, 59, 900_000_000, time.UTC)
-	w.mu.Lock()
-	w.clock = early
-	w.mu.Unlock()
-	begin := time.Now()
-	w.must(onem2m.OK, there)
-	if waited := time.Since(begin); waited < 90*time.Millisecond {
-		t.Errorf("C-190: it went after %s, not when the network was allowed", waited)
-	}
-	w.mu.Lock()
-	w.clock = early.Add(-time.Minute)
-	w.mu.Unlock()
-	t.Run("C-190 too late", func(t *testing.T) {
-		late := there
-		late.edit = func(r *onem2m.Request) { r.RequestExpiration = "30000" }
-		w.must(onem2m.BadRequest, late)
-	})
-	t.Run("C-190 in the backlog", func(t *testing.T) {
-		later := there
-		later.edit = func(r *onem2m.Request) { r.ResponseType = new(int64(1)) }
-		w.must(onem2m.AcceptedForNonBlockingRequestSynch, later)
-		w.c.backlog.mu.Lock()
-		defer w.c.backlog.mu.Unlock()
-		if len(w.c.backlog.queue) != 1 || w.c.backlog.queue[0].due.String() != "20260305T080000,000000" {
-			t.Errorf("due: %v", w.c.backlog.queue[0].due)
-		}
-	})
-	if len(far.seen) != 2 {
-		t.Errorf("%d requests have gone, want 2", len(far.seen))
-	}
-}
 
 // provision makes the node of the CSE and a CMDH policy on it.
 func (w *world) provision() {

@@ -17,6 +17,7 @@ import (
 
 	"bulwark/access"
 	"bulwark/e2e/esprim"
+	"bulwark/internal/cmdh"
 	"bulwark/internal/definition"
 	"bulwark/internal/dynauth"
 	"bulwark/internal/dynauth/consultation"
@@ -107,6 +108,9 @@ type Options struct {
 	Allowed  []string                         // originator patterns that may register without service subscription data; empty: all
 
 	Expected map[onem2m.ID][]string // of a registree, patterns of the CSEs that it may state as descendants; none: any
+
+	Networks map[onem2m.ID]string // underlying networks to other CSEs, as CMDH policies name them
+	Handled  func(cmdh.Fate)      // told what became of a request that CMDH has held; must return quickly; nil: nobody is
 
 	Registrar  onem2m.ID // the CSE that this one registers with; "" for none
 	Neighbours func()    // called when the CSEs registered here have changed; must return quickly; nil: nobody is told
@@ -235,6 +239,8 @@ type CSE struct {
 	backlog    backlog  // non-blocking requests
 	channels   channels // what waits at polling channels
 	peers      *federation.Table
+	depot      *cmdh.Depot  // requests to other CSEs that CMDH holds
+	answers    cmdh.Answers // to those that have left in a <delivery>
 	trail      *federation.Trail
 	copies     *federation.Copies[foreign] // of what other CSEs host
 	names      *namer
@@ -301,6 +307,9 @@ func New(ctx context.Context, o Options) (*CSE, error) {
 	c.gate, c.pointMark = distributed.NewGate(), string(c.names.appendTail(nil, markLength))
 	c.answering.init(maxAnsweringEach, maxAnswering)
 	c.peers = federation.NewTable(o.Home, o.Registrar)
+	c.depot = cmdh.NewDepot(cmdh.DepotOptions{
+		Now: o.Now, Random: func() float64 { return fraction(o.Random) }, Observe: o.Handled, Policy: c.activePolicy, Carry: c.deliver,
+	})
 	c.copies = newForeign()
 	c.trail = federation.NewTrail(string(c.names.appendTail(nil, markLength)), func() string { return strconv.FormatUint(c.hops.Add(1), 36) })
 	c.series, c.windows, c.deliveries = newAlarms(), newAlarms(), newAlarms()
@@ -353,6 +362,7 @@ func (c *CSE) Run(ctx context.Context) error {
 	var errands sync.WaitGroup
 	defer errands.Wait()
 	errands.Go(func() { c.runErrands(ctx) })
+	errands.Go(func() { c.depot.Run(ctx) })
 	errands.Go(func() { c.attend(ctx, "transactions", c.dealings, c.rearmTransactions, c.AdvanceTransactions) })
 	errands.Go(func() { c.attend(ctx, "missing data", c.series, c.rearm, c.DetectMissing) })
 	errands.Go(func() { c.attend(ctx, "time windows", c.windows, c.rearmWindows, c.CloseWindows) })

@@ -155,7 +155,7 @@ func (k *call) setPersistence() error {
 func (k *call) acknowledge(ctx context.Context) (*onem2m.Response, error) {
 	e := &errand{who: k.from.ID, peer: k.arrival().Peer, due: max(k.now, k.execute), answer: make(chan *onem2m.Response, 1)}
 	if _, here := k.c.hosted(k.address); !here {
-		e.due = max(k.now, k.opens) // the CSE that hosts the target waits for oet
+		e.due = k.now // the CSE that hosts the target waits for oet
 	}
 	if k.patient && e.due < k.now+onem2m.Timestamp(k.c.Timing.FlexBlocking.Microseconds()) {
 		e.waiting.Store(waiterWaits)

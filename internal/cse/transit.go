@@ -36,35 +36,49 @@ func (k *call) passOn(ctx context.Context) (*onem2m.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	next, err := k.c.peers.Next(t.Target, k.origin(), k.now)
+	hop, err := k.hop(&t, k.now)
 	if err != nil {
 		return nil, err
 	}
-	hop := federation.Hop{ID: next.ID, Points: next.Ways(k.now), Peer: k.arrival().Peer, Blocking: k.errand == nil}
-	if len(hop.Points) == 0 {
-		return nil, onem2m.Errorf(onem2m.TargetNotReachable, "to", "the next CSE can't be called and doesn't poll")
-	}
-	t.Releases = next.Releases
 	if k.c.Carrier == nil {
 		return nil, onem2m.Errorf(onem2m.TargetNotReachable, "to", "nothing is sent from here")
 	}
-	if err := k.awaitNetwork(ctx); err != nil {
-		return nil, err
+	if k.handled != nil {
+		return k.handOver(ctx, t, hop)
 	}
 	if err := k.mark(ctx, statusForwarded); err != nil {
 		return nil, err
 	}
-	k.audit("transit", "", 0, "next hop "+string(next.ID))
+	k.audit("transit", "", 0, "next hop "+string(hop.ID))
 	defer Yield(ctx)()
 	res, err := k.c.Carrier.Carry(ctx, hop, t.Request(k.req))
 	if err != nil {
 		return nil, err
 	}
+	return k.brought(res), nil
+}
+
+// hop finds the CSE that a request goes to next, and how it is reached.
+func (k *call) hop(t *federation.Transit, now onem2m.Timestamp) (federation.Hop, error) {
+	next, err := k.c.peers.Next(t.Target, k.origin(), now)
+	if err != nil {
+		return federation.Hop{}, err
+	}
+	hop := federation.Hop{ID: next.ID, Points: next.Ways(now), Peer: k.arrival().Peer, Blocking: k.errand == nil}
+	if len(hop.Points) == 0 {
+		return hop, onem2m.Errorf(onem2m.TargetNotReachable, "to", "the next CSE can't be called and doesn't poll")
+	}
+	t.Releases = next.Releases
+	return hop, nil
+}
+
+// brought makes the answer from that of the next CSE.
+func (k *call) brought(res *onem2m.Response) *onem2m.Response {
 	k.carried = true
 	return &onem2m.Response{
 		Code: res.Code, Content: res.Content, From: res.From, ContentStatus: res.ContentStatus, ContentOffset: res.ContentOffset,
 		AssignedTokenIDs: res.AssignedTokenIDs, TokenRequestInfo: res.TokenRequestInfo, AuthorSignRequest: res.AuthorSignRequest,
-	}, nil
+	}
 }
 
 // transit settles what the request becomes. What is over already isn't sent,
@@ -80,10 +94,8 @@ func (k *call) transit() (federation.Transit, error) {
 	if err != nil {
 		return t, err
 	}
-	for _, at := range []onem2m.Timestamp{t.RequestExpiration, t.ResultExpiration, t.ExecutionTime} {
-		if at != 0 && at <= k.now {
-			return t, timedOut()
-		}
+	if late(&t, k.now) {
+		return t, timedOut()
 	}
 	switch {
 	case k.from.ID == k.c.Home.ID(): // of its own making, and unique (C-007)
@@ -93,6 +105,16 @@ func (k *call) transit() (federation.Transit, error) {
 		t.RequestID = k.c.trail.Onward(k.req.RequestID)
 	}
 	return t, nil
+}
+
+// late reports whether one of the times of a request is over.
+func late(t *federation.Transit, now onem2m.Timestamp) bool {
+	for _, at := range [...]onem2m.Timestamp{t.RequestExpiration, t.ResultExpiration, t.ExecutionTime} {
+		if at != 0 && at <= now {
+			return true
+		}
+	}
+	return false
 }
 
 // arrival tells where the request came from. On a listener that trusts From

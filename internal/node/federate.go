@@ -248,6 +248,17 @@ func registrarPeer(cfg *config.Config) []identity.Peer {
 	return []identity.Peer{{ID: cfg.RegistrarID(), CA: string(cfg.Remote.CA)}}
 }
 
+// networks are the underlying networks over which other CSEs are reached.
+func networks(cfg *config.Config) map[onem2m.ID]string {
+	named := map[onem2m.ID]string{}
+	for _, p := range cfg.Peers {
+		if id, _, err := cfg.Home().ParseID(p.ID); err == nil && p.Network != "" {
+			named[id] = p.Network
+		}
+	}
+	return named
+}
+
 var (
 	_ federation.Sender = ways{}
 	_ federation.Local  = (*cse.CSE)(nil)

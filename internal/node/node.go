@@ -23,6 +23,7 @@ import (
 	"bulwark/access"
 	"bulwark/e2e/esprim"
 	"bulwark/internal/binding/httpb"
+	"bulwark/internal/cmdh"
 	"bulwark/internal/cse"
 	"bulwark/internal/definition"
 	"bulwark/internal/identity"
@@ -190,6 +191,7 @@ func (n *Node) openCSE(ctx context.Context) error {
 		Home: cfg.Home(), Type: cseType(cfg.CSE.Type), Admin: cfg.CSE.Admin, Releases: releases,
 		Points: cfg.AccessPoints(), Store: n.store, Notifier: n.engine, Sender: n.client,
 		Carrier: n.peers.carrier, Registrar: cfg.RegistrarID(), Neighbours: n.neighboursChanged, Expected: expected(cfg),
+		Networks: networks(cfg), Handled: func(f cmdh.Fate) { n.metrics.Handled(string(f)) },
 		Auditor: auditor{log: n.audit}, Locate: locate, BasePolicy: base, Definitions: n.definitions, MaskExistence: cfg.CSE.MaskExistence,
 		Verifier: verifier, Revoked: revoked, Authorities: authorities(cfg), Bindings: bindings(cfg),
 		ESPrim: n.esprim, Capable: n.capable,

@@ -91,6 +91,7 @@ func (n *Node) observe() {
 	n.metrics.Queue("writer", func() int { return n.store.Stats().Waiting })
 	n.metrics.Queue("audit", n.audit.Waiting)
 	n.metrics.Queue("forwarding", n.peers.carrier.Waiting)
+	n.metrics.Queue("cmdh", n.cse.Handling)
 	if r := n.peers.registree; r != nil {
 		n.metrics.Registered(r.Joined)
 	}

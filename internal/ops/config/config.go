@@ -95,9 +95,10 @@ type Location struct {
 
 // Peer is one [[peer]] entry.
 type Peer struct {
-	ID  string `toml:"id" doc:"CSE-ID: SP-relative such as /id-far, or absolute."`
-	DNS string `toml:"dns" doc:"The dNSName in its certificate."`
-	CA  Path   `toml:"ca" doc:"PEM file of its trust anchor, when that is none of the [[anchor]] entries."`
+	ID      string `toml:"id" doc:"CSE-ID: SP-relative such as /id-far, or absolute."`
+	DNS     string `toml:"dns" doc:"The dNSName in its certificate."`
+	CA      Path   `toml:"ca" doc:"PEM file of its trust anchor, when that is none of the [[anchor]] entries."`
+	Network string `toml:"network" doc:"The underlying network over which this CSE reaches it, as the targetNetwork of CMDH policies names it. Where it is not known every rule for a network counts."`
 
 	Descendants []string `toml:"descendants" doc:"CSE-IDs that it may state to be below it, with * for any run of characters: /id-home*. It gets no requests for any other. The default is any that this CSE doesn't know from elsewhere."`
 }

@@ -102,6 +102,7 @@ func samples() map[string]string {
 		"peer[].id":                   "/id-far",
 		"peer[].dns":                  "id-far.m2m.example",
 		"peer[].ca":                   "far.crt",
+		"peer[].network":              "cell",
 		"token.issuer[].id":           "//m2m.example/Sdas",
 		"token.issuer[].fqdn":         "das.m2m.example",
 		"token.issuer[].jwks":         "das.jwks",

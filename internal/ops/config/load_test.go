@@ -343,6 +343,8 @@ func TestLoad_RefusesWithThePlaceAndWhatToDo(t *testing.T) {
 		{name: "a place that is no number", file: "[[location]]\nid=\"//m2m.example/id-in/C1\"\nlongitude=nan\n", want: "toml:3:1: location[0].longitude: must be"},
 		{name: "a place of a relative identifier", file: "[[location]]\nid=\"C1\"\n", want: "toml:2:1: location[0].id: \"C1\" is no absolute AE-ID"},
 		{name: "a peer that is an AE", file: "[[peer]]\nid=\"/id-far/C1\"\n", want: "toml:2:1: peer[0].id: \"/id-far/C1\" is no CSE-ID"},
+		{name: "a peer over every network", file: "[[peer]]\nid=\"/id-far\"\nnetwork=\"default\"\n", want: "toml:3:1: peer[0].network: default stands for"},
+		{name: "a peer over two networks", file: "[[peer]]\nid=\"/id-far\"\nnetwork=\"a\"\n[[peer]]\nid=\"//m2m.example/id-far\"\nnetwork=\"b\"\n", want: "toml:6:1: peer[1].network: another entry names the network"},
 		{name: "a peer that is this CSE", file: "[[peer]]\nid=\"//M2M.example/id-in\"\n", want: "is this CSE itself"},
 		{name: "outbound to everywhere", file: "[outbound]\nallow=[\"0.0.0.0/0\"]\n", want: "toml:2:1: outbound.allow: 0.0.0.0/0 allows every address"},
 		{name: "outbound to nonsense", file: "[outbound]\ndeny=[\"300.1.1.1\"]\n", want: "toml:2:7: outbound.deny: \"300.1.1.1\" is neither an address range"},

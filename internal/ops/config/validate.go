@@ -192,6 +192,12 @@ func (c *Config) checkEntities(k *checker) {
 				k.fail(fmt.Sprintf("%sdescendants[%d]", path, j), "%q is no CSE-ID: write /id-home, or /id-home* for all that begin so", pattern)
 			}
 		}
+		if p.Network == "default" {
+			k.fail(path+"network", "default stands for every network that no rule names")
+		}
+		if p.Network != "" && slices.ContainsFunc(c.Peers[:i], func(other Peer) bool { return other.Network != "" && c.same(other, p) }) {
+			k.fail(path+"network", "another entry names the network of %s", p.ID)
+		}
 	}
 }
 
@@ -199,6 +205,13 @@ func (c *Config) checkEntities(k *checker) {
 func cseIDPattern(home onem2m.Home, pattern string) bool {
 	id, form, err := home.ParseID(strings.ReplaceAll(pattern, "*", "x"))
 	return err == nil && form != onem2m.FormStem && id.Registrar() == "" && id.SP() == home.SP
+}
+
+// same reports whether two entries are for one CSE.
+func (c *Config) same(a, b Peer) bool {
+	one, _, err := c.Home().ParseID(a.ID)
+	two, _, _ := c.Home().ParseID(b.ID)
+	return err == nil && one == two
 }
 
 func (c *Config) checkLocation(k *checker, path string, l Location) {

@@ -24,6 +24,7 @@ type Metrics struct {
 	handshakes    *prometheus.CounterVec
 	notifications *prometheus.CounterVec
 	forwarded     *prometheus.CounterVec
+	handled       *prometheus.CounterVec
 
 	mu     sync.RWMutex // guards series
 	series map[seriesKey]series
@@ -64,13 +65,16 @@ func New(version string) *Metrics {
 		forwarded: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "onem2m_forwarded_total", Help: "Requests for other CSEs by what became of them.",
 		}, []string{"direction", "result"}),
+		handled: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "onem2m_cmdh_total", Help: "Requests for other CSEs that a CMDH policy held, by what became of them.",
+		}, []string{"result"}),
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "onem2m_build_info", Help: "1, with the version of the program.",
 	}, []string{"version"})
 	build.WithLabelValues(version).Set(1)
 	m.registry.MustRegister(
-		m.requests, m.durations, m.handshakes, m.notifications, m.forwarded, build,
+		m.requests, m.durations, m.handshakes, m.notifications, m.forwarded, m.handled, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
@@ -144,6 +148,11 @@ func (m *Metrics) Forwarded(direction, result string) {
 		oneOf(direction, "up", "down", "across"),
 		oneOf(result, "answered", "unreachable", "late", "crowded", "resting", "unfit"),
 	).Inc()
+}
+
+// Handled counts the end of one request in the hands of CMDH.
+func (m *Metrics) Handled(result string) {
+	m.handled.WithLabelValues(oneOf(result, "sent", "bundled", "replaced", "purged", "full", "expired", "given-up")).Inc()
 }
 
 // Registered shows whether the CSE is registered with its registrar, which is

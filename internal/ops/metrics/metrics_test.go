@@ -17,6 +17,7 @@ func full() *metrics.Metrics {
 	m.Store(func() metrics.Commits { return metrics.Commits{Commits: 2, Failed: 1, Changes: 7} })
 	m.Handshake("ok", "TLS_AES_128_GCM_SHA256")
 	m.Notification("delivered")
+	m.Handled("bundled")
 	m.Queue("audit", func() int { return 3 })
 	m.AuditLost(func() uint64 { return 0 })
 	return m

@@ -124,7 +124,7 @@ type Options struct {
 	Authorities dynauth.Authorities // whose <role>s count; none: no roles are
 	Servers     dynauth.Servers     // that grant roles and tokens, and where they are asked
 	Consult     string              // <dynamicAuthorizationConsultation> for resources that link to none; "": nobody is asked about these
-	Leeway      time.Duration       // how far the clocks of issuers may be off; at most MaxLeeway
+	Leeway      time.Duration       // how far the clocks of issuers may be off; at most dynauth.MaxLeeway
 
 	ESPrim  *esprim.Receiver    // opens protected requests; nil: none are taken
 	Capable func() Capabilities // what is advertised of end-to-end security; nil: nothing
@@ -167,9 +167,6 @@ type Limits struct {
 	Pending  int // unanswered requests of one originator; 1000
 	Depth    int // levels of the resource tree; 60, so that an address fits MaxSegments
 }
-
-// MaxLeeway is the greatest difference of clocks that may be configured.
-const MaxLeeway = time.Minute
 
 const year = 365 * 24 * time.Hour
 
@@ -330,7 +327,7 @@ func New(ctx context.Context, o Options) (*CSE, error) {
 	if err := c.Servers.Check(); err != nil {
 		return nil, err
 	}
-	c.Leeway = min(max(c.Leeway, 0), MaxLeeway)
+	c.Leeway = min(max(c.Leeway, 0), dynauth.MaxLeeway)
 	if err := c.Authorities.Check(); err != nil {
 		return nil, err
 	}

@@ -3,8 +3,10 @@ package dynauth
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"bulwark/e2e/esdata"
 	"bulwark/onem2m"
@@ -21,6 +23,45 @@ type Server struct {
 
 // Servers are those that a CSE knows.
 type Servers []Server
+
+// MaxLeeway is the greatest difference of clocks that may be allowed.
+const MaxLeeway = time.Minute
+
+// CheckPoint refuses what can't be a point of access of a server: it is a URL of a
+// protocol, or the identifier of an AE.
+func CheckPoint(point string) error {
+	if !strings.Contains(point, ":") {
+		a, err := onem2m.ParseAddress(point)
+		if err == nil && a.Attribute != "" {
+			err = errPoint
+		}
+		return err
+	}
+	if u, err := url.Parse(point); err != nil || u.Host == "" || u.Fragment != "" {
+		return errPoint
+	}
+	return nil
+}
+
+var errPoint = errors.New("a point of access is a URL or the identifier of an AE")
+
+// ParseSeal reads the key that requests for a server are encrypted with: one JSON
+// Web Key that names its algorithm. Errors repeat nothing of it.
+func ParseSeal(data []byte) (*esdata.Key, error) {
+	list, err := ParseKeys(data, []esdata.Algorithm{
+		esdata.Direct, "A128KW", "A256KW", "RSA-OAEP-256", "ECDH-ES+A128KW", "ECDH-ES+A256KW",
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case len(list) != 1:
+		return nil, errors.New("it holds more than one key")
+	}
+	if _, err := (&Server{Seal: list[0]}).Secure(&onem2m.DASRequest{Originator: "/x", Operation: onem2m.Retrieve, Target: "x"}); err != nil {
+		return nil, errors.New("nothing can be encrypted with it; a private key can't")
+	}
+	return list[0], nil
+}
 
 // MaxPoints bounds the points of access of a server: they are tried in turn
 // while a request waits.

@@ -47,6 +47,29 @@ func Issuers(cfg *config.Config) (*token.Verifier, *token.Revocations, error) {
 	return verifier, revoked, nil
 }
 
+// servers returns the Dynamic Authorization Servers of [[token.issuer]]: those of
+// which it is known where they are asked.
+func servers(cfg *config.Config) (dynauth.Servers, error) {
+	var all dynauth.Servers
+	for i, c := range cfg.Token.Issuers {
+		if len(c.PoA) == 0 {
+			continue
+		}
+		s := dynauth.Server{ID: onem2m.ID(c.ID), Domains: []string{c.FQDN}, Points: c.PoA}
+		if c.Seal != "" {
+			data, err := readKeys(string(c.Seal))
+			if err == nil {
+				s.Seal, err = dynauth.ParseSeal(data)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("token.issuer[%d].seal: %w", i, err)
+			}
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
 // readKeys reads a file that should be small.
 func readKeys(name string) (_ []byte, err error) {
 	f, err := os.Open(name)

@@ -179,6 +179,10 @@ func (n *Node) openCSE(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	servers, err := servers(cfg)
+	if err != nil {
+		return err
+	}
 	locate := n.o.Locate
 	if locate == nil {
 		locate = locations(cfg)
@@ -193,7 +197,8 @@ func (n *Node) openCSE(ctx context.Context) error {
 		Carrier: n.peers.carrier, Registrar: cfg.RegistrarID(), Neighbours: n.neighboursChanged, Expected: expected(cfg),
 		Networks: networks(cfg), Handled: func(f cmdh.Fate) { n.metrics.Handled(string(f)) },
 		Auditor: auditor{log: n.audit}, Locate: locate, BasePolicy: base, Definitions: n.definitions, MaskExistence: cfg.CSE.MaskExistence,
-		Verifier: verifier, Revoked: revoked, Authorities: authorities(cfg), Bindings: bindings(cfg),
+		Verifier: verifier, Revoked: revoked, Authorities: authorities(cfg),
+		Servers: servers, Consult: cfg.CSE.Consultation, Leeway: cfg.Timing.ClockLeeway.Duration, Bindings: bindings(cfg),
 		ESPrim: n.esprim, Capable: n.capable,
 		RequireSubscription: cfg.CSE.RequireSubscription, Statistics: n.collected,
 		Timing: cse.Timing{
@@ -201,6 +206,9 @@ func (n *Node) openCSE(ctx context.Context) error {
 			RequestExpiration: cfg.Timing.RequestExpiration.Duration,
 			RequestLifetime:   cfg.Timing.RequestLifetime.Duration,
 			PollWait:          cfg.Timing.PollWait.Duration,
+			Consultation:      cfg.Timing.Consultation.Duration,
+			DynamicLife:       cfg.Timing.DynamicDefault.Duration,
+			DynamicMax:        cfg.Timing.DynamicMax.Duration,
 			DefaultExpiration: cfg.Timing.DefaultExpiration.Duration,
 			MaxExpiration:     cfg.Timing.MaxExpiration.Duration,
 		},

@@ -60,6 +60,7 @@ type CSE struct {
 	RequireSubscription bool      `toml:"require-subscription" default:"false" doc:"Hold every AE registration against service subscription data, also before there are any. The default does so from the first m2mServiceSubscriptionProfile until somebody deletes the last one. Only an IN-CSE keeps such data: on an mn or asn no AE can register with true."`
 	Points              []string  `toml:"points" doc:"Points of access that other CSEs are told, such as https://gateway.example.com:8443. The default is the addresses of the listeners, but for those that stand for every address of the machine."`
 	VerifyURLs          bool      `toml:"verify-urls" default:"false" doc:"Send a verification request also to notification targets that are plain URLs."`
+	Consultation        string    `toml:"consultation" doc:"Resource identifier of the dynamicAuthorizationConsultation for resources that neither link to one nor lie below one that does. Nobody is asked about these by default."`
 	MaskExistence       bool      `toml:"mask-existence" default:"false" doc:"Answer 4004 (not found) in place of 4103 (no privilege) to originators that are not authenticated."`
 }
 
@@ -115,6 +116,8 @@ type TokenIssuer struct {
 	JWKS    Path     `toml:"jwks" doc:"File with its keys: a JSON Web Key, a set of them, or certificates in PEM. Public keys of the issuer, keys that it shares with this CSE, and private keys that tokens are encrypted for. Keep it unreadable for others if it holds a key that is not public."`
 	Accept  []string `toml:"accept" doc:"How its tokens may be protected: class, colon, algorithms. Classes are sign, encrypt and nested; the algorithms are those for signature, key management and content encryption, joined by +. Any other token of this issuer is refused."`
 	Revoked []string `toml:"revoked" doc:"Token-IDs of this issuer that are not accepted any more."`
+	PoA     Texts    `toml:"poa" doc:"Where its Dynamic Authorization Server is asked: URLs, or the AE-ID or resource identifier of its AE; a text, or a list that is tried in order. A dynamicAuthorizationConsultation with one of these points of access is about this server, tokens that are named by their Token-ID are retrieved there, and signatures over tokens are kept there."`
+	Seal    Path     `toml:"seal" doc:"File with a JSON Web Key of the server, with alg: what originators carry to it is encrypted with that, so that they do not read which roles would be enough. A public key for ECDH-ES+A128KW, ECDH-ES+A256KW or RSA-OAEP-256, or a shared one for dir, A128KW or A256KW. The default is plain."`
 }
 
 // Authority holds the tables [[trust.role-authority]].
@@ -207,6 +210,10 @@ type Timing struct {
 	RequestLifetime   Duration `toml:"request-lifetime" default:"1h" doc:"How long the result of a non-blocking request can be fetched whose originator states no time."`
 	RegistrationCheck Duration `toml:"registration-check" default:"30s" doc:"How often the registration with the registrar is looked at, and repaired."`
 	PollWait          Duration `toml:"poll-wait" default:"30s" doc:"How long a poll at a polling channel waits that states no deadline."`
+	Consultation      Duration `toml:"consultation" default:"3s" doc:"How long a Dynamic Authorization Server has for an answer. One that fails is left alone for 5 seconds."`
+	DynamicDefault    Duration `toml:"dynamic-default" default:"1h" doc:"How long privileges count that such a server grants without a word about their end."`
+	DynamicMax        Duration `toml:"dynamic-max" default:"30d" doc:"Longest time that privileges of such a server count; what is longer is cut to it."`
+	ClockLeeway       Duration `toml:"clock-leeway" default:"0s" doc:"How far the clocks of those who issue roles and tokens may differ from this one: at most 1m."`
 	DefaultExpiration Duration `toml:"default-expiration" default:"5y" doc:"Lifetime of a resource whose creator states none."`
 	ESPrimUnique      Duration `toml:"esprim-unique" default:"10m" doc:"Life of a receiver rand object that one originator of protected requests has asked for. None of its requests can be older."`
 	ESPrimShared      Duration `toml:"esprim-shared" default:"24h" doc:"Life of the receiver rand object that is published for everybody. It is renewed at half of it."`

@@ -152,8 +152,7 @@ An unknown table or key is refused with its line and column, and so is a value t
 - **Files** are relative to the folder of the configuration file; in the environment and in flags, to the working directory.
 - **Lists** are written with commas in the environment.
 - An empty environment variable counts as not set. Lists of tables can be set in the file only.
-- Tables of later versions (` + "`" + strings.Join(laterTables(), "`, `") + "`" + `) and keys of later versions
-  (` + "`" + strings.Join(laterKeys(), "`, `") + "`" + `) are refused with "not in this version".
+- Tables of later versions (` + "`" + strings.Join(laterTables(), "`, `") + "`" + `) are refused with "not in this version".
 - The variables ` + "`BULWARK_AE_…`" + ` are those of ` + "`bulwark ae`" + `.
 
 The flags ` + "`--https ADDR|off`, `--http ADDR|off` and `--trust-plain`" + ` (` + "`BULWARK_HTTPS`, `BULWARK_HTTP`, `BULWARK_TRUST_PLAIN`" + `)

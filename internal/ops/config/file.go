@@ -26,11 +26,6 @@ func laterTables() []string {
 	return []string{"escertke", "psk", "das", "maf", "mef"}
 }
 
-// laterKeys are keys of later versions in tables that this version has.
-func laterKeys() []string {
-	return []string{"token.issuer.poa"}
-}
-
 // origins says for each key, by its path with indices ("listen[0].address"),
 // where its value came from.
 type origins map[string]string
@@ -180,7 +175,7 @@ func checkWords(v reflect.Value, path string, from origins) []error {
 func unknownKey(name string, d *toml.DecodeError) error {
 	line, column := d.Position()
 	e := &Error{Where: fmt.Sprintf("%s:%d:%d", name, line, column), Key: strings.Join(d.Key(), ".")}
-	if slices.Contains(laterTables(), d.Key()[0]) || slices.Contains(laterKeys(), e.Key) {
+	if slices.Contains(laterTables(), d.Key()[0]) {
 		e.Text, e.Cause = ErrNotInThisVersion.Error(), ErrNotInThisVersion
 		return e
 	}

@@ -26,11 +26,30 @@ func (c *Config) checkGrantors(k *checker) {
 				k.fail(path+"accept", "%v", err)
 			}
 		}
+		if len(issuer.PoA) > dynauth.MaxPoints {
+			k.fail(path+"poa", "at most %d points of access", dynauth.MaxPoints)
+		}
+		for _, point := range issuer.PoA {
+			if err := dynauth.CheckPoint(point); err != nil {
+				k.fail(path+"poa", "%q: %v", point, err)
+			}
+		}
+		if issuer.Seal != "" && len(issuer.PoA) == 0 {
+			k.fail(path+"seal", "is for the server at poa, which is missing")
+		}
 		for _, id := range issuer.Revoked {
 			if _, fqdn, ok := strings.Cut(id, "@"); !ok || !strings.EqualFold(fqdn, issuer.FQDN) {
 				k.fail(path+"revoked", "%q is no Token-ID of this issuer: it ends in @%s", id, issuer.FQDN)
 			}
 		}
+	}
+	if text := c.CSE.Consultation; text != "" {
+		if a, err := onem2m.ParseAddress(text); err != nil || !a.Local(c.Home()) || a.Attribute != "" {
+			k.fail("cse.consultation", "%q is no identifier of a resource of this CSE, such as %s/consultation", text, c.Home().Name)
+		}
+	}
+	if d := c.Timing.ClockLeeway.Duration; d < 0 || d > dynauth.MaxLeeway {
+		k.fail("timing.clock-leeway", "must be between 0s and 1m")
 	}
 	seen = map[string]bool{}
 	for i, a := range c.Trust.Roles {

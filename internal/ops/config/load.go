@@ -136,13 +136,6 @@ func environment(list []string) map[string]string {
 func fromEnvironment(c *Config, env map[string]string, from origins) (map[string]setting, error) {
 	given, known := map[string]setting{}, map[string]bool{envPrefix + "CONFIG": true}
 	var errs []error
-	for _, key := range laterKeys() {
-		name := envName(key)
-		known[name] = true
-		if _, ok := env[name]; ok {
-			errs = append(errs, wrongValue(name, key, ErrNotInThisVersion))
-		}
-	}
 	for _, k := range Keys() {
 		set := ""
 		for _, name := range k.Env {

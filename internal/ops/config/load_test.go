@@ -56,6 +56,7 @@ func TestLoad_WithoutSourcesGivesTheDocumentedDefaults(t *testing.T) {
 		RequestExpiration: config.Duration{Duration: 10 * time.Second},
 		RequestLifetime:   config.Duration{Duration: time.Hour},
 		RegistrationCheck: config.Duration{Duration: 30 * time.Second}, PollWait: config.Duration{Duration: 30 * time.Second},
+		Consultation: config.Duration{Duration: 3 * time.Second}, DynamicDefault: config.Duration{Duration: time.Hour}, DynamicMax: config.Duration{Duration: 30 * 24 * time.Hour},
 		ESPrimUnique: config.Duration{Duration: 10 * time.Minute}, ESPrimShared: config.Duration{Duration: 24 * time.Hour},
 		DefaultExpiration: config.Duration{Duration: 5 * 365 * 24 * time.Hour}, MaxExpiration: config.Duration{Duration: 10 * 365 * 24 * time.Hour},
 	}
@@ -104,7 +105,7 @@ func texts() (byKind, special map[string]string) {
 	special = map[string]string{
 		"store": "sqlite", "ops": "127.0.0.1:9090", "log.level": "debug", "log.format": "json", "cse.type": "mn", "cse.id": "/other",
 		"cse.name": "other", "cse.sp": "//other.example", "cse.admin": "CBoss", "cse.releases": "2a,3",
-		"timing.max-expiration": "9y", "cse.points": "https://a.example", "algorithms.esprim": "A128GCM,A256GCM", "remote.url": "https://a.example", "remote.id": "/id-in",
+		"timing.max-expiration": "9y", "timing.clock-leeway": "5s", "cse.points": "https://a.example", "algorithms.esprim": "A128GCM,A256GCM", "remote.url": "https://a.example", "remote.id": "/id-in",
 		"pdp.resource": "cse-in/pdp", "prp.resource": "cse-in/prp", "pip.resource": "cse-in/pip", "pdp.tokens-to": "/id-far,/id-x", "pip.ask": "/id-far/cse/pip,/id-x/y",
 	}
 	return byKind, special

@@ -25,6 +25,15 @@ func (p PathOrURL) IsURL() bool {
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
 
+// Texts is a list that may be written as one text.
+type Texts []string
+
+// UnmarshalText reads the one text.
+func (t *Texts) UnmarshalText(text []byte) error {
+	*t = Texts{string(text)}
+	return nil
+}
+
 // Duration is a time.Duration that is written with units; besides those of
 // time.ParseDuration d is 24 hours and y 365 days.
 type Duration struct{ time.Duration }

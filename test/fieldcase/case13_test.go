@@ -18,9 +18,7 @@ import (
 )
 
 // Case 13 with what a CSE can do that has no Dynamic Authorization Server to
-// ask. Not played, for want of one: the answer without a token that tells where
-// to get one, a Token-ID that has to be fetched from a server, and one that can't
-// be reached. Revocation is the operator's, not the server's.
+// ask; case13das_test.go has the rest. Revocation is the operator's here.
 
 const issuerID = "//m2m.example/Sdas001"
 
@@ -109,7 +107,7 @@ type gate struct {
 	unencrypted *harness.Client
 }
 
-func newGate(t *testing.T) *gate {
+func newGate(t *testing.T, issuer ...string) *gate {
 	t.Helper()
 	g := &gate{mint: newMint(t), clients: map[string]*harness.Client{}}
 	dir := filepath.Join(t.TempDir(), "data")
@@ -129,11 +127,12 @@ fqdn = "das.m2m.example"
 jwks = %q
 accept = ["sign:ES256"]
 revoked = ["lost1@das.m2m.example"]
+%s
 
 [[trust.role-authority]]
 id = "//m2m.example/id-in/CAdmin"
 fqdn = "roles.m2m.example"
-`, issuerID, g.jwks)))
+`, issuerID, g.jwks, strings.Join(issuer, "\n"))))
 	base := g.process.URLs[0]
 	for stem, name := range map[string]string{"Cbay001": "bay", "Ctok001": "tok1", "Ctok002": "tok2", "Ctok003": "tok3"} {
 		g.clients[stem] = harness.NewClient(t, base, a.Client(a.AE(stem)), 1)

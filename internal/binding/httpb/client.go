@@ -101,7 +101,8 @@ func (c *Client) Close() {
 // Send carries req to target and returns the answer. With who it goes to
 // target, a point of access, followed by the path of To, and over TLS who has
 // to be there (B-43, B-44). Without, it is a POST to exactly that URL, where
-// any success of HTTP counts (B-42). An entity that answers a notification with
+// any success of HTTP counts (B-42), except that security information is a
+// question, whose answer is read. An entity that answers a notification with
 // a success of HTTP alone, without a response status code, gives Code 0.
 // Redirections are not followed. An error is an *onem2m.Error: 5103 if nobody
 // could be asked, 4008 without an answer in time. If the receiver may have got
@@ -109,6 +110,8 @@ func (c *Client) Close() {
 // returns true.
 func (c *Client) Send(ctx context.Context, target string, who onem2m.ID, req *onem2m.Request) (*onem2m.Response, error) {
 	switch {
+	case who == "" && req.Content != nil && req.Content.Name == onem2m.SecurityInfoName:
+		return c.exchange(ctx, target, "", req, c.encodePlain, c.decode) // a question, whose answer counts
 	case who == "":
 		return c.exchange(ctx, target, "", req, c.encodePlain, c.decodePlain)
 	case req.Operation == onem2m.Notify:

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -523,5 +524,17 @@ func TestClient_IgnoresTheProxyOfTheEnvironment(t *testing.T) {
 	t.Setenv("http_proxy", "http://127.0.0.1:1")
 	if _, err := client(t, loopback()).Send(t.Context(), "http://"+r.address+"/x", "", notification()); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestClient_A145_AnAnswerToSecurityInformationIsRead(t *testing.T) {
+	t.Parallel()
+	body := `{"m2m:seci":{"sit":2,"dres":{"tkns":["a.b.c"]}}}`
+	r := receiver(t, "HTTP/1.1 200 OK\r\nX-M2M-RSC: 2000\r\nX-M2M-RI: n1\r\nContent-Type: application/json\r\nContent-Length: "+strconv.Itoa(len(body))+"\r\n\r\n"+body)
+	req := notification()
+	req.Content = &onem2m.Content{Name: "m2m:seci", Value: []byte(`{"sit":1,"dreq":{"or":"/Sa","op":2,"trid":"x"}}`)}
+	resp, err := client(t, loopback()).Send(t.Context(), "http://"+r.address+"/das", "", req)
+	if err != nil || resp.Code != onem2m.OK || resp.Content == nil || string(resp.Content.Append(nil)) != body {
+		t.Errorf("%+v, %v", resp, err)
 	}
 }

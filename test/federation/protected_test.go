@@ -95,7 +95,11 @@ func (h *hostile) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	defer h.mu.Unlock()
 	if h.mode == "change" {
 		if at := bytes.LastIndexByte(body, '.'); at > 0 { // the tag of the object
-			body[at+1] ^= 1
+			other := byte('A') // of the same alphabet
+			if body[at+1] == other {
+				other = 'B'
+			}
+			body[at+1] = other
 		}
 	}
 	if h.mode == "repeat" && bytes.Contains(body, []byte(`"epo"`)) {

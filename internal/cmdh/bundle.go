@@ -12,6 +12,10 @@ import (
 // one itself.
 const MaxBundle = 100
 
+// maxLoad bounds the octets of the requests in one <delivery>, so that it is no
+// longer than what any CSE takes. A longer request goes in one by itself.
+const maxLoad = 256 << 10
+
 // refusalTime is how long a CSE that takes no <delivery> isn't offered one again.
 const refusalTime = 10 * time.Minute
 
@@ -42,6 +46,7 @@ type Bundle struct {
 
 	// The lock of the Depot guards what follows.
 	members []*Ticket // until they let go, in the order of their coming
+	octets  int64     // of those that it was made of
 	missing int       // members that have not come on board
 	left    bool
 	over    bool
@@ -125,7 +130,7 @@ func (b *Bundle) end(o Outcome) {
 	}
 	r := d.route(b.Hop)
 	r.underway--
-	if o == Refused {
+	if o == Refused && b.octets <= maxLoad { // else it may have been too long
 		r.refuses = onem2m.TimestampOf(d.o.Now().Add(refusalTime))
 	}
 }

@@ -15,6 +15,8 @@ import (
 const (
 	// maxStored are the octets of all messages that wait: they are kept in memory.
 	maxStored = 16 << 20
+	// maxStoredOfOne are those of one originator: nobody fills the memory alone.
+	maxStoredOfOne = maxStored / 4
 	// maxUnderWay are the requests that leave for one CSE at the same time, so that
 	// what has waited for a network doesn't keep all others off the way to it.
 	maxUnderWay = 32
@@ -131,7 +133,7 @@ func (d *Depot) Check(p *Policy, e Entry) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.renew(p)
-	if !d.buffer.Fits(e) {
+	if !d.buffer.Fits(e) || d.greedy(&e) {
 		d.o.Observe(Full)
 		return onem2m.Errorf(onem2m.BadRequest, "ec", "the CMDH buffer for this Event Category is full")
 	}
@@ -150,7 +152,11 @@ func (d *Depot) Enter(p *Policy, item Item) (*Ticket, error) {
 	item.ID = strconv.FormatUint(d.made, 36)
 	t := &Ticket{depot: d, item: item, turn: make(chan turn, 1)}
 	if item.Category != Immediate {
-		gone, ok := d.buffer.Put(item.Entry)
+		var gone []Entry
+		ok := !d.greedy(&item.Entry)
+		if ok {
+			gone, ok = d.buffer.Put(item.Entry)
+		}
 		if !ok {
 			d.o.Observe(Full)
 			return nil, onem2m.Errorf(onem2m.NotAcceptable, "ec", "the CMDH buffer for this Event Category is full")
@@ -160,6 +166,18 @@ func (d *Depot) Enter(p *Policy, item Item) (*Ticket, error) {
 	d.line = append(d.line, t)
 	d.evaluate()
 	return t, nil
+}
+
+// greedy reports whether a message would be too much of one originator. The lock
+// is held.
+func (d *Depot) greedy(e *Entry) bool {
+	all := e.Size
+	for _, t := range d.line {
+		if old := &t.item.Entry; old.From == e.From && old.Category != Immediate && !e.outdates(old) {
+			all += old.Size
+		}
+	}
+	return all > maxStoredOfOne
 }
 
 // makeWay ends what gave way to a message, and notes what is being sent and out

@@ -306,10 +306,15 @@ func TestDepot_C191_WhatGivesWayIsAnswered(t *testing.T) {
 			y := newYard(t, p)
 			y.send("first", item("first", octets(50)))
 			y.send("last", item("last", octets(50)))
-			y.send("big", item("big", category(100), octets(16<<20-60)))
+			y.send("greedy", item("greedy", category(100), octets(4<<20+1)))
+			y.expect("0s greedy: 5207")
+			for i := range 3 {
+				y.send(fmt.Sprint(i), item(fmt.Sprint(i), category(100), octets(4<<20)))
+			}
+			y.send("big", item("big", category(100), octets(4<<20-60)))
 			y.expect("0s last: 5207")
 			time.Sleep(time.Minute)
-			y.expectSorted("30s big", "30s first")
+			y.expectSorted("30s 0", "30s 1", "30s 2", "30s big", "30s first")
 			y.stop()
 		})
 	})
@@ -492,6 +497,17 @@ func TestDepot_C193_WhatMayGoTogetherLeavesInOne(t *testing.T) {
 			y.send("b", item("b", aggregated, category(cmdh.Immediate)))
 			time.Sleep(time.Second)
 			y.expect("0s a in one to //m2m.example/id-far", "0s b in one to //m2m.example/id-far")
+			y.stop()
+		})
+	})
+	t.Run("C-193 up to a length, beyond which no refusal says anything about others", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			y := newYard(t, rules(rule(t, half)))
+			y.outcome = cmdh.Refused
+			y.send("long", item("long", aggregated, octets(300<<10)))
+			y.send("a", item("a", aggregated, octets(200<<10)))
+			time.Sleep(35 * time.Second)
+			y.expectSorted("30.1s a in one to //m2m.example/id-far", "30.1s long", "30.2s a", "30s long in one to //m2m.example/id-far")
 			y.stop()
 		})
 	})

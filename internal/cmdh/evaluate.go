@@ -179,6 +179,7 @@ func (s *survey) release(t *Ticket) {
 		}
 	}
 	b.members = append(b.members, t)
+	b.octets += t.item.Size
 	b.Lifespan = min(b.Lifespan, t.item.Ends)
 	t.bundle = b
 }
@@ -190,7 +191,7 @@ func (s *survey) open(t *Ticket) *Bundle {
 		return nil
 	}
 	for _, b := range s.bundles {
-		if b.trip == t.trip() && len(b.members) < MaxBundle && !b.members[0].hasty(s.now) {
+		if b.trip == t.trip() && len(b.members) < MaxBundle && b.octets+t.item.Size <= maxLoad && !b.members[0].hasty(s.now) {
 			return b
 		}
 	}

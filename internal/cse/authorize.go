@@ -205,7 +205,8 @@ func (k *call) query(r store.Reader, rec *store.Record, op onem2m.Operation, pri
 func (k *call) isAdmin() bool { return k.from.ID == k.c.admin && k.from.Authenticated }
 
 // permitted decides about one resource without leaving a trace: for discovery
-// candidates and children of a result. Tokens are for the target alone.
+// candidates and children of a result. A token that fails counts for nothing
+// here: to refuse the whole would tell that there is something more.
 func (k *call) permitted(r store.Reader, rec *store.Record, op onem2m.Operation, privilege access.Privilege) (bool, error) {
 	if k.isAdmin() {
 		return true, nil
@@ -225,8 +226,17 @@ func (k *call) permitted(r store.Reader, rec *store.Record, op onem2m.Operation,
 		k.missed.list = k.missed.list[:before]
 		return true, nil
 	}
-	k.missPolicies(sources)
-	return false, nil
+	if k.missPolicies(sources); !k.bringsTokens() && !k.granted() {
+		return false, nil
+	}
+	tokens := k.allTokens(r, rec)
+	if len(tokens) == 0 {
+		return false, nil
+	}
+	if err := k.nameTarget(r, rec); err != nil {
+		return false, err
+	}
+	return access.DecideWithTokens(&k.question, sources, tokens).Permit, nil
 }
 
 // authorize makes the access decision for the target of the request (row 20).

@@ -28,6 +28,8 @@ type escalation struct {
 	unsigned []heldToken       // tokens of which the signature is to be asked for
 	known    map[string]bool   // tokens of which it was
 
+	set tokenSet // that counts beyond the target
+
 	offer onem2m.TokenRequestInfo // for an originator that asked for it
 	sign  bool                    // the originator is asked to sign
 	said  []string                // what became of the questions, for the audit

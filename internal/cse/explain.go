@@ -3,6 +3,7 @@ package cse
 import (
 	"context"
 	"net/netip"
+	"strings"
 	"time"
 
 	"bulwark/access"
@@ -30,7 +31,7 @@ type Question struct {
 // Explanation is the answer to a Question.
 type Explanation struct {
 	Permit   bool
-	Stage    string // "admin", "static", "tokens", "registration", "discovery", "transit"
+	Stage    string // "admin", "static", "tokens", "dynamic", "registration", "discovery", "transit"
 	Resource string // structured address of the target
 	Governed string // which policies govern it
 	Reasons  []access.Reason
@@ -60,7 +61,7 @@ func (c *CSE) Explain(ctx context.Context, q Question) (Explanation, error) {
 		when = c.Now()
 	}
 	k := &call{
-		c: c, now: onem2m.TimestampOf(when), ty: q.ChildType,
+		c: c, now: onem2m.TimestampOf(when), ty: q.ChildType, rehearsal: true,
 		req:   &onem2m.Request{Operation: q.Operation, RoleIDs: q.RoleIDs, Tokens: q.Tokens, TokenIDs: q.TokenIDs},
 		assoc: &identity.Association{Source: q.Source},
 		from:  identity.Originator{ID: id, Authenticated: q.Authenticated},
@@ -113,10 +114,17 @@ func (k *call) explain(r store.Reader, t target, q Question) (Explanation, error
 		return e, err
 	}
 	query := k.query(r, rec, q.Operation, access.PrivilegeOf(q.Operation, q.Discovery))
-	e.Permit = access.Decide(query, sources).Permit
-	e.Reasons = access.Explain(query, sources)
+	d := access.Decide(query, sources)
+	e.Permit, e.Reasons = d.Permit, access.Explain(query, sources)
+	if e.Permit {
+		e.Stage = stageOf(d.Source)
+	}
+	failed := false
 	if !e.Permit && k.bringsTokens() && !q.Discovery {
-		k.explainTokens(r, rec, q, sources, &e)
+		failed = !k.explainTokens(r, rec, q, sources, &e)
+	}
+	if !e.Permit && !failed && !q.Discovery {
+		k.explainFurther(r, rec, q, sources, &e)
 	}
 	if !e.Permit {
 		e.Code = onem2m.OriginatorHasNoPrivilege
@@ -135,8 +143,9 @@ func legible(sources []access.Source) int {
 	return n
 }
 
-// explainTokens goes on where the policies deny: with the tokens.
-func (k *call) explainTokens(r store.Reader, rec *store.Record, q Question, sources []access.Source, e *Explanation) {
+// explainTokens goes on where the policies deny: with the tokens. It reports false
+// if one of them fails, which ends the decision.
+func (k *call) explainTokens(r store.Reader, rec *store.Record, q Question, sources []access.Source, e *Explanation) bool {
 	e.Stage = "tokens"
 	tokens, err := k.readTokens(r, rec)
 	if err == nil {
@@ -144,13 +153,57 @@ func (k *call) explainTokens(r store.Reader, rec *store.Record, q Question, sour
 	}
 	if err != nil {
 		e.Reasons = append(e.Reasons, access.Reason{Source: "tokens", Rule: -1, Part: access.PartPolicy, Text: err.Error()})
-		return
+		return false
 	}
 	if q.Links {
 		k.question.TargetType = onem2m.TypeAccessControlPolicy // roles alone count
 	}
 	e.Permit = access.DecideWithTokens(&k.question, sources, tokens).Permit
 	e.Reasons = append(e.Reasons, access.ExplainTokens(&k.question, sources, tokens)...)
+	return true
+}
+
+// explainFurther goes on where policies and tokens deny: with what servers have
+// handed over, and with who would be asked. Nobody is.
+func (k *call) explainFurther(r store.Reader, rec *store.Record, q Question, sources []access.Source, e *Explanation) {
+	say := func(source, text string) {
+		e.Reasons = append(e.Reasons, access.Reason{Source: source, Rule: -1, Part: access.PartPolicy, Text: text})
+	}
+	if tokens := k.directTokens(r); len(tokens) > 0 && k.nameTarget(r, rec) == nil {
+		if q.Links {
+			k.question.TargetType = onem2m.TypeAccessControlPolicy // roles alone count
+		}
+		if d := access.DecideWithTokens(&k.question, sources, tokens); d.Permit {
+			e.Permit, e.Stage = true, "dynamic"
+		}
+		e.Reasons = append(e.Reasons, access.ExplainTokens(&k.question, sources, tokens)...)
+	}
+	if e.Permit || q.Links {
+		return
+	}
+	var lacking missed
+	list, err := k.c.referrals(r, rec, k.now, &lacking)
+	if err != nil {
+		return
+	}
+	for _, u := range list {
+		source := "consultation " + u.name
+		switch {
+		case !u.enabled:
+			say(source, "it is disabled, so nobody is asked")
+		case !k.from.Authenticated:
+			say(source, "nobody is asked for an originator that isn't authenticated")
+		default:
+			text := "asked at " + strings.Join(u.points, ", then ")
+			if roles := access.CandidateRoles(&k.question, sources); len(roles) > 0 {
+				text += "; one of the roles " + strings.Join(roles, ", ") + " would be enough"
+			}
+			say(source, text)
+		}
+	}
+	for _, address := range lacking.list {
+		say("consultation "+address, "another CSE has it, and hasn't been asked for it")
+	}
 }
 
 // governed tells in words where the policies of a resource come from.

@@ -140,7 +140,7 @@ func (k *call) readTokens(r store.Reader, rec *store.Record) ([]access.Token, er
 		if err != nil {
 			return &refusal{which: which, cause: err}
 		}
-		if a.text != "" && !k.deputy() {
+		if a.text != "" && !k.rehearsal && !k.deputy() { // who isn't answered is told no name
 			k.assignLocal(a)
 		}
 		out = append(out, grant)
@@ -165,6 +165,33 @@ func (k *call) readTokens(r store.Reader, rec *store.Record) ([]access.Token, er
 		}
 	}
 	return out, nil
+}
+
+// tokenSet are the tokens of a request as they are good for one originator on
+// one state of the store.
+type tokenSet struct {
+	r    store.Reader
+	who  onem2m.ID
+	list []access.Token
+}
+
+// allTokens returns the tokens that count for resources beyond the target: those
+// of the request, if none fails, and those that servers have handed over. Nobody
+// is asked for more.
+func (k *call) allTokens(r store.Reader, rec *store.Record) []access.Token {
+	e := k.escalating()
+	if e.set.r == r && e.set.who == k.from.ID {
+		return e.set.list
+	}
+	curious := k.curious
+	k.curious = false
+	list, err := k.readTokens(r, rec)
+	k.curious = curious
+	if err != nil {
+		list = nil
+	}
+	e.set = tokenSet{r: r, who: k.from.ID, list: append(list, k.directTokens(r)...)}
+	return e.set.list
 }
 
 // tokenNumber says which token of the request it is that nobody has vouched for.

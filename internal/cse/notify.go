@@ -124,7 +124,7 @@ func (k *call) checkCreator(r store.Reader, rec *store.Record) error {
 		return nil
 	}
 	who := *k
-	who.from.ID = id
+	who.from.ID, who.grants, who.further = id, grants{}, nil // roles and tokens are those of the sender
 	ok, err := who.permitted(r, rec, onem2m.Notify, access.Notify)
 	if err == nil && !ok {
 		k.audit("static", "", onem2m.SubscriptionCreatorHasNoPrivilege, "the creator of a subscription has no NOTIFY privilege")

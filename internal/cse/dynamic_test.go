@@ -641,3 +641,20 @@ func TestToken_A131_A134_CountsForChildrenAndInDiscoveryToo(t *testing.T) {
 		t.Errorf("A-126 what a server has handed over: %s", got)
 	}
 }
+
+func TestDirect_A204_AnAnswerThatComesTooLateChangesNothing(t *testing.T) {
+	t.Parallel()
+	c := newConsulting(t)
+	c.das.set(func(ctx context.Context, _ string, _ *onem2m.Request) (*onem2m.Response, error) {
+		<-ctx.Done()
+		return securityAnswer(2000, grantsOf(readRule, "")), nil
+	})
+	q := read("cse-in/bay/lamp?rcn=4")
+	q.edit = func(r *onem2m.Request) { r.RequestExpiration = "100" }
+	if res := c.do(q); res.Code != onem2m.RequestTimeout {
+		t.Errorf("got %d", res.Code)
+	}
+	if len(c.dynamicOf()) != 0 {
+		t.Error("a policy was made for a request that was over")
+	}
+}

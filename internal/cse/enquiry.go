@@ -42,6 +42,7 @@ func (k *call) enquiring(ctx context.Context, serve procedure) (*onem2m.Response
 	for round := range maxRounds {
 		k.missed.list = nil
 		k.remote.forget()
+		k.further.forget()
 		k.curious = within(ctx) == nil && round < maxRounds-1
 		res, err := serve(k, ctx)
 		if !k.uninformed() || !refused(err) {

@@ -58,6 +58,13 @@ func (e *escalation) pending() bool {
 	return e != nil && (e.question != nil || len(e.wanted) > 0 || len(e.unsigned) > 0)
 }
 
+// forget begins another decision: what tokens are good for is found out anew.
+func (e *escalation) forget() {
+	if e != nil {
+		e.set = tokenSet{}
+	}
+}
+
 func (e *escalation) say(format string, args ...any) {
 	e.said = append(e.said, fmt.Sprintf(format, args...))
 }

@@ -311,6 +311,10 @@ func TestGrants_A190_WithoutAnybodyTrustedTheyAreNotSupported(t *testing.T) {
 		w.must(onem2m.NotImplemented, ask{op: "R", to: "cse-in/tok1?" + query, from: "Ctok001"})
 	}
 	w.must(onem2m.NotImplemented, bring("cse-in/tok1", "a.b.c"))
+	t.Run("A-166 what only offers something is ignored", func(*testing.T) {
+		w.must(onem2m.OK, ask{op: "R", to: "cse-in/tok1?asi=true&auri=true&tqi=true", from: "Ctok001"})
+		w.must(onem2m.OriginatorHasNoPrivilege, ask{op: "R", to: "cse-in/tok1?asi=true&auri=true&tqi=true", from: "Cnone01"})
+	})
 }
 
 func TestExplain_A193_NamesTheStageOfRolesAndTokens(t *testing.T) {

@@ -110,7 +110,7 @@ func TestIndirect_A153_TheRequestIsEncryptedForAServerWithAKey(t *testing.T) {
 	}
 }
 
-func TestIndirect_A157_ATokenIsRetrievedByItsTokenID(t *testing.T) {
+func TestIndirect_A156_A157_ATokenIsRetrievedByItsTokenID(t *testing.T) {
 	t.Parallel()
 	c := newConsulting(t)
 	c.must(onem2m.Updated, ask{op: "U", to: "cse-in/bay/dac", from: "Cowner1", body: `{"m2m:dac":{"dae":false}}`})
@@ -168,7 +168,7 @@ func (c *consulting) again(t *testing.T) {
 	}
 }
 
-func TestLocalTokenID_A136_A137_IsTheSameAfterARestart(t *testing.T) {
+func TestLocalTokenID_A136_A137_A158_IsTheSameAfterARestart(t *testing.T) {
 	t.Parallel()
 	c := newConsulting(t)
 	c.das.says(2000, "")
@@ -178,6 +178,14 @@ func TestLocalTokenID_A136_A137_IsTheSameAfterARestart(t *testing.T) {
 	if err != nil || len(list) != 1 {
 		t.Fatalf("got %d %s", res.Code, res.AssignedTokenIDs)
 	}
+	related := bring("cse-in/bay/lamp", text)
+	related.edit = func(r *onem2m.Request) {
+		yes := true
+		r.Tokens, r.AuthorRelation = []string{text}, &yes
+	}
+	c.must(onem2m.OK, related) // A-158: its holder is the originator, or it is refused
+	related.from = "Ctok002"
+	c.must(onem2m.OriginatorHasNoPrivilege, related)
 	c.again(t)
 	mine := read("cse-in/bay/lamp?ltids=" + list[0].Local)
 	c.must(onem2m.OK, mine)

@@ -255,7 +255,7 @@ func TestFieldCase13_ATokenThatIsntOne(t *testing.T) {
 		}
 		g.ask(t, "Ctok001", "Ctok001", lamp, T).Expect(t, 2000, 200)
 	})
-	g.leaves(t, parts[1], parts[2])
+	t.Run("A-192 what is written", func(t *testing.T) { g.leaves(t, parts[1], parts[2]) })
 }
 
 // leaves looks at what the process has written: no token, but which one it was

@@ -3,6 +3,7 @@ package cse
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -657,4 +658,35 @@ func TestDirect_A204_AnAnswerThatComesTooLateChangesNothing(t *testing.T) {
 	if len(c.dynamicOf()) != 0 {
 		t.Error("a policy was made for a request that was over")
 	}
+}
+
+func TestDirect_A191_TheSameGrantAgainMakesNoOtherPolicy(t *testing.T) {
+	t.Parallel()
+	c := newConsulting(t)
+	c.das.says(2000, grantsOf(`{"acor":["Ctok001"],"acop":8}`, `,"pl":"20260304T120000"`))
+	for range 5 {
+		c.must(onem2m.OriginatorHasNoPrivilege, read("cse-in/bay/lamp"))
+	}
+	if n := len(c.dynamicOf()); n != 1 {
+		t.Errorf("%d policies", n)
+	}
+	for i := range maxDynamicResource + 3 {
+		c.das.says(2000, grantsOf(`{"acor":["Ctok001"],"acop":8}`, `,"pl":"PT`+strconv.Itoa(i+200)+`M"`))
+		c.must(onem2m.OriginatorHasNoPrivilege, read("cse-in/bay/lamp"))
+	}
+	if n := len(c.dynamicOf()); n != maxDynamicResource {
+		t.Errorf("%d policies", n)
+	}
+}
+
+func TestDirect_NobodyIsAskedAboutAGroupInPlaceOfItsMembers(t *testing.T) {
+	t.Parallel()
+	c := newConsulting(t)
+	c.must(onem2m.Created, ask{op: "C9", to: "cse-in/bay", from: "Cowner1", body: `{"m2m:grp":{"rn":"all","mnm":5,"mid":["cse-in/bay/lamp"]}}`})
+	c.das.says(2000, grantsOf(readRule, ""))
+	c.must(onem2m.OriginatorHasNoPrivilege, read("cse-in/bay/all/fopt"))
+	if n := c.das.count(); n != 0 {
+		t.Errorf("asked %d times", n)
+	}
+	c.must(onem2m.OK, read("cse-in/bay/all"))
 }

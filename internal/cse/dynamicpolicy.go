@@ -1,6 +1,7 @@
 package cse
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -144,6 +145,9 @@ func (c *CSE) makeDynamic(ctx context.Context, target int64, grant *consultation
 		if err != nil {
 			return missing(err)
 		}
+		if name, err = c.sameDynamic(tx, target, grant, now); name != "" || err != nil {
+			return err
+		}
 		if c.dynamic.len() >= maxDynamic || len(c.dynamic.of(target)) >= maxDynamicResource {
 			return errManyDynamic
 		}
@@ -173,6 +177,24 @@ func (c *CSE) makeDynamic(ctx context.Context, target int64, grant *consultation
 		return tx.SetSetting(dynamicName(made.ID), data)
 	})
 	return name, err
+}
+
+// sameDynamic returns the dynamic policy that says already what a grant says, for
+// as long: a server that grants the same thing again and again makes no more.
+func (c *CSE) sameDynamic(r store.Reader, target int64, grant *consultation.Grant, now onem2m.Timestamp) (string, error) {
+	for _, id := range c.dynamic.of(target) {
+		policy, err := r.ByID(id)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		if policy.Expires >= grant.Until && bytes.Equal(attributes(policy).Get("pv"), grant.Privileges) && c.alive(r, policy, now) == nil {
+			return dynamicSource + policy.RI, nil
+		}
+	}
+	return "", nil
 }
 
 // holderOfPolicies is the resource or its nearest ancestor that can have an

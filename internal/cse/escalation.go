@@ -100,7 +100,7 @@ func (k *call) escalate(r store.Reader, rec *store.Record, op onem2m.Operation, 
 // refer finds out who may be asked about what k.question was denied.
 func (k *call) refer(r store.Reader, rec *store.Record, sources []access.Source) error {
 	offer := k.req.TokenRequest != nil && *k.req.TokenRequest
-	if !k.curious && !offer {
+	if !k.curious && !offer || rec.Type == onem2m.TypeGroup && k.fansOut() {
 		return nil
 	}
 	var lacking missed
@@ -127,6 +127,12 @@ func (k *call) refer(r store.Reader, rec *store.Record, sources []access.Source)
 		k.offer(q)
 	}
 	return nil
+}
+
+// fansOut reports whether the request is for the members of a group. A server can
+// only be asked about the group itself, which it would open instead.
+func (k *call) fansOut() bool {
+	return slices.ContainsFunc(k.address.Path, func(segment string) bool { return segment == fanOutPoint || segment == semanticFanOutPoint })
 }
 
 // questionAbout makes the question about what k.question was denied.

@@ -140,7 +140,7 @@ func (k *call) readTokens(r store.Reader, rec *store.Record) ([]access.Token, er
 		if err != nil {
 			return &refusal{which: which, cause: err}
 		}
-		if a.text != "" && !k.rehearsal && !k.deputy() { // who isn't answered is told no name
+		if a.text != "" && k.nesting == 0 && !k.rehearsal && !k.deputy() { // who isn't answered is told no name
 			k.assignLocal(a)
 		}
 		out = append(out, grant)

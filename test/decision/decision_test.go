@@ -14,7 +14,7 @@ import (
 // each world gets that many requests.
 const questions = 500
 
-func TestDecision_A70_A83_A95_ARunningCSEDecidesAsANaiveReaderWould(t *testing.T) {
+func TestDecision_A70_A83_A95_A131_ARunningCSEDecidesAsANaiveReaderWould(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -44,17 +44,18 @@ func (w *world) ask(t *testing.T) (yes, n int) {
 	t.Helper()
 	w.clock.Add(time.Duration(w.random.IntN(40_000)) * time.Second)
 	a := w.asker()
+	k := w.ticket(t, a)
 	if w.random.IntN(12) == 0 {
-		return w.askDiscovery(t, a)
+		return w.askDiscovery(t, a, k)
 	}
 	g := pickOne(w.random, w.targets)
-	r := harness.Request{Target: "/" + g.address}
+	r := harness.Request{Target: "/" + g.address, Header: k.header()}
 	var want bool
 	var success int
 	decide := func(privilege, child int) bool {
 		q := w.question(a, privilege)
 		q.parentType, q.childType = g.ty, child
-		return permits(w.governing(g, false), q)
+		return w.permitsWith(k, g, w.governing(g, false), false, q)
 	}
 	switch n := w.random.IntN(5); {
 	case n == 0 && g.ty == 3:
@@ -66,7 +67,7 @@ func (w *world) ask(t *testing.T) (yes, n int) {
 		want = decide(update, 0)
 	case n == 2 && g.ty == 3 && g.creator == "" && !slices.Contains(g.links, -1):
 		r.Method, r.Body, success = http.MethodPut, `{"m2m:cnt":{"acpi":[`+w.links(g)+`]}}`, 2004
-		want = permits(w.governing(g, true), w.question(a, update))
+		want = w.permitsWith(k, g, w.governing(g, true), true, w.question(a, update))
 	case n == 3 && g.child:
 		r.Method, success = http.MethodDelete, 2002
 		want = decide(remove, 0)
@@ -76,8 +77,8 @@ func (w *world) ask(t *testing.T) (yes, n int) {
 	}
 	got := w.send(t, a, r)
 	if want && got.RSC != success || !want && got.RSC != 4103 {
-		t.Errorf("%s %s type %d by %s from %s, authentic %t, at %s: got %s, want permit %t; rules %+v",
-			r.Method, r.Target, r.Type, a.from, a.source, a.authentic, w.clock.Now().Format(time.RFC3339), got, want, w.governing(g, false))
+		t.Errorf("%s %s type %d by %s from %s, authentic %t, at %s: got %s, want permit %t; rules %+v; token %+v",
+			r.Method, r.Target, r.Type, a.from, a.source, a.authentic, w.clock.Now().Format(time.RFC3339), got, want, w.governing(g, false), k.permissions)
 	}
 	if want && r.Method == http.MethodDelete {
 		w.trusted.Make(t, "CAdmin", "/"+strings.TrimSuffix(g.address, "/one"), 4, `{"m2m:cin":{"rn":"one","con":"1"}}`)
@@ -97,9 +98,9 @@ func (w *world) links(g *target) string {
 }
 
 // askDiscovery asks about all containers at once.
-func (w *world) askDiscovery(t *testing.T, a asker) (yes, n int) {
+func (w *world) askDiscovery(t *testing.T, a asker, k ticket) (yes, n int) {
 	t.Helper()
-	got := w.send(t, a, harness.Request{Method: http.MethodGet, Target: "/cse-in?fu=1&ty=3&lbl=mark"})
+	got := w.send(t, a, harness.Request{Method: http.MethodGet, Target: "/cse-in?fu=1&ty=3&lbl=mark", Header: k.header()})
 	got.Expect(t, 2000, 200)
 	list, ok := got.List()
 	if !ok {
@@ -109,7 +110,7 @@ func (w *world) askDiscovery(t *testing.T, a asker) (yes, n int) {
 		if g.ty != 3 {
 			continue
 		}
-		want := permits(w.governing(g, false), w.question(a, discover))
+		want := w.permitsWith(k, g, w.governing(g, false), false, w.question(a, discover))
 		// Who is elsewhere gets the address in a form that is good there.
 		listed := slices.ContainsFunc(list, func(s string) bool { return s == g.address || strings.HasSuffix(s, "/id-in/"+g.address) })
 		if listed != want {
@@ -125,6 +126,9 @@ func (w *world) askDiscovery(t *testing.T, a asker) (yes, n int) {
 func (w *world) send(t *testing.T, a asker, r harness.Request) *harness.Answer {
 	t.Helper()
 	r.From = a.from
-	r.Header = map[string][]string{"X-Forwarded-For": {a.source}}
+	if r.Header == nil {
+		r.Header = map[string][]string{}
+	}
+	r.Header["X-Forwarded-For"] = []string{a.source}
 	return a.client.Send(t, r)
 }

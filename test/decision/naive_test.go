@@ -65,6 +65,7 @@ type question struct {
 	time       time.Time
 	source     netip.Addr
 	place      *place
+	roles      []string // of a token
 }
 
 // permits reports whether any rule permits.
@@ -84,7 +85,7 @@ func ruleHolds(r rule, q question) bool {
 	if r.Operations&q.privilege == 0 {
 		return false
 	}
-	if !slices.ContainsFunc(r.Originators, func(e string) bool { return originatorMatches(e, q.originator) }) {
+	if !slices.ContainsFunc(r.Originators, func(e string) bool { return originatorMatches(e, q.originator) || slices.Contains(q.roles, e) }) {
 		return false
 	}
 	if len(r.Contexts) > 0 && !slices.ContainsFunc(r.Contexts, func(c context) bool { return contextHolds(c, q) }) {

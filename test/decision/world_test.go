@@ -65,7 +65,7 @@ func entries() []string {
 	return []string{
 		"all", "Cdec1", "Cdec2", "Cdec*", "Cdec2*", "C*1", "/id-in/Cdec1", "/id-in/C*", "/id-b/*", "/id-b", "/id-b*", "/*",
 		"//m2m.example", "//other.example", "//m2m.example/id-in/Cdec3", "//*/id-in/Cdec1", "//*/id-in", "//*.example/id-b/C*", "//*/*/Cdec1",
-		"cse-in/nogroup", "operator@m2m.example",
+		"cse-in/nogroup", "operator@m2m.example", "operator@das.example", "visitor@das.example", "operator@elsewhere.example",
 	}
 }
 
@@ -94,6 +94,7 @@ type world struct {
 	policies [][]rule // privileges
 	selves   [][]rule // selfPrivileges
 	targets  []*target
+	issuer   *issuing
 }
 
 func pickOne[T any](r *rand.Rand, list []T) T { return list[r.IntN(len(list))] }
@@ -156,7 +157,8 @@ func (w *world) context() context {
 func build(t *testing.T, seed uint64) *world {
 	t.Helper()
 	w := &world{random: rand.New(rand.NewPCG(seed, 5)), clock: harness.NewClock(time.Date(2026, time.March, 4, 10, 30, 0, 0, time.UTC))}
-	n := harness.StartNode(t, configuration, w.clock)
+	w.issuer = newIssuing(t)
+	n := harness.StartNode(t, configuration+w.issuer.config, w.clock)
 	w.trusted, w.open = harness.NewClient(t, n.Addresses[0], nil, 1), harness.NewClient(t, n.Addresses[1], nil, 1)
 	for i, stem := range local() {
 		w.open.Register(t, stem, fmt.Sprintf("ae%d", i))

@@ -260,7 +260,7 @@ func (k *call) hides(rec *store.Record, name string) bool {
 // private. A subscription says too little about who reads its notifications.
 func (c *CSE) publicRecord(rec *store.Record) *store.Record {
 	p := c.types[rec.Type]
-	if p == nil || len(p.private) == 0 {
+	if p == nil || len(p.private) == 0 && p.public == nil {
 		return rec
 	}
 	attrs, cut := attributes(rec).Clone(), false

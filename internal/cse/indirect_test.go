@@ -195,6 +195,11 @@ func TestLocalTokenID_A136_A137_A158_IsTheSameAfterARestart(t *testing.T) {
 	others := mine
 	others.from = "Ctok002"
 	c.must(onem2m.OriginatorHasNoPrivilege, others)
+	for _, ev := range c.events {
+		if ev.Child != nil && ev.Child.Type == onem2m.TypeToken && strings.Contains(string(ev.Child.Attributes), "tkob") {
+			t.Error("A-192: subscribers of the CSE are told the token")
+		}
+	}
 	kept := c.must(onem2m.OK, ask{op: "R", to: "cse-in/token-tk1~das.example", from: "CAdmin"})
 	if id, _ := kept.Text("tkid"); id != "tk1@das.example" {
 		t.Errorf("got %s", kept.Append(nil))

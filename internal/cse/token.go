@@ -10,7 +10,14 @@ import (
 // repeat its claims are for people.
 
 func tokenProcedures() *procedures {
-	return &procedures{check: checkToken, created: createdToken, update: updateToken, remove: removeToken}
+	return &procedures{check: checkToken, created: createdToken, update: updateToken, remove: removeToken, public: publicToken}
+}
+
+// publicToken leaves the token itself out of notifications: it is for who may
+// retrieve the resource.
+func publicToken(attrs onem2m.Object) onem2m.Object {
+	attrs.Delete("tkob")
+	return attrs
 }
 
 // checkToken: a time that is stated makes sense. The token itself may be of an

@@ -13,7 +13,7 @@ import (
 func aeProcedures() *procedures {
 	return &procedures{
 		register: registerAE, check: checkAE, create: createAE, created: hostCreated, update: hostUpdated,
-		remove: hostRemoved, private: []string{"poa"}, visible: visibleAE,
+		remove: removedAE, asks: spWide, verify: agreeSP, private: []string{"poa"}, visible: visibleAE,
 	}
 }
 
@@ -157,7 +157,10 @@ func createAE(k *call, tx store.Tx, s *subject) error {
 		return err
 	}
 	if given.Class == 'S' && k.c.Type != IN {
-		return onem2m.Errorf(onem2m.NotImplemented, "fr", "an SP-assigned AE-ID needs the IN-CSE, and this CSE isn't registered with one")
+		if s.assigned == "" {
+			return onem2m.Errorf(onem2m.TargetNotReachable, "fr", "the IN-CSE hasn't been asked for the AE-ID")
+		}
+		given.Stem = s.assigned
 	}
 	if given.Stem == "" {
 		given.Stem = k.c.names.stem(given.Class)

@@ -13,7 +13,7 @@ import (
 // announcedProcedures serve the copies that other CSEs keep here of their
 // resources (TS-0004 clause 7.4.26).
 func announcedProcedures() *procedures {
-	return &procedures{register: announceHere, governs: announcerOnly, check: checkAnnounced}
+	return &procedures{register: announceHere, governs: announcerOnly, check: checkAnnounced, create: createAnnounced, update: updateAnnounced}
 }
 
 // registerAnnounced adds the announced variants of the types that have
@@ -30,6 +30,9 @@ func (c *CSE) registerAnnounced() {
 // link, or "".
 func (c *CSE) announcer(attrs onem2m.Object) onem2m.ID {
 	link, _ := attrs.Text("lnk")
+	if link == inactiveLink {
+		return ""
+	}
 	return announcement.Host(c.Home, link)
 }
 
@@ -38,6 +41,9 @@ func (c *CSE) announcer(attrs onem2m.Object) onem2m.ID {
 // no privilege, nor for its <CSEBaseAnnc>, which every CSE of the SP may have
 // while the built-in policy governs the <CSEBase>.
 func announceHere(k *call, r store.Reader, parent *store.Record) error {
+	if reg, ok := k.spRegistration(); ok {
+		return k.mayRegisterSP(reg, parent.ID, nil)
+	}
 	if k.fromAE() || k.announcer() != k.from.ID {
 		k.audit("registration", "", onem2m.OriginatorHasNoPrivilege, "not the CSE of the original resource")
 		return k.denied(onem2m.Create)
@@ -63,6 +69,9 @@ func (c *CSE) copied(rec *store.Record) bool {
 // announcerOnly takes the place of the access decision in UPDATE and DELETE of a
 // copy: only the CSE of the original, whatever acpi says (A-48, C-398).
 func announcerOnly(k *call, rec *store.Record) error {
+	if reg, ok := k.spRegistration(); ok && k.req.Operation == onem2m.Update {
+		return k.mayRegisterSP(reg, rec.Parent, rec)
+	}
 	switch {
 	case k.isAdmin():
 		k.audit("admin", "", 0, "")
@@ -78,8 +87,14 @@ func announcerOnly(k *call, rec *store.Record) error {
 // checkAnnounced: a copy stays one of the same CSE, and a CSE has one
 // <CSEBaseAnnc> (C-401).
 func checkAnnounced(k *call, r store.Reader, s *subject) error {
+	if reg, ok := k.spRegistration(); ok {
+		return k.checkSP(r, s, reg)
+	}
 	who := k.c.announcer(s.attrs)
 	if s.old != nil {
+		if link, _ := s.attrs.Text("lnk"); s.info.Type == onem2m.TypeAEAnnc && link == inactiveLink {
+			return nil // the AE has left (C-206)
+		}
 		if who != k.c.announcer(attributes(s.old)) {
 			return onem2m.Errorf(onem2m.BadRequest, "lnk", "the original stays on its CSE")
 		}
@@ -99,6 +114,20 @@ func checkAnnounced(k *call, r store.Reader, s *subject) error {
 		if k.c.announcer(attributes(rec)) == who && !expired(rec, k.now) {
 			return onem2m.Errorf(onem2m.Conflict, "lnk", "this CSE has a <CSEBaseAnnc> already")
 		}
+	}
+	return nil
+}
+
+func createAnnounced(k *call, tx store.Tx, s *subject) error {
+	if reg, ok := k.spRegistration(); ok {
+		return k.createSP(tx, s, reg)
+	}
+	return nil
+}
+
+func updateAnnounced(k *call, tx store.Tx, s *subject) error {
+	if reg, ok := k.spRegistration(); ok {
+		return k.keepSP(tx, s, reg)
 	}
 	return nil
 }
@@ -127,6 +156,9 @@ func (k *call) instead(ctx context.Context, req *onem2m.Request) (*onem2m.Respon
 // linkOf returns the address of the original of a copy.
 func linkOf(rec *store.Record) (string, error) {
 	link, ok := attributes(rec).Text("lnk")
+	if link == inactiveLink {
+		return "", onem2m.Errorf(onem2m.TargetNotReachable, "to", "the AE isn't registered")
+	}
 	if !ok {
 		return "", errors.New("an announced resource without link")
 	}

@@ -101,15 +101,20 @@ func (k *call) admitted(r store.Reader, asked string) (admission, error) {
 	if err := k.checkAppID(api); err != nil {
 		return admission{}, err
 	}
-	rules, err := k.c.appRules(r, k.now)
+	return k.admittedAs(r, asked, k.assoc.CredentialID, api, k.c.Home.ID())
+}
+
+// admittedAs is admitted for a registration with any CSE.
+func (k *call) admittedAs(r store.Reader, asked, credential, api string, registrar onem2m.ID) (admission, error) {
+	rules, err := k.c.appRules(r, registrar, k.now)
 	if err != nil {
 		return admission{}, err
 	}
 	for _, rule := range rules {
-		if !rule.applies(k.assoc.CredentialID, api) {
+		if !rule.applies(credential, api) {
 			continue
 		}
-		names := rule.names(k.assoc.CredentialID)
+		names := rule.names(credential)
 		if len(asked) > 1 {
 			if matchesAny(names, asked) {
 				return admission{rule: rule.ri}, nil
@@ -153,7 +158,7 @@ func (k *call) allowedRoles(r store.Reader) (allowed []string, bound bool, err e
 	if err != nil || rec.Type != onem2m.TypeAE || !k.c.registry(r, k.now).AERegistered(k.from.ID) {
 		return nil, false, nil //nolint:nilerr // no AE of this CSE
 	}
-	rules, err := k.c.appRules(r, k.now)
+	rules, err := k.c.appRules(r, k.c.Home.ID(), k.now)
 	if err != nil {
 		if onem2m.AsError(err).Code == onem2m.ServiceSubscriptionNotEstablished {
 			return nil, false, nil // of other CSEs alone

@@ -21,6 +21,7 @@ type arrear struct {
 	Original int64    `json:"original,omitzero"` // surrogate
 	Names    []string `json:"names,omitzero"`
 	Delete   bool     `json:"delete,omitzero"`
+	Left     bool     `json:"left,omitzero"` // the <AEAnnc> of an AE of the whole SP that isn't registered here any more
 
 	numbers  []int64 // under which it is kept
 	fresh    bool    // not tried since it came about
@@ -68,7 +69,7 @@ func (d *arrears) add(number int64, one arrear) {
 		return
 	}
 	have.numbers = append(have.numbers, number)
-	have.Original, have.Delete = max(have.Original, one.Original), have.Delete || one.Delete
+	have.Original, have.Delete, have.Left = max(have.Original, one.Original), have.Delete || one.Delete, have.Left || one.Left
 	for _, name := range one.Names {
 		if !slices.Contains(have.Names, name) {
 			have.Names = append(have.Names, name)
@@ -287,6 +288,9 @@ func (c *CSE) pay(ctx context.Context, one *arrear) {
 // tellCopy sends what is owed to a copy.
 func (c *CSE) tellCopy(ctx context.Context, one *arrear) error {
 	host := announcement.Host(c.Home, one.Copy)
+	if one.Left {
+		return c.tellLeft(ctx, host, one)
+	}
 	if one.Delete {
 		_, err := c.toCopy(ctx, host, &onem2m.Request{Operation: onem2m.Delete, To: one.Copy})
 		if err != nil && onem2m.AsError(err).Code == onem2m.NotFound {

@@ -1,6 +1,7 @@
 package cse
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -65,6 +66,9 @@ func (c *CSE) guard(rec *store.Record) *guard {
 func (c *CSE) ownerOf(rec *store.Record) onem2m.ID {
 	if custodian, ok := attributes(rec).Text("cstn"); ok {
 		return c.custodian(custodian) // takes the creator's place (C-096)
+	}
+	if rec.Type == onem2m.TypeAEAnnc {
+		return cmp.Or(c.announcer(attributes(rec)), rec.Origin) // the AE may have moved
 	}
 	return rec.Origin
 }

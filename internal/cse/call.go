@@ -99,6 +99,16 @@ func (k *call) process(ctx context.Context) (*onem2m.Response, error) {
 		ctx, cancel = context.WithDeadline(ctx, k.deadline())
 		defer cancel()
 	}
+	if here && !k.address.Local(k.c.Home) { // an AE-ID of the whole SP
+		var elsewhere string
+		var err error
+		if elsewhere, here, err = k.whereabouts(ctx); err != nil {
+			return nil, err
+		}
+		if elsewhere != "" {
+			return k.retargeted(ctx, elsewhere)
+		}
+	}
 	if !here {
 		if within(ctx) != nil { // nobody waits for another CSE in the writer
 			return nil, onem2m.Errorf(onem2m.TargetNotReachable, "to", "a transaction reaches no other CSE")

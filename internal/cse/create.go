@@ -136,6 +136,9 @@ func (k *call) allowChild(p *procedures, info *onem2m.TypeInfo, parent *store.Re
 	case p.noCreate:
 		return onem2m.Errorf(onem2m.OperationNotAllowed, "ty", "this resource type isn't created by request")
 	}
+	if _, ok := k.spRegistration(); ok {
+		return nil // mayRegisterSP has looked where it belongs, which the tables forget
+	}
 	parentInfo := k.c.infoOf(parent)
 	if parentInfo == nil || !parentInfo.AllowsChild(k.ty) {
 		if k.ty == onem2m.TypeSubscription {

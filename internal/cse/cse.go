@@ -112,6 +112,7 @@ type Options struct {
 	Networks map[onem2m.ID]string // underlying networks to other CSEs, as CMDH policies name them
 	Handled  func(cmdh.Fate)      // told what became of a request that CMDH has held; must return quickly; nil: nobody is
 
+	Central    onem2m.ID // the IN-CSE, where the registrar is none itself; "": not known
 	Registrar  onem2m.ID // the CSE that this one registers with; "" for none
 	Neighbours func()    // called when the CSEs registered here have changed; must return quickly; nil: nobody is told
 

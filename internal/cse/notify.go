@@ -181,6 +181,15 @@ func (c *CSE) Reach(ctx context.Context, target string) (notify.Reach, error) {
 	err = c.Store.Read(ctx, func(r store.Reader) error {
 		now := onem2m.TimestampOf(c.Now())
 		t, err := c.resolve(r, path, now)
+		switch {
+		case address.Local(c.Home):
+		case err == nil && t.rec.Type == onem2m.TypeAEAnnc: // an AE of the whole SP: the request goes where it is
+			reach = notify.Reach{ID: address.Entity(c.Home), Points: []string{acrossPoint}}
+			return nil
+		case err != nil && c.Type != IN && onem2m.AsError(err).Code == onem2m.NotFound:
+			reach, err = c.reachAcross(address)
+			return err
+		}
 		if err != nil {
 			if onem2m.AsError(err).Code == onem2m.NotFound && wasCross(path) {
 				reach = c.reachCross(path[0])

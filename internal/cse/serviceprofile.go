@@ -108,11 +108,11 @@ func (c *CSE) subscribedNode(rec *store.Record) *subscribedNode {
 	}).(*subscribedNode)
 }
 
-// appRules returns the rules for registrations at this CSE: those of every
+// appRules returns the rules for registrations at a CSE: those of every
 // <serviceSubscribedNode> that names it. It fails with 4128 if none does
 // (S-099). A CSE that isn't the IN-CSE keeps no such data, and this version
 // can't ask the IN-CSE for them.
-func (c *CSE) appRules(r store.Reader, now onem2m.Timestamp) ([]*appRule, error) {
+func (c *CSE) appRules(r store.Reader, registrar onem2m.ID, now onem2m.Timestamp) ([]*appRule, error) {
 	var rules []*appRule
 	found, after := false, int64(0)
 	for {
@@ -126,7 +126,7 @@ func (c *CSE) appRules(r store.Reader, now onem2m.Timestamp) ([]*appRule, error)
 		for _, rec := range list {
 			after = rec.ID
 			node := c.subscribedNode(rec)
-			if node.cse != c.Home.ID() || c.alive(r, rec, now) != nil {
+			if node.cse != registrar || c.alive(r, rec, now) != nil {
 				continue
 			}
 			found = true

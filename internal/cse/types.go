@@ -95,6 +95,8 @@ type subject struct {
 	due    onem2m.Timestamp
 	origin onem2m.ID
 
+	assigned string // <AE>, <AEAnnc>: AE-ID-Stem of the whole SP that has been agreed to
+
 	targets announcement.Targets // what becomes of its copies on other CSEs
 
 	attrs   onem2m.Object // CREATE: to be stored; UPDATE: the merged result

@@ -15,6 +15,9 @@ type Registry interface {
 	AERegistered(id onem2m.ID) bool
 	// CSERegistered reports whether a CSE with this CSE-ID is registered here.
 	CSERegistered(id onem2m.ID) bool
+	// RegistrarOf returns the CSE that an AE of the whole SP is known to be
+	// registered with, "" if that isn't known.
+	RegistrarOf(id onem2m.ID) onem2m.ID
 	// Descendant reports whether the CSE id is somewhere below the registree
 	// of; with of = "" below any registree.
 	Descendant(of, id onem2m.ID) bool
@@ -96,13 +99,21 @@ func readFrom(home onem2m.Home, req *onem2m.Request, reg Registry) (claim, error
 			return claim{}, malformed("From is not an AE-ID or CSE-ID")
 		}
 		c := claim{id: id, form: form, cse: form != onem2m.FormStem && isCSE(home, id, reg)}
-		if id.Registrar() != "" && (id.Stem()[0] != 'C' || id.Stem() == "C") || !c.cse && id.Stem() == "S" {
+		if !spWide(id, req) && (id.Registrar() != "" && (id.Stem()[0] != 'C' || id.Stem() == "C") || !c.cse && id.Stem() == "S") {
 			// "/cse/Sx" is no identifier; it occurs in the announcement of an AE
 			// between registrars alone.
 			return claim{}, malformed("From is not an AE-ID or CSE-ID")
 		}
 		return c, nil
 	}
+}
+
+// spWide reports whether a request is the CREATE or UPDATE of an <AEAnnc> that
+// belongs to the registration of an AE of the whole SP: its registrar sends it in
+// the name of both (TS-0004 clause 7.4.5.2.1).
+func spWide(id onem2m.ID, req *onem2m.Request) bool {
+	return id.Registrar() != "" && id.Stem()[0] == 'S' && req.Content != nil && req.Content.Name == "m2m:aeA" &&
+		(req.Operation == onem2m.Update || req.Operation == onem2m.Create && req.Type != nil && *req.Type == int64(onem2m.TypeAEAnnc))
 }
 
 // isCSE tells a CSE-ID from an AE-ID. "/Sx" can be both: it is an AE unless a
@@ -218,6 +229,9 @@ func (c *check) behind(peer onem2m.ID) bool {
 	answers := c.id.Registrar()
 	if c.cse {
 		answers = c.id
+	}
+	if answers == "" && !c.reg.AERegistered(c.id) {
+		answers = c.reg.RegistrarOf(c.id) // S-093
 	}
 	switch {
 	case c.id.SP() != peer.SP() && peer.SP() != c.home.SP:

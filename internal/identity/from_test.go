@@ -28,10 +28,12 @@ type registry struct {
 	aes, cses   []onem2m.ID
 	descendants map[onem2m.ID][]onem2m.ID
 	bound       map[onem2m.ID]string
+	roaming     map[onem2m.ID]onem2m.ID // AEs of the whole SP
 }
 
-func (r registry) AERegistered(id onem2m.ID) bool  { return slices.Contains(r.aes, id) }
-func (r registry) CSERegistered(id onem2m.ID) bool { return slices.Contains(r.cses, id) }
+func (r registry) AERegistered(id onem2m.ID) bool     { return slices.Contains(r.aes, id) }
+func (r registry) CSERegistered(id onem2m.ID) bool    { return slices.Contains(r.cses, id) }
+func (r registry) RegistrarOf(id onem2m.ID) onem2m.ID { return r.roaming[id] }
 func (r registry) Descendant(of, id onem2m.ID) bool {
 	for registree, below := range r.descendants {
 		if (of == "" || of == registree) && slices.Contains(below, id) {
@@ -60,8 +62,10 @@ func populated() registry {
 		aes:         []onem2m.ID{alpha, bravo, plain, "//m2m.example/Sa1", "//m2m.example/Shere"},
 		cses:        []onem2m.ID{middle, "//m2m.example/id-mn2", "//far.example/id-far"},
 		descendants: map[onem2m.ID][]onem2m.ID{middle: {"//m2m.example/id-asn"}, "//m2m.example/id-mn2": {"//m2m.example/id-asn2"}},
+		roaming:     map[onem2m.ID]onem2m.ID{"//m2m.example/Sasn": "//m2m.example/id-asn", "//m2m.example/Smn2": "//m2m.example/id-mn2"},
 		bound: map[onem2m.ID]string{
-			alpha: CredentialID(CredentialAE, string(alpha)), bravo: CredentialID(CredentialAE, string(bravo)),
+			"//m2m.example/Sasn": "30-x",
+			alpha:                CredentialID(CredentialAE, string(alpha)), bravo: CredentialID(CredentialAE, string(bravo)),
 			"//m2m.example/Sa1": "31-0.2.481.1.100.3030.10011", "//m2m.example/Sgone": "12-gone@m2m.example", "//m2m.example/id-in/Cgone": "12-therm01@m2m.example",
 		},
 	}
@@ -87,6 +91,16 @@ func request(from string) *onem2m.Request {
 }
 
 // register is a CREATE of <AE>.
+// announce is a request about an <AEAnnc>.
+func announce(op onem2m.Operation, from string) *onem2m.Request {
+	req := &onem2m.Request{Operation: op, From: from, HasFrom: true, Content: &onem2m.Content{Name: "m2m:aeA"}}
+	if op == onem2m.Create {
+		ty := int64(onem2m.TypeAEAnnc)
+		req.Type = &ty
+	}
+	return req
+}
+
 func register(from string) *onem2m.Request {
 	ty := int64(onem2m.TypeAE)
 	return &onem2m.Request{Operation: onem2m.Create, To: "cse-in", From: from, HasFrom: from != "", Type: &ty}
@@ -160,6 +174,13 @@ func TestCheck(t *testing.T) {
 		{"S-093", "a CSE that names an AE registered here", ofMN, request("/id-in/Calpha1"), Originator{}, 4106},
 		{"S-093", "a CSE that names an S-type AE registered here", ofMN, request("/Shere"), Originator{}, 4106},
 		{"S-093", "a CSE that forwards for an S-type AE registered elsewhere", ofMN, request("/Sfar"), via("//m2m.example/Sfar"), 0},
+		{"S-093", "a CSE that forwards for an S-type AE registered below it", ofMN, request("/Sasn"), via("//m2m.example/Sasn"), 0},
+		{"S-093", "a CSE that forwards for an S-type AE registered beside it", ofMN, request("/Smn2"), Originator{}, 4106},
+		{"A-196", "a CSE announces the AE-ID of an AE of its own", ofMN, announce(onem2m.Create, "/id-mn/S"), via("//m2m.example/id-mn/S"), 0},
+		{"A-196", "a CSE announces where an AE of the whole SP is", ofMN, announce(onem2m.Update, "/id-asn/Sdev7"), via("//m2m.example/id-asn/Sdev7"), 0},
+		{"A-196", "a CSE announces for another one", ofMN, announce(onem2m.Update, "/id-mn2/Sdev7"), Originator{}, 4106},
+		{"A-196", "a CSE deletes so", ofMN, announce(onem2m.Delete, "/id-mn/Sdev7"), Originator{}, 4000},
+		{"A-13", "an AE announces itself so", ofAlpha, announce(onem2m.Update, "/id-in/Sdev7"), Originator{}, 4000},
 		{"S-091", "a CSE with the stem of an S-type AE", ofMN, request("Sfar"), Originator{}, 4000},
 		{"A-22 C-087", "a CSE that names this CSE", ofMN, request("/id-in"), Originator{}, 4106},
 		{"S-093", "a registree that forwards for another provider", ofMN, request("//other.example/cse/Cx1"), Originator{}, 4106},

@@ -221,6 +221,15 @@ func (n *Node) loadShown() (err error) {
 	return err
 }
 
+// central is the IN-CSE that the operator names, or "".
+func central(cfg *config.Config) onem2m.ID {
+	id, _, err := cfg.Home().ParseID(cfg.Remote.IN)
+	if err != nil {
+		return ""
+	}
+	return id
+}
+
 // expected returns the patterns of the CSEs that peers may state to be below
 // them, absolute, by peer.
 func expected(cfg *config.Config) map[onem2m.ID][]string {

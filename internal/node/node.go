@@ -194,7 +194,7 @@ func (n *Node) openCSE(ctx context.Context) error {
 	n.cse, err = cse.New(ctx, cse.Options{
 		Home: cfg.Home(), Type: cseType(cfg.CSE.Type), Admin: cfg.CSE.Admin, Releases: releases,
 		Points: cfg.AccessPoints(), Store: n.store, Notifier: n.engine, Sender: n.client,
-		Carrier: n.peers.carrier, Registrar: cfg.RegistrarID(), Neighbours: n.neighboursChanged, Expected: expected(cfg),
+		Carrier: n.peers.carrier, Registrar: cfg.RegistrarID(), Central: central(cfg), Neighbours: n.neighboursChanged, Expected: expected(cfg),
 		Networks: networks(cfg), Handled: func(f cmdh.Fate) { n.metrics.Handled(string(f)) },
 		Auditor: auditor{log: n.audit}, Locate: locate, BasePolicy: base, Definitions: n.definitions, MaskExistence: cfg.CSE.MaskExistence,
 		Verifier: verifier, Revoked: revoked, Authorities: authorities(cfg),

@@ -28,6 +28,9 @@ func (c *Config) checkRemote(k *checker) {
 		}
 		return
 	}
+	if id, _, err := c.Home().ParseID(r.IN); r.IN != "" && (err != nil || id.Registrar() != "" || id.SP() != c.CSE.SP || id == c.Home().ID()) {
+		k.fail("remote.in", "%q is no CSE-ID of the provider's IN-CSE: write /id-in", r.IN)
+	}
 	c.checkRegistrarURL(k)
 	switch id, form, err := c.Home().ParseID(r.ID); {
 	case r.ID == "":

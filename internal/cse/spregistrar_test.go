@@ -1,0 +1,82 @@
+package cse
+
+import (
+	"testing"
+	"time"
+
+	"bulwark/internal/identity"
+	"bulwark/onem2m"
+)
+
+func TestSPRegistration_S111_S118_TheINCSEDecides(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	p.in.must(onem2m.Created, ask{op: "C16", to: "cse-in", from: "/id-mn2", body: `{"m2m:csr":{"rn":"id-mn2","cb":"/id-mn2/cse","rr":false,"srv":["3"]}}`})
+	p.in.register("Shere", "here")
+	over := certificate(identity.KindCSE, "//m2m.example/id-mn")
+	over2 := certificate(identity.KindCSE, "//m2m.example/id-mn2")
+	sent := func(link, credential string) string {
+		return `{"m2m:aeA":{"lnk":"` + link + `","api":"N.x","srv":["3"],"et":"20270101T000000","lbl":["Credential-ID:` + credential + `"]}}`
+	}
+	again := func(link, credential string) string {
+		return `{"m2m:aeA":{"lnk":"` + link + `","lbl":["Credential-ID:` + credential + `"]}}`
+	}
+	for _, tt := range []struct {
+		name string
+		ask  ask
+		code onem2m.StatusCode
+	}{
+		{"C-204 a stem that nobody has", ask{op: "C10002", to: "/id-in/-", from: "/id-mn/Sone", body: sent("/id-mn/Sone", "30-a"), assoc: over}, 2001},
+		{"C-204 a second time", ask{op: "C10002", to: "/id-in/-", from: "/id-mn/Sone", body: sent("/id-mn/Sone", "30-a"), assoc: over}, 4117},
+		{"C-198 one that is registered here", ask{op: "C10002", to: "/id-in/-", from: "/id-mn/Shere", body: sent("/id-mn/Shere", ""), assoc: over}, 4117},
+		{"C-204 not below the <CSEBase>", ask{op: "C10002", to: "/id-in/cse-in/here", from: "/id-mn/Stwo", body: sent("/id-mn/Stwo", ""), assoc: over}, 4103},
+		{"C-203 a link to another CSE", ask{op: "C10002", to: "/id-in/-", from: "/id-mn/S", body: sent("/id-mn2/S", ""), assoc: over}, 4000},
+		{"C-203 without the label", ask{op: "C10002", to: "/id-in/-", from: "/id-mn/S", body: `{"m2m:aeA":{"lnk":"/id-mn/S","api":"N.x","srv":["3"],"et":"20270101T000000"}}`, assoc: over}, 4000},
+		{"C-204 again", ask{op: "U", to: "/id-in/Sone", from: "/id-mn/Sone", body: again("/id-mn/Sone", "30-a"), assoc: over}, 2004},
+		{"S-118 over another credential", ask{op: "U", to: "/id-in/Sone", from: "/id-mn2/Sone", body: again("/id-mn2/Sone", "30-b"), assoc: over2}, 4106},
+		{"S-118 over none", ask{op: "U", to: "/id-in/Sone", from: "/id-mn2/Sone", body: again("/id-mn2/Sone", ""), assoc: over2}, 4106},
+		{"A-48 by the AE-ID of another one", ask{op: "U", to: "/id-in/Sone", from: "/id-mn2/Sother", body: again("/id-mn2/Sother", "30-a"), assoc: over2}, 4103},
+		{"S-113 by a CSE that hasn't the AE", ask{op: "U", to: "/id-in/Sone", from: "/id-mn2", body: `{"m2m:aeA":{"lbl":["Credential-ID:30-b"]}}`, assoc: over2}, 4103},
+		{"S-093 in the name of an AE of another CSE", ask{op: "R", to: "/id-in/-", from: "/Sone", assoc: over2}, 4106},
+		{"C-204 at another CSE", ask{op: "U", to: "/id-in/Sone", from: "/id-mn2/Sone", body: again("/id-mn2/Sone", "30-a"), assoc: over2}, 2004},
+		{"S-093 in the name of an AE that has gone", ask{op: "R", to: "/id-in/-", from: "/Sone", assoc: over}, 4106},
+		{"C-206 left, says who hasn't it any more", ask{op: "U", to: "/id-in/Sone", from: "/id-mn", body: `{"m2m:aeA":{"lnk":"INACTIVE"}}`, assoc: over}, 4103},
+		{"C-206 left", ask{op: "U", to: "/id-in/Sone", from: "/id-mn2", body: `{"m2m:aeA":{"lnk":"INACTIVE"}}`, assoc: over2}, 2004},
+		{"C-206 nobody is there", ask{op: "N", to: "/Sone", from: "Capp01", body: `{"m2m:sgn":{"sur":"x"}}`}, 5103},
+		{"S-118 a stem that was left, over another credential", ask{op: "U", to: "/id-in/Sone", from: "/id-mn/Sone", body: again("/id-mn/Sone", "30-b"), assoc: over}, 4106},
+		{"C-204 and comes back", ask{op: "U", to: "/id-in/Sone", from: "/id-mn/Sone", body: again("/id-mn/Sone", "30-a"), assoc: over}, 2004},
+	} {
+		if res := p.in.do(tt.ask); res.Code != tt.code {
+			t.Errorf("%s: got %d %s, want %d", tt.name, res.Code, text(res), tt.code)
+		}
+	}
+}
+
+func TestSPRegistration_C203_C206_OfARegistrar(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	p.mn.c.Central = "//m2m.example/id-in"
+	o := p.mn.must(onem2m.Created, ask{op: "C2", to: "cse-mn", from: "S", body: ae("")})
+	stem, _ := o.Text("ri")
+	link := func() string { return p.copied("/id-in/"+stem, "lnk") }
+	if want := `{"lnk":"/id-mn/` + stem + `"}`; len(stem) < 2 || stem[0] != 'S' || link() != want {
+		t.Errorf("got %q at %s", stem, link())
+	}
+	p.away.Store(true)
+	p.mn.must(onem2m.TargetNotReachable, ask{op: "C2", to: "cse-mn", from: "S", body: ae("")})
+	p.mn.must(onem2m.Deleted, ask{op: "D", to: "cse-mn/" + stem, from: stem})
+	p.away.Store(false)
+	p.mn.c.arrears.mu.Lock()
+	for _, one := range p.mn.c.arrears.open {
+		one.fresh, one.due = true, time.Time{}
+	}
+	p.mn.c.arrears.mu.Unlock()
+	p.mn.c.payFresh(t.Context())
+	if link() != `{"lnk":"INACTIVE"}` {
+		t.Errorf("then %s", link())
+	}
+	p.mn.must(onem2m.Created, ask{op: "C2", to: "cse-mn", from: stem, body: ae("")})
+	if want := `{"lnk":"/id-mn/` + stem + `"}`; link() != want {
+		t.Errorf("and back %s", link())
+	}
+}

@@ -1,0 +1,182 @@
+package cse
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"bulwark/internal/announcement"
+	"bulwark/internal/federation"
+	"bulwark/internal/identity"
+	"bulwark/internal/store"
+	"bulwark/onem2m"
+)
+
+// An AE-ID-Stem that begins with S is unique in the whole SP, wherever the AE is
+// registered: the IN-CSE gives it, and keeps an <AEAnnc> that says where the AE is
+// (TS-0001 clause 10.2.2.2, TS-0004 clause 7.4.5.2.1). This is the registrar's
+// side; spregistrar.go is that of the IN-CSE.
+
+// credentialLabel begins the label of an <AEAnnc> that names the credential of
+// the AE.
+const credentialLabel = "Credential-ID:"
+
+// inactiveLink is the link of an <AEAnnc> whose AE is registered nowhere.
+const inactiveLink = "INACTIVE"
+
+// spWide reports whether the CREATE of an <AE> is for an AE-ID of the whole SP
+// that another CSE has to agree to.
+func spWide(k *call) bool {
+	return k.c.Type != IN && k.req.Operation == onem2m.Create && k.ty == onem2m.TypeAE
+}
+
+// agreeSP asks the IN-CSE, where the AE-ID is one of the whole SP (C-203, C-204).
+// It refuses what the IN-CSE refuses.
+func agreeSP(ctx context.Context, k *call, s *subject) error {
+	var given identity.Assignment
+	var central onem2m.ID
+	err := k.c.Store.Read(ctx, func(r store.Reader) (err error) {
+		if given, _, err = k.assignment(r); err == nil {
+			central, err = k.c.central(r)
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case given.Class != 'S':
+		return nil
+	case central == "":
+		return onem2m.Errorf(onem2m.NotImplemented, "fr", "an SP-assigned AE-ID needs the IN-CSE, and this CSE knows none")
+	}
+	attrs := k.announcedAE(s, given.Stem)
+	if given.Stem != "" {
+		update := attrs.Clone()
+		update.Delete("api") // as it was
+		to := central.Across(k.c.Home) + "/" + given.Stem
+		_, err := k.askCentral(ctx, central, &onem2m.Request{Operation: onem2m.Update, To: to, Content: &onem2m.Content{Name: "m2m:aeA", Value: update.Append(nil)}}, given.Stem)
+		if err == nil || onem2m.AsError(err).Code != onem2m.NotFound {
+			s.assigned = given.Stem
+			return err
+		}
+	}
+	ty := int64(onem2m.TypeAEAnnc)
+	res, err := k.askCentral(ctx, central, &onem2m.Request{
+		Operation: onem2m.Create, To: central.Across(k.c.Home) + "/-", Type: &ty, Content: &onem2m.Content{Name: "m2m:aeA", Value: attrs.Append(nil)},
+	}, given.Stem)
+	if err != nil {
+		return err
+	}
+	if s.assigned = assignedIn(res); s.assigned == "" || given.Stem != "" && s.assigned != given.Stem {
+		return onem2m.Errorf(onem2m.InternalServerError, "fr", "the IN-CSE hasn't assigned an AE-ID")
+	}
+	return nil
+}
+
+// assignedIn is the AE-ID-Stem in the answer to a CREATE of <AEAnnc>: its
+// resourceID. "" if there is none.
+func assignedIn(res *onem2m.Response) string {
+	if res.Content == nil {
+		return ""
+	}
+	o, err := onem2m.ParseObject(res.Content.Value)
+	if err != nil {
+		return ""
+	}
+	ri, _ := o.Text("ri")
+	ri = ri[strings.LastIndexByte(ri, '/')+1:]
+	if len(ri) < 2 || ri[0] != 'S' || !onem2m.ValidName(ri) {
+		return ""
+	}
+	return ri
+}
+
+// announcedAE is the Content of the <AEAnnc>: what is announced of any <AE>, the
+// App-ID, where the <AE> is going to be, and by what credential it comes.
+func (k *call) announcedAE(s *subject, stem string) onem2m.Object {
+	attrs := announcement.Projection(s.info, k.c.variant(s.info), s.attrs)
+	attrs.Set("api", s.attrs.Get("api"))
+	attrs.Set("et", onem2m.TimeValue(s.et))
+	if stem == "" {
+		stem = "S"
+	}
+	attrs.Set("lnk", onem2m.TextValue(k.c.Home.CSE+"/"+stem))
+	labels := []string{credentialLabel + k.assoc.CredentialID}
+	list, _ := s.attrs.Texts("lbl")
+	for _, label := range list {
+		if !strings.HasPrefix(label, credentialLabel) { // what an AE says of its credential counts for nothing (S-113)
+			labels = append(labels, label)
+		}
+	}
+	attrs.Set("lbl", onem2m.TextsValue(labels))
+	return attrs
+}
+
+// askCentral sends a request about an <AEAnnc> to the IN-CSE, in the name of this
+// CSE and the AE: "/cse/S" where the AE has no stem yet.
+func (k *call) askCentral(ctx context.Context, central onem2m.ID, req *onem2m.Request, stem string) (*onem2m.Response, error) {
+	if stem == "" {
+		stem = "S"
+	}
+	if _, err := k.c.peers.Next(central, federation.Arrival{}, k.now); err != nil {
+		return nil, &onem2m.Error{Code: onem2m.TargetNotReachable, Subject: "fr", Text: "no route to the IN-CSE", Cause: err}
+	}
+	id := k.c.Home.ID() + onem2m.ID("/"+stem)
+	req.RequestID, req.From, req.HasFrom, req.Release = k.c.ownRequestID(), id.Across(k.c.Home), true, "3"
+	self := identity.Originator{ID: id, Authenticated: true}
+	res := k.c.perform(ctx, self, &identity.Association{Framework: identity.FrameworkNone, Binding: "internal"}, req)
+	if res.Code.Success() {
+		return res, nil
+	}
+	e := onem2m.Errorf(res.Code, "fr", "the IN-CSE refuses the AE-ID")
+	if res.Content != nil {
+		e.Cause = errors.New(string(res.Content.Value))
+	}
+	k.c.Log.InfoContext(ctx, "registration in the SP", "req", k.req.RequestID, "err", e)
+	return nil, e
+}
+
+// central is the IN-CSE of the SP: the registrar, if that is one, else what the
+// operator says; "" if nobody does.
+func (c *CSE) central(r store.Reader) (onem2m.ID, error) {
+	n, ok := c.peers.Neighbour(c.Registrar, c.instant())
+	if !ok || !n.Upstream || c.Central != "" {
+		return c.Central, nil
+	}
+	rec, err := r.ByID(n.Record)
+	if err != nil {
+		return "", unlessMissing(err)
+	}
+	if kind, _ := attributes(rec).Int("cst"); Type(kind) != IN {
+		return "", nil
+	}
+	return n.ID, nil
+}
+
+// removedAE tells the IN-CSE that an AE of the whole SP has left (C-206).
+func removedAE(c *CSE, tx store.Tx, rec *store.Record) error {
+	if err := hostRemoved(c, tx, rec); err != nil || c.Type == IN || rec.RI[0] != 'S' {
+		return err
+	}
+	central, err := c.central(tx)
+	if err != nil || central == "" {
+		return err
+	}
+	return c.oweCopy(tx, arrear{Copy: central.Across(c.Home) + "/" + rec.RI, Left: true})
+}
+
+// tellLeft sends what removedAE owes, unless the AE has come back meanwhile.
+func (c *CSE) tellLeft(ctx context.Context, host onem2m.ID, one *arrear) error {
+	back := false
+	err := c.Store.Read(ctx, func(r store.Reader) error {
+		rec, err := r.ByRI(one.Copy[strings.LastIndexByte(one.Copy, '/')+1:])
+		back = err == nil && rec.Type == onem2m.TypeAE && !expired(rec, c.instant())
+		return unlessMissing(err)
+	})
+	if err != nil || back {
+		return err
+	}
+	o := onem2m.Object{{Name: "lnk", Value: onem2m.TextValue(inactiveLink)}}
+	_, err = c.toCopy(ctx, host, &onem2m.Request{Operation: onem2m.Update, To: one.Copy, Content: &onem2m.Content{Name: "m2m:aeA", Value: o.Append(nil)}})
+	return err
+}

@@ -16,9 +16,12 @@ import (
 // later is owed to them from the transaction on in which it came about, see
 // arrears.go.
 
-// uniDirectional is the value of announceSyncType that this version knows: what
-// happens to a copy never changes its original.
-const uniDirectional = 1
+// The values of announceSyncType: what happens to a copy never changes its
+// original, or does.
+const (
+	uniDirectional = 1
+	biDirectional  = 2
+)
 
 // announces reports whether an attribute that is about announcement has an
 // effect in the request.
@@ -29,7 +32,7 @@ func (k *call) announces(info *onem2m.TypeInfo, name string) bool {
 	case info.Kind.Announced():
 		return name == "ast" // of the original
 	case name == "ast":
-		if n, _ := k.draft.attrs.Int("ast"); n != uniDirectional {
+		if n, _ := k.draft.attrs.Int("ast"); n != uniDirectional && n != biDirectional {
 			return false
 		}
 	}

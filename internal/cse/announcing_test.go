@@ -2,6 +2,7 @@ package cse
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -222,10 +223,10 @@ func TestAnnounce_WhatIsRefused(t *testing.T) {
 		code         onem2m.StatusCode
 	}{
 		"C-390 an instance whose parent isn't announced": {"C4", "cse-mn/lamp/c", `{"m2m:cin":{"con":"1","at":["/id-in"]}}`, 4005},
-		"C-402 its own CSE":                        {"C3", "cse-mn/lamp", `{"m2m:cnt":{"at":["/id-mn"]}}`, 4000},
-		"C-389 a relative address":                 {"C3", "cse-mn/lamp", `{"m2m:cnt":{"at":["cse-in"]}}`, 4000},
-		"C-393 a name that the type doesn't have":  {"C3", "cse-mn/lamp", `{"m2m:cnt":{"at":["/id-in"],"aa":["rr"]}}`, 4000},
-		"C-404 synchronization in both directions": {"C3", "cse-mn/lamp", `{"m2m:cnt":{"at":["/id-in"],"ast":2}}`, 5001},
+		"C-402 its own CSE":                       {"C3", "cse-mn/lamp", `{"m2m:cnt":{"at":["/id-mn"]}}`, 4000},
+		"C-389 a relative address":                {"C3", "cse-mn/lamp", `{"m2m:cnt":{"at":["cse-in"]}}`, 4000},
+		"C-393 a name that the type doesn't have": {"C3", "cse-mn/lamp", `{"m2m:cnt":{"at":["/id-in"],"aa":["rr"]}}`, 4000},
+		"C-404 an unknown way of synchronization": {"C3", "cse-mn/lamp", `{"m2m:cnt":{"at":["/id-in"],"ast":3}}`, 4000},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p.mn.must(tt.code, ask{op: tt.op, to: tt.to, from: "Clamp", body: tt.body})
@@ -324,5 +325,49 @@ func TestAnnounce_C389_TheBaseIsFoundAgainOrMadeAgain(t *testing.T) {
 	}
 	if ty := p.mn.c.srt; !slices.Contains(ty, 10002) {
 		t.Errorf("supported types %v", ty)
+	}
+}
+
+func TestAnnounce_C394_ACopyThatIsGoneThereIsForgottenHere(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	_, address := p.announced("C2", "cse-mn", "Clamp", lamp)
+	p.in.must(onem2m.Deleted, ask{op: "D", to: address, from: "CAdmin"})
+	p.mn.must(onem2m.Updated, ask{op: "U", to: "cse-mn/lamp", from: "Clamp", body: `{"m2m:ae":{"lbl":["x"]}}`})
+	if o := p.mn.must(onem2m.OK, ask{op: "R", to: "cse-mn/lamp", from: "Clamp"}); o.Has("at") {
+		t.Errorf("at is %s", o.Get("at"))
+	}
+	o := p.mn.must(onem2m.Updated, ask{op: "U", to: "cse-mn/lamp", from: "Clamp", body: `{"m2m:ae":{"at":["/id-in"]}}`})
+	if list, _ := o.Texts("at"); len(list) != 1 || list[0] == address {
+		t.Errorf("announced anew at %v", list)
+	}
+}
+
+func TestArrears_OneCSEThatIsSlowKeepsNoOtherWaiting(t *testing.T) {
+	t.Parallel()
+	var d arrears
+	d.init()
+	slow, quick := onem2m.ID("//m2m.example/id-slow"), onem2m.ID("//m2m.example/id-quick")
+	for i := range int64(3) {
+		d.add(slow, i, arrear{Copy: fmt.Sprintf("/id-slow/x%d", i)})
+	}
+	d.add(quick, 9, arrear{Copy: "/id-quick/x"})
+	hosts := map[onem2m.ID]int{}
+	var first *arrear
+	for {
+		one, _, _ := d.next(false)
+		if one == nil {
+			break
+		}
+		if hosts[one.host]++; one.host == slow {
+			first = one
+		}
+	}
+	if hosts[slow] != 1 || hosts[quick] != 1 {
+		t.Errorf("taken %v", hosts)
+	}
+	d.end(first, true)
+	if one, _, _ := d.next(false); one == nil || one.host != slow {
+		t.Error("the next one isn't taken")
 	}
 }

@@ -23,8 +23,9 @@ type arrear struct {
 	Delete   bool     `json:"delete,omitzero"`
 	Left     bool     `json:"left,omitzero"` // the <AEAnnc> of an AE of the whole SP that isn't registered here any more
 
-	numbers  []int64 // under which it is kept
-	fresh    bool    // not tried since it came about
+	host     onem2m.ID // the CSE of the copy
+	numbers  []int64   // under which it is kept
+	fresh    bool      // not tried since it came about
 	busy     chan struct{}
 	attempts int
 	due      time.Time
@@ -56,13 +57,13 @@ type arrears struct {
 
 func (d *arrears) init() { d.open, d.wake = make(map[string]*arrear), make(chan struct{}, 1) }
 
-// add takes up a debt that is kept under a number.
-func (d *arrears) add(number int64, one arrear) {
+// add takes up a debt to a CSE that is kept under a number.
+func (d *arrears) add(host onem2m.ID, number int64, one arrear) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	have := d.open[one.Copy]
 	if have == nil {
-		have = &arrear{Copy: one.Copy}
+		have = &arrear{Copy: one.Copy, host: host}
 		d.open[one.Copy] = have
 	}
 	if slices.Contains(have.numbers, number) {
@@ -82,12 +83,20 @@ func (d *arrears) add(number int64, one arrear) {
 	}
 }
 
-// next takes a debt that is due; with fresh only one that nobody has tried. When
-// there is none it returns how long that is so, or what to wait for.
+// next takes a debt that is due; with fresh only one that nobody has tried. Of
+// those that have been tried one at a time is for a CSE: one that is away or slow
+// keeps nobody else waiting. When there is none it returns how long that is so, or
+// what to wait for.
 func (d *arrears) next(fresh bool) (one *arrear, wait time.Duration, busy <-chan struct{}) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	wait = time.Hour
+	asked := map[onem2m.ID]bool{}
+	for _, have := range d.open {
+		if have.busy != nil {
+			asked[have.host] = true
+		}
+	}
 	for _, have := range d.open {
 		left := time.Until(have.due)
 		switch {
@@ -95,7 +104,7 @@ func (d *arrears) next(fresh bool) (one *arrear, wait time.Duration, busy <-chan
 			if have.fresh {
 				busy = have.busy
 			}
-		case fresh && !have.fresh:
+		case fresh && !have.fresh, !fresh && asked[have.host]: // whose turn is over wakes the next one
 		case left > 0:
 			wait = min(wait, left)
 		default:
@@ -117,6 +126,12 @@ func (d *arrears) end(one *arrear, paid bool) {
 	have.busy = nil
 	more := len(have.numbers) > len(one.numbers) // it has grown meanwhile
 	have.fresh = more
+	defer func() {
+		select {
+		case d.wake <- struct{}{}:
+		default:
+		}
+	}()
 	if paid {
 		have.numbers = slices.DeleteFunc(have.numbers, func(n int64) bool { return slices.Contains(one.numbers, n) })
 		have.attempts = 0
@@ -128,10 +143,6 @@ func (d *arrears) end(one *arrear, paid bool) {
 	have.attempts++
 	if !more {
 		have.due = time.Now().Add(min(maxPause, minPause<<min(have.attempts-1, 10)))
-	}
-	select {
-	case d.wake <- struct{}{}:
-	default:
 	}
 }
 
@@ -168,8 +179,13 @@ func (c *CSE) oweCopy(tx store.Tx, one arrear) error {
 	if err := saveState(tx, arrearName(number), &one); err != nil {
 		return err
 	}
-	tx.OnCommit(func() { c.arrears.add(number, one) })
+	tx.OnCommit(func() { c.taken(number, one) })
 	return saveState(tx, arrearSpanName, span)
+}
+
+// taken takes up a debt that is kept.
+func (c *CSE) taken(number int64, one arrear) {
+	c.arrears.add(announcement.Host(c.Home, one.Copy), number, one)
 }
 
 // forgive removes debts that are paid, or past help.
@@ -210,121 +226,8 @@ func (c *CSE) loadArrears(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			c.arrears.add(number, *one)
+			c.taken(number, *one)
 		}
 		return nil
 	})
-}
-
-// runArrears pays what is owed until ctx ends, one after the other.
-func (c *CSE) runArrears(ctx context.Context) {
-	for err := c.loadArrears(ctx); err != nil && ctx.Err() == nil; err = c.loadArrears(ctx) {
-		c.Log.ErrorContext(ctx, "announcements not read", "err", err)
-		pause(ctx, time.Second)
-	}
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
-	for ctx.Err() == nil {
-		one, wait, _ := c.arrears.next(false)
-		if one != nil {
-			c.pay(ctx, one)
-			continue
-		}
-		timer.Reset(wait)
-		select {
-		case <-ctx.Done():
-		case <-c.arrears.wake:
-		case <-timer.C:
-		}
-	}
-}
-
-// payFresh lets a request wait for the first attempt at what it has caused to be
-// owed: so its answer comes when the copies are as the original (C-406).
-func (c *CSE) payFresh(ctx context.Context) {
-	if within(ctx) != nil {
-		return
-	}
-	for range maxHelp {
-		one, _, busy := c.arrears.next(true)
-		switch {
-		case one != nil:
-			c.pay(ctx, one)
-		case busy == nil:
-			return
-		default:
-			select {
-			case <-busy:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}
-}
-
-// pay makes one attempt.
-func (c *CSE) pay(ctx context.Context, one *arrear) {
-	ctx, cancel := context.WithTimeout(ctx, c.Timing.RequestExpiration)
-	defer cancel()
-	err := c.tellCopy(ctx, one)
-	paid := err == nil
-	if err != nil {
-		code := onem2m.AsError(err).Code
-		final := code/1000 == 4 && code != onem2m.RequestTimeout || one.attempts >= maxPayments
-		c.Log.InfoContext(ctx, "announced resource not told", "address", one.Copy, "again", !final, "err", err)
-		paid = final
-	}
-	if paid {
-		late, stop := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
-		defer stop()
-		if err := c.Store.Update(late, func(tx store.Tx) error { return forgive(tx, one.numbers) }); err != nil {
-			c.Log.ErrorContext(ctx, "announcements not kept", "err", err)
-			paid = false
-		}
-	}
-	c.arrears.end(one, paid)
-}
-
-// tellCopy sends what is owed to a copy.
-func (c *CSE) tellCopy(ctx context.Context, one *arrear) error {
-	host := announcement.Host(c.Home, one.Copy)
-	if one.Left {
-		return c.tellLeft(ctx, host, one)
-	}
-	if one.Delete {
-		_, err := c.toCopy(ctx, host, &onem2m.Request{Operation: onem2m.Delete, To: one.Copy})
-		if err != nil && onem2m.AsError(err).Code == onem2m.NotFound {
-			return nil
-		}
-		return err
-	}
-	var now onem2m.Object
-	var copies *onem2m.TypeInfo
-	err := c.Store.Read(ctx, func(r store.Reader) error {
-		rec, err := r.ByID(one.Original)
-		if err != nil || !slices.Contains(copiesOf(rec), one.Copy) {
-			return unlessMissing(missing(err)) // its end is owed instead
-		}
-		copies = c.variant(c.infoOf(rec))
-		now, err = c.projection(r, rec)
-		return err
-	})
-	if err != nil || copies == nil {
-		return err
-	}
-	rest := announcement.Amendment(announcement.Widened(now, c.Home, host), one.Names)
-	parts := []onem2m.Object{rest}
-	if acpi := rest.Get("acpi"); acpi != nil && rest.Delete("acpi") { // alone in its request (A-54)
-		parts = []onem2m.Object{rest, {{Name: "acpi", Value: acpi}}}
-	}
-	for _, part := range parts {
-		if len(part) == 0 {
-			continue
-		}
-		_, err := c.toCopy(ctx, host, &onem2m.Request{Operation: onem2m.Update, To: one.Copy, Content: &onem2m.Content{Name: copies.Root, Value: part.Append(nil)}})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -52,7 +52,7 @@ func TestSPRegistration_S111_S118_TheINCSEDecides(t *testing.T) {
 	}
 }
 
-func TestSPRegistration_C203_C206_OfARegistrar(t *testing.T) {
+func TestSPRegistration_C203_C206_S110_S112_OfARegistrar(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
 	p.mn.c.Central = "//m2m.example/id-in"
@@ -79,4 +79,7 @@ func TestSPRegistration_C203_C206_OfARegistrar(t *testing.T) {
 	if want := `{"lnk":"/id-mn/` + stem + `"}`; link() != want {
 		t.Errorf("and back %s", link())
 	}
+	p.in.must(onem2m.Created, ask{op: "C11", to: "cse-in", from: "CAdmin", body: `{"m2m:mssp":{"rn":"contract"}}`})
+	p.in.must(onem2m.Created, ask{op: "C20", to: "cse-in/contract", from: "CAdmin", body: `{"m2m:svsn":{"rn":"mn","ni":"urn:oid:0.2.481.1.9.1.2","csi":"/id-mn","rlk":[]}}`})
+	p.mn.must(onem2m.AppRuleValidationFailed, ask{op: "C2", to: "cse-mn", from: "S", body: ae("")})
 }

@@ -17,6 +17,9 @@ func (k *call) update(ctx context.Context) (*onem2m.Response, error) {
 			return res, err
 		}
 	}
+	if res, done, err := k.updateOriginal(ctx); done {
+		return res, err
+	}
 	s := &subject{}
 	if err := k.verifyUpdate(ctx, s); err != nil {
 		return nil, err

@@ -72,3 +72,40 @@ func TestAnnouncement_C154_BetweenTwoCSEs(t *testing.T) {
 	mn.plain.Delete(t, "Clamp", "/cse-mn/lamp").Expect(t, 2002, 200)
 	await(t, "C-126 the copy goes with its original", func() bool { return seen(lamp).RSC == 4004 })
 }
+
+func TestAnnouncement_C404_A52_CopiesThatFollowInBothDirections(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	mn := s.below(s.in, "mn", "/id-mn", "cse-mn")
+	mn.start()
+	mn.joined(s.in)
+	in := s.in.plain
+	for _, name := range []string{"Cvisitor", "Cstranger"} {
+		in.Make(t, name, "/cse-in", 2, `{"m2m:ae":{"api":"N.example.test","rr":false,"srv":["3"]}}`)
+	}
+	mn.plain.Make(t, "Clamp", "/cse-mn", 2, `{"m2m:ae":{"rn":"lamp","api":"N.lamp","rr":false,"srv":["3"],"at":["/id-in"]}}`)
+	// The policy of the original governs its copy: the IN-CSE may read it.
+	mn.plain.Make(t, "Clamp", "/cse-mn/lamp", 1, `{"m2m:acp":{"rn":"acp","pv":{"acr":[{"acor":["Clamp","/id-in/Cvisitor"],"acop":63}]},"pvs":{"acr":[{"acor":["Clamp"],"acop":63},{"acor":["/id-in"],"acop":2}]}}}`)
+	make := func(name string, ast string) string {
+		a := mn.plain.Create(t, "Clamp", "/cse-mn/lamp", 3, `{"m2m:cnt":{"rn":"`+name+`","acpi":["cse-mn/lamp/acp"],"at":["/id-in"],"aa":["mni"],"mni":5`+ast+`}}`)
+		a.Expect(t, 2001, 201)
+		return announced(t, a)
+	}
+	both, one := make("both", `,"ast":2`), make("one", ``)
+	in.Get(t, "Cvisitor", both).Expect(t, 2000, 200)
+	in.Get(t, "Cstranger", both).Expect(t, 4103, 403)
+	a := in.Update(t, "Cvisitor", both, `{"m2m:cntA":{"lbl":["x"],"mni":6}}`)
+	a.Expect(t, 2004, 200)
+	if !strings.Contains(a.Body, `"m2m:cntA"`) {
+		t.Errorf("answered %s", a)
+	}
+	if a := mn.plain.Get(t, "Clamp", "/cse-mn/lamp/both"); a.Number("mni") != 6 {
+		t.Errorf("the original: %s", a)
+	}
+	await(t, "the copy follows", func() bool { return in.Get(t, "Cvisitor", both).Number("mni") == 6 })
+	in.Update(t, "Cstranger", both, `{"m2m:cntA":{"lbl":["y"]}}`).Expect(t, 4103, 403)
+	in.Update(t, "Cvisitor", both, `{"m2m:cntA":{"lnk":"/id-in/x"}}`).Expect(t, 4000, 400)
+	in.Update(t, "Cvisitor", one, `{"m2m:cntA":{"lbl":["x"]}}`).Expect(t, 4103, 403)
+	mn.halt()
+	in.Update(t, "CAdmin", both, `{"m2m:cntA":{"lbl":["z"]}}`).Expect(t, 5103, 404)
+}

@@ -8,11 +8,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/http/httptrace"
 	"net/netip"
 	"net/url"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"bulwark/internal/identity"
@@ -65,12 +63,6 @@ type Client struct {
 	clock      int64 // order of use
 }
 
-type pool struct {
-	*http.Transport
-	used int64
-	made time.Time // before any connection in it
-}
-
 // NewClient returns a client. Close releases its connections.
 func NewClient(o ClientOptions) *Client {
 	o.ConnectTimeout = cmp.Or(o.ConnectTimeout, DefaultConnectTimeout)
@@ -93,7 +85,7 @@ func (c *Client) Close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, p := range c.transports {
-		p.CloseIdleConnections()
+		p.close()
 	}
 	clear(c.transports)
 }
@@ -145,21 +137,13 @@ func (c *Client) exchange(ctx context.Context, target string, who onem2m.ID, req
 		ctx, cancel = context.WithTimeout(ctx, c.o.Timeout)
 		defer cancel()
 	}
-	var left, doomed atomic.Bool
-	hr, err := encode(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn: func(info httptrace.GotConnInfo) { doomed.Store(!c.stands(transport, info)) },
-		WroteHeaders: func() {
-			if !doomed.Load() {
-				left.Store(true)
-			}
-		},
-	}), u, req)
+	hr, err := encode(ctx, u, req)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := transport.RoundTrip(hr)
+	answer, left, err := transport.roundTrip(ctx, hr)
 	if err != nil {
-		if left.Load() {
+		if left {
 			err = sentError{err}
 		}
 		return nil, c.unreachable(ctx, u, err)
@@ -173,23 +157,6 @@ func (c *Client) exchange(ctx context.Context, target string, who onem2m.ID, req
 		resp.RequestID = req.RequestID
 	}
 	return resp, nil
-}
-
-// stands reports whether a connection that is used again still leads to who is
-// meant, by a certificate that counts (S-060). One that doesn't is closed, so
-// that the request goes over a new one, with a handshake.
-func (c *Client) stands(transport *http.Transport, info httptrace.GotConnInfo) bool {
-	conn, ok := info.Conn.(*tls.Conn)
-	if !ok || !info.Reused || transport.TLSClientConfig == nil || transport.TLSClientConfig.VerifyConnection == nil {
-		return true
-	}
-	err := transport.TLSClientConfig.VerifyConnection(conn.ConnectionState())
-	if err == nil {
-		return true
-	}
-	c.log.Info("connection closed", "address", conn.RemoteAddr().String(), "reason", err)
-	_ = conn.NetConn().Close() // without a word, which could wait
-	return false
 }
 
 func success(status int) bool { return status >= 200 && status < 300 }
@@ -230,7 +197,7 @@ func (c *Client) unreachable(ctx context.Context, u *url.URL, err error) error {
 
 // transport returns the connection pool for who. Plain connections carry no
 // identity, so they share one.
-func (c *Client) transport(u *url.URL, who onem2m.ID) (*http.Transport, error) {
+func (c *Client) transport(u *url.URL, who onem2m.ID) (*pool, error) {
 	var config *tls.Config
 	if u.Scheme == "http" {
 		who = ""
@@ -240,23 +207,26 @@ func (c *Client) transport(u *url.URL, who onem2m.ID) (*http.Transport, error) {
 	c.clock++
 	p := c.transports[who]
 	if p != nil && time.Since(p.made) >= c.o.MaxAge {
-		p.CloseIdleConnections()
+		p.close()
 		delete(c.transports, who)
 		p = nil
 	}
-	if p == nil || u.Scheme == "https" && p.TLSClientConfig == nil {
+	if p == nil || u.Scheme == "https" && p.config == nil {
 		if c.o.TLSFor != nil {
 			config = c.o.TLSFor(who)
 		}
 		if config == nil && u.Scheme == "https" {
 			return nil, onem2m.Errorf(onem2m.TargetNotReachable, "", "no trust is configured for https")
 		}
+		if p != nil {
+			p.close()
+		}
 		c.makeRoom()
-		p = &pool{Transport: c.newTransport(config), made: time.Now()}
+		p = &pool{client: c, config: config, made: time.Now()}
 		c.transports[who] = p
 	}
 	p.used = c.clock
-	return p.Transport, nil
+	return p, nil
 }
 
 // makeRoom drops the pool that was not used for the longest time. The lock is held.
@@ -271,24 +241,8 @@ func (c *Client) makeRoom() {
 			oldest, first = who, false
 		}
 	}
-	c.transports[oldest].CloseIdleConnections()
+	c.transports[oldest].close()
 	delete(c.transports, oldest)
-}
-
-// newTransport makes a pool: no proxy from the environment, HTTP/1.1 because
-// receivers in the field compare the case of header names.
-func (c *Client) newTransport(config *tls.Config) *http.Transport {
-	return &http.Transport{
-		DialContext:            c.dial,
-		TLSClientConfig:        config,
-		TLSHandshakeTimeout:    c.o.ConnectTimeout,
-		TLSNextProto:           map[string]func(string, *tls.Conn) http.RoundTripper{},
-		DisableCompression:     true,
-		MaxIdleConns:           idleConnections,
-		MaxIdleConnsPerHost:    idlePerHost,
-		IdleConnTimeout:        idleTimeout,
-		MaxResponseHeaderBytes: maxResponseHeader,
-	}
 }
 
 // sentError marks an error after which the receiver may have the request.

@@ -8,6 +8,12 @@ import (
 	"bulwark/onem2m"
 )
 
+// Notify sends one notification of the CSE itself to an entity and returns the
+// answer, whatever its code. It fails if there is none.
+func (c *CSE) Notify(ctx context.Context, target string, content *onem2m.Content) (*onem2m.Response, error) {
+	return c.tell(ctx, target, content)
+}
+
 // tell sends one notification of the CSE's own to a URL or to an entity and
 // returns the answer. It is for what is asked or is worth something only now;
 // what must not get lost goes through the Notifier.

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"bulwark/e2e/esprim"
 	"bulwark/e2e/keys"
@@ -67,5 +68,9 @@ func (n *Node) capable() cse.Capabilities {
 	if n.keys == nil {
 		return cse.Capabilities{}
 	}
-	return cse.Capabilities{Features: n.keys.Features()}
+	features := n.keys.Features()
+	if n.exchange != nil && !slices.Contains(features, suidCertificate) {
+		features = append(features, suidCertificate) // the highest of them
+	}
+	return cse.Capabilities{Features: features, Certificates: n.certificate()}
 }

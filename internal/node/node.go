@@ -27,6 +27,7 @@ import (
 	"bulwark/internal/cse"
 	"bulwark/internal/definition"
 	"bulwark/internal/identity"
+	"bulwark/internal/keyexchange"
 	"bulwark/internal/keyring"
 	"bulwark/internal/notify"
 	"bulwark/internal/ops/audit"
@@ -61,17 +62,18 @@ type Node struct {
 	o   Options
 	log *slog.Logger
 
-	store   *sql.Store
-	secrets *secrets.Box // encrypts keys in the store; nil for a node that serves nobody
-	keys    *keyring.Ring
-	esprim  *esprim.Receiver
-	audit   *audit.Log
-	metrics *metrics.Metrics
-	ready   *health.Readiness
-	engine  *notify.Engine
-	client  *httpb.Client
-	cse     *cse.CSE
-	gate    *gate
+	store    *sql.Store
+	secrets  *secrets.Box // encrypts keys in the store; nil for a node that serves nobody
+	keys     *keyring.Ring
+	esprim   *esprim.Receiver
+	exchange *keyexchange.Exchanger // agrees on keys by certificate; nil without peers
+	audit    *audit.Log
+	metrics  *metrics.Metrics
+	ready    *health.Readiness
+	engine   *notify.Engine
+	client   *httpb.Client
+	cse      *cse.CSE
+	gate     *gate
 
 	definitions *definition.Registry
 	peers       federate
@@ -171,6 +173,9 @@ func (n *Node) openCSE(ctx context.Context) error {
 			Drain: cfg.Limits.Drain.Duration,
 		},
 	})
+	if err := n.openExchange(late); err != nil {
+		return err
+	}
 	base, err := readBasePolicy(string(cfg.CSE.BasePolicy))
 	if err != nil {
 		return err
@@ -199,7 +204,7 @@ func (n *Node) openCSE(ctx context.Context) error {
 		Auditor: auditor{log: n.audit}, Locate: locate, BasePolicy: base, Definitions: n.definitions, MaskExistence: cfg.CSE.MaskExistence,
 		Verifier: verifier, Revoked: revoked, Authorities: authorities(cfg),
 		Servers: servers, Consult: cfg.CSE.Consultation, Leeway: cfg.Timing.ClockLeeway.Duration, Bindings: bindings(cfg),
-		ESPrim: n.esprim, Capable: n.capable,
+		ESPrim: n.esprim, Capable: n.capable, KeyExchange: n.keyExchange(),
 		RequireSubscription: cfg.CSE.RequireSubscription, Statistics: n.collected,
 		Timing: cse.Timing{
 			ExpiryCheck:       cfg.Timing.ExpiryCheck.Duration,
@@ -255,6 +260,9 @@ func (n *Node) CSE() *cse.CSE { return n.cse }
 // Close releases everything, the store last: what was acknowledged is synced.
 func (n *Node) Close() error {
 	var errs []error
+	if n.exchange != nil {
+		n.exchange.Close()
+	}
 	for _, c := range []*httpb.Client{n.client, n.peers.client} {
 		if c != nil {
 			c.Close()

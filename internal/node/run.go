@@ -51,6 +51,9 @@ func (n *Node) Run(ctx context.Context) error {
 	if p := n.peers.poller; p != nil {
 		group.Go(func() error { p.Run(stop); return nil })
 	}
+	if n.exchange != nil {
+		group.Go(func() error { n.exchange.Run(stop); return nil })
+	}
 	if n.ops != nil {
 		group.Go(func() error { return n.serveOps(back) })
 	}

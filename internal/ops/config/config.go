@@ -28,6 +28,7 @@ type Config struct {
 	Governed   []Governed `toml:"governed" doc:"Policies of this CSE that its decision and policy point apply to resources of other CSEs. The first entry that fits a resource counts."`
 	Trust      Authority  `toml:"trust" doc:"Parties whose word counts in access decisions."`
 	ESPrim     ESPrim     `toml:"esprim" doc:"Requests that are protected from end to end."`
+	ESCertKE   ESCertKE   `toml:"escertke" doc:"Keys for such requests that are established by certificate."`
 	Remote     Remote     `toml:"remote" doc:"The CSE that this one registers with."`
 	Outbound   Outbound   `toml:"outbound" doc:"Requests that the CSE itself sends: notifications and forwarding."`
 	Secrets    Secrets    `toml:"secrets" doc:"The master key, which encrypts private and shared keys in the data directory. Without this table it is the file master.key there, made at first start: then whoever copies the directory has the keys too."`

@@ -122,6 +122,9 @@ func samples() map[string]string {
 		"esprim.key[].key":            "", // better in a file
 		"esprim.key[].key-file":       "lamp1.key",
 		"esprim.key[].expires":        "2031-01-01T00:00:00Z",
+		"escertke.peer[].id":          "//m2m.example/id-mn",
+		"escertke.peer[].ca":          "mn-ca.crt",
+		"escertke.peer[].dns":         "mn.m2m.example",
 		"cse.points":                  "https://in.m2m.example:8443",
 		"remote.url":                  "https://in.far.example:8443",
 		"remote.id":                   "//far.example/id-far",

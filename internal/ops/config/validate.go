@@ -47,6 +47,7 @@ func (c *Config) validate(from origins) []error {
 	c.checkGrantors(k)
 	c.checkPoints(k)
 	c.checkESPrim(k)
+	c.checkESCertKE(k)
 	c.checkRemote(k)
 	c.checkOutbound(k)
 	c.checkNumbers(k)

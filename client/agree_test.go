@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -159,6 +160,74 @@ func TestClient_E102_WhatAnAgreementNeeds(t *testing.T) {
 		c := connect(t, tt.o)
 		if _, err := c.AgreeKey(t.Context(), tt.with); err == nil || strings.Contains(err.Error(), "127.0.0.1:9") {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestKeyExchange_E112_AnAEAnswers(t *testing.T) {
+	t.Parallel()
+	n := harness.StartNode(t, listeners, nil)
+	authority := harness.NewAuthority(t, n.Dir)
+	ca := filepath.Join(n.Dir, "pki", "ca.crt")
+	as := func(stem string) *client.Client {
+		me := authority.AE(stem)
+		return connect(t, client.Options{URL: n.Addresses[1], From: stem, CA: ca, Cert: me.CertFile, Key: me.KeyFile})
+	}
+	const lamp, button onem2m.ID = "//m2m.example/id-in/Clamp01", "//m2m.example/id-in/Cbutton1"
+	stored := make(chan escertke.Key, 2)
+	full := false
+	there := as("Clamp01")
+	exchange, err := there.NewKeyExchange(lamp, func(_ context.Context, key escertke.Key) error {
+		if full {
+			return errors.New("no room")
+		}
+		stored <- key
+		return nil
+	}, client.Agreement{Peer: button})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer exchange.Close()
+	l, err := client.ListenFor(t.Context(), "127.0.0.1:0", client.Handlers{KeyExchange: exchange})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if _, err := there.Register(t.Context(), client.AE{Name: "lamp", App: "Ntest", Points: []string{l.URL}, Reachable: true}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := there.Create(t.Context(), "cse-in/lamp", onem2m.TypeAccessControlPolicy, attrs("rn", `"open"`, "pv", `{"acr":[{"acor":["all"],"acop":16}]}`, "pvs", `{"acr":[{"acor":["Clamp01"],"acop":63}]}`)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := there.Update(t.Context(), "cse-in/lamp", "m2m:ae", attrs("acpi", `["cse-in/lamp/open"]`)); err != nil {
+		t.Fatal(err)
+	}
+	here, stranger := as("Cbutton1"), as("Cother1")
+	for _, c := range []*client.Client{here, stranger} {
+		if _, err := c.Register(t.Context(), client.AE{App: "Ntest"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	key, err := here.AgreeKey(t.Context(), client.Agreement{Peer: lamp})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := <-stored; got.ID != key.ID || !got.Secret.Equal(key.Secret) || got.Peer != button || key.Peer != lamp {
+		t.Errorf("the ends have %+v and %+v", key, got)
+	}
+	if _, err := stranger.AgreeKey(t.Context(), client.Agreement{Peer: lamp}); code(err) != onem2m.OriginatorHasNoPrivilege {
+		t.Errorf("E-103: an AE that is not a peer: %v", err)
+	}
+	full = true
+	if _, err := here.AgreeKey(t.Context(), client.Agreement{Peer: lamp}); code(err) != onem2m.InternalServerError {
+		t.Errorf("E-107: a key that is not kept: %v", err)
+	}
+	for _, tt := range []struct {
+		self  onem2m.ID
+		peers []client.Agreement
+	}{{"//m2m.example/id-in", []client.Agreement{{Peer: button}}}, {lamp, nil}, {lamp, []client.Agreement{{Peer: button, CA: ca + "x"}}}} {
+		if _, err := there.NewKeyExchange(tt.self, func(context.Context, escertke.Key) error { return nil }, tt.peers...); err == nil {
+			t.Errorf("%+v passes", tt)
 		}
 	}
 }

@@ -45,6 +45,9 @@ type Handlers struct {
 	// several goroutines at a time.
 	Receiver *esprim.Receiver
 	Request  func(ctx context.Context, from onem2m.ID, req *onem2m.Request) *onem2m.Response
+
+	// KeyExchange answers those who establish a key by certificate.
+	KeyExchange *KeyExchange
 }
 
 // secure answers security information that a CSE has passed on to this AE.
@@ -52,6 +55,9 @@ func (h *Handlers) secure(ctx context.Context, from string, content *onem2m.Cont
 	info, err := onem2m.SecurityInfoOf(content)
 	if err != nil {
 		return nil, err
+	}
+	if info.SIT == onem2m.SecurityESCertKE && h.KeyExchange != nil {
+		return h.KeyExchange.answer(ctx, from, info)
 	}
 	if h.Receiver == nil || h.Request == nil {
 		return nil, onem2m.Errorf(onem2m.NotImplemented, "sit", "this AE takes no protected requests")
@@ -67,7 +73,7 @@ func (h *Handlers) secure(ctx context.Context, from string, content *onem2m.Cont
 	case onem2m.SecurityESPrim:
 		return h.open(ctx, info)
 	default:
-		return nil, onem2m.Errorf(onem2m.NotImplemented, "sit", "this AE takes protected requests only")
+		return nil, onem2m.Errorf(onem2m.NotImplemented, "sit", "this AE takes no such security information")
 	}
 }
 

@@ -11,9 +11,9 @@ import (
 const (
 	// every is how often Run looks: often enough that an abandoned handshake is
 	// not kept much longer than it may be.
-	every = 15 * time.Second
+	every = 5 * time.Second
 	// first and last are how long Run waits after a failure, doubled each time.
-	first, last = 15 * time.Second, time.Hour
+	first, last = 4 * time.Second, time.Hour
 	// answerWithin bounds one procedure that Run begins: two notifications.
 	answerWithin = 30 * time.Second
 )

@@ -17,7 +17,7 @@ type ESCertKEPeer struct {
 	ID       string `toml:"id" doc:"Absolute AE-ID or CSE-ID, which its certificate has to prove."`
 	CA       Path   `toml:"ca" doc:"PEM file of its trust anchor. The default is the [[anchor]] entries of the listeners."`
 	DNS      string `toml:"dns" doc:"The dNSName in the certificate of a CSE, when it is not the one that follows from the CSE-ID. A [[peer]] entry says it as well."`
-	Initiate bool   `toml:"initiate" doc:"This CSE begins: when it has no key with the peer, and again before one expires."`
+	Initiate bool   `toml:"initiate" default:"false" doc:"This CSE begins: when it has no key with the peer, and again before one expires."`
 }
 
 // checkESCertKE holds the entries against their forms. Files are read later.

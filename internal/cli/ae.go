@@ -48,9 +48,10 @@ type aeCommand struct {
 	Notify   aeNotify   `cmd:"" help:"Send a notification."`
 	Watch    aeWatch    `cmd:"" help:"Subscribe to a resource and print what it tells."`
 	ESPrim   aeESPrim   `cmd:"" name:"esprim" help:"Do one of these protected from end to end."`
+	ESData   aeESData   `cmd:"" name:"esdata" help:"Store and read data that the CSE cannot read."`
+	ESCertKE aeESCertKE `cmd:"" name:"escertke" help:"Establish a key with another entity by certificate."`
 
-	Token  laterCommand `cmd:"" name:"token" hidden:"" passthrough:""`
-	ESData laterCommand `cmd:"" name:"esdata" hidden:"" passthrough:""`
+	Token laterCommand `cmd:"" name:"token" hidden:"" passthrough:""`
 }
 
 // Help is the second part of the help page.
@@ -85,17 +86,26 @@ func (a *aeCommand) do(c *call, r AERequest) error {
 	return c.Parts.AE(c, r, c.Stdout)
 }
 
-// body returns the JSON of an argument, or of standard input for "-".
-func body(c *call, argument string) ([]byte, error) {
-	text := []byte(argument)
-	if argument == "-" {
+// argument returns the octets of an argument, or of standard input for "-".
+func argument(c *call, text string) ([]byte, error) {
+	octets := []byte(text)
+	if text == "-" {
 		var err error
-		if text, err = io.ReadAll(io.LimitReader(c.Stdin, maxInput+1)); err != nil {
+		if octets, err = io.ReadAll(io.LimitReader(c.Stdin, maxInput+1)); err != nil {
 			return nil, fmt.Errorf("read standard input: %w", err)
 		}
 	}
-	if len(text) > maxInput {
-		return nil, usagef("the JSON is larger than %d octets", maxInput)
+	if len(octets) > maxInput {
+		return nil, usagef("the last argument is larger than %d octets", maxInput)
+	}
+	return octets, nil
+}
+
+// body returns the JSON of an argument, or of standard input for "-".
+func body(c *call, given string) ([]byte, error) {
+	text, err := argument(c, given)
+	if err != nil {
+		return nil, err
 	}
 	if !jsontext.Value(text).IsValid() {
 		return nil, usagef("the last argument is not JSON: %.40q", text)

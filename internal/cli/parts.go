@@ -44,7 +44,7 @@ type Connection struct {
 type AERequest struct {
 	Connection
 	Output string // "text" or "json"
-	Verb   string // "register", "get", "create", "update", "delete", "notify" or "watch"
+	Verb   string // "register", "get", "create", "update", "delete", "notify", "watch", "esdata put", "esdata get" or "escertke"
 	To     string
 	Type   string // number or name of the resource type
 	Query  string // "" or parameters as in a URL: "rcn=4&lbl=x"
@@ -54,6 +54,8 @@ type AERequest struct {
 	Listen string // address of the receiver of watch
 
 	Protection *Protection // of a request that is protected from end to end; nil of any other
+	Sealing    *Sealing    // of "esdata put" and "esdata get"
+	Agreement  *Agreement  // of "escertke"
 }
 
 // Protection says how a request is protected from end to end.

@@ -46,6 +46,12 @@ func AE(ctx context.Context, r cli.AERequest, out io.Writer) error {
 		return s.register(ctx)
 	case "watch":
 		return s.watch(ctx)
+	case "esdata put":
+		return s.put(ctx)
+	case "esdata get":
+		return s.got(ctx)
+	case "escertke":
+		return s.agree(ctx)
 	}
 	req, err := s.request(ctx)
 	if err != nil {

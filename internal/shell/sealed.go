@@ -58,8 +58,10 @@ func (s *shell) got(ctx context.Context) error {
 		return err
 	}
 	o := onem2m.Object{
-		{Name: "class", Value: onem2m.TextValue(data.Class.String())}, {Name: "type", Value: onem2m.TextValue(data.MediaType)},
-		{Name: "decryptedBy", Value: onem2m.TextValue(data.DecryptedBy)}, {Name: "verifiedBy", Value: onem2m.TextsValue(data.VerifiedBy)},
+		{Name: "class", Value: onem2m.TextValue(data.Class.String())},
+		{Name: "type", Value: onem2m.TextValue(data.MediaType)},
+		{Name: "decryptedBy", Value: onem2m.TextValue(data.DecryptedBy)},
+		{Name: "verifiedBy", Value: onem2m.TextsValue(data.VerifiedBy)},
 		{Name: "payload", Value: onem2m.TextValue(base64.StdEncoding.EncodeToString(data.Payload))},
 	}
 	_, err = fmt.Fprintf(s.out, "%s\n", o.Append(nil))

@@ -76,6 +76,9 @@ func measureServer(ctx context.Context, t *table, r cli.BenchRequest, dir string
 	if err := measureHops(ctx, t, g, r, dir); err != nil {
 		return err
 	}
+	if err := measureEndToEnd(ctx, t, g, filepath.Join(dir, "load"), r.Duration); err != nil {
+		return err
+	}
 	return measureNotifications(ctx, t, g, r.Duration)
 }
 
@@ -114,7 +117,11 @@ func startEcho(ctx context.Context) (address string, stop func() error, err erro
 // startRig runs a CSE in this process, with a trusting plain listener and a TLS
 // one, and makes what is measured.
 func startRig(ctx context.Context, data string) (*rig, error) {
-	cfg, err := config.Load(config.Sources{Flags: map[string]string{
+	file := data + ".toml"
+	if err := os.WriteFile(file, []byte(establishing), 0o600); err != nil {
+		return nil, err
+	}
+	cfg, err := config.Load(config.Sources{File: file, Flags: map[string]string{
 		"data": data, "http": "127.0.0.1:0", "https": "127.0.0.1:0", "trust-plain": "true",
 	}})
 	if err != nil {

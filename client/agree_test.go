@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"crypto/tls"
+	"encoding/base64"
 	"errors"
 	"io"
 	"net/http"
@@ -229,5 +230,49 @@ func TestKeyExchange_E112_AnAEAnswers(t *testing.T) {
 		if _, err := there.NewKeyExchange(tt.self, func(context.Context, escertke.Key) error { return nil }, tt.peers...); err == nil {
 			t.Errorf("%+v passes", tt)
 		}
+	}
+}
+
+func TestClient_E23_ACertificateThatIsAdvertisedProvesNothing(t *testing.T) {
+	t.Parallel()
+	n := harness.StartNode(t, listeners, nil)
+	authority := harness.NewAuthority(t, n.Dir)
+	ca := filepath.Join(n.Dir, "pki", "ca.crt")
+	const lamp onem2m.ID = "//m2m.example/id-in/Clamp01"
+	// Somebody who has a certificate of an authority of their own, in the name of
+	// the lamp, says so in the <AE>.
+	elsewhere := t.TempDir()
+	own := harness.NewAuthority(t, elsewhere).AE("Clamp01")
+	me, asking := authority.AE("Clamp01"), authority.AE("Cbutton1")
+	c := connect(t, client.Options{URL: n.Addresses[1], From: "Clamp01", CA: ca, Cert: me.CertFile, Key: me.KeyFile})
+	impostor := connect(t, client.Options{URL: n.Addresses[0], From: "Clamp01", CA: ca, Cert: own.CertFile, Key: own.KeyFile})
+	exchange, err := impostor.NewKeyExchange(lamp, func(context.Context, escertke.Key) error { return nil }, client.Agreement{Peer: "//m2m.example/id-in/Cbutton1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer exchange.Close()
+	l, err := client.ListenFor(t.Context(), "127.0.0.1:0", client.Handlers{KeyExchange: exchange})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if _, err := c.Register(t.Context(), client.AE{Name: "lamp", App: "Ntest", Points: []string{l.URL}, Reachable: true}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Create(t.Context(), "cse-in/lamp", onem2m.TypeAccessControlPolicy, attrs("rn", `"open"`, "pv", `{"acr":[{"acor":["all"],"acop":16}]}`, "pvs", `{"acr":[{"acor":["Clamp01"],"acop":63}]}`)); err != nil {
+		t.Fatal(err)
+	}
+	escert := base64.StdEncoding.EncodeToString(own.TLS.Certificate[0])
+	for _, change := range []onem2m.Object{attrs("esi", `{"esf":[43],"escert":["`+escert+`"]}`), attrs("acpi", `["cse-in/lamp/open"]`)} {
+		if _, err := c.Update(t.Context(), "cse-in/lamp", "m2m:ae", change); err != nil {
+			t.Fatal(err)
+		}
+	}
+	button := connect(t, client.Options{URL: n.Addresses[1], From: "Cbutton1", CA: ca, Cert: asking.CertFile, Key: asking.KeyFile})
+	if _, err := button.Register(t.Context(), client.AE{App: "Ntest"}); err != nil {
+		t.Fatal(err)
+	}
+	if key, err := button.AgreeKey(t.Context(), client.Agreement{Peer: lamp}); !errors.Is(err, escertke.ErrPeer) || key != nil {
+		t.Errorf("got %v", err)
 	}
 }

@@ -239,3 +239,22 @@ func BenchmarkOpen(b *testing.B) {
 		})
 	}
 }
+
+func TestSeal_E156_OneNonceAndNothingBesides(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, p := range all(t) {
+		if !p.seal.encrypts() {
+			continue
+		}
+		text, err := Seal([]byte("payload"), Protection{Encrypt: []*Key{p.seal}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts := strings.Split(text, ".")
+		if len(parts) != 5 || len(parts[2]) != nonceLength || len(parts[4]) != tagLength || seen[parts[2]] {
+			t.Errorf("%v: %d parts, a nonce of %d characters", p.seal, len(parts), len(parts[2]))
+		}
+		seen[parts[2]] = true
+	}
+}

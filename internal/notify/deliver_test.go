@@ -34,7 +34,7 @@ func numbered(sub string, from, to int) []string {
 	return out
 }
 
-func TestDelivery_C132_C277_C296_TheRequestIsANotifyOfTheCSE(t *testing.T) {
+func TestDelivery_C132_C277_C296_E15_TheRequestIsANotifyOfTheCSE(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, nil)

@@ -143,6 +143,13 @@ func TestRun_TheStatusSaysDoneFailedOrNotUnderstood(t *testing.T) {
 		{"ae get cse-in", everything(), 2, "give --cse URL or set BULWARK_AE_CSE"},
 		{"ae --cse https://x --cert a get cse-in", everything(), 2, "--cert and --key go together"},
 		{"ae --cse https://x update cse-in/a {", everything(), 2, "is not JSON"},
+		{"ae --cse https://x esdata --keys f put cse-in/a 1", everything(), 2, "nothing protects the data"},
+		{"ae --cse https://x esdata --keys f --sign k put cse-in/a 1", everything(), 0, ""},
+		{"ae --cse https://x esdata get cse-in/a/la", everything(), 2, "missing flags: --keys"},
+		{"ae --cse https://x esdata --keys f get cse-in/a/la", everything(), 2, "say what is demanded of the data with --class"},
+		{"ae --cse https://x esdata --keys f --class weak get cse-in/a/la", everything(), 2, "must be one of"},
+		{"ae --cse https://x escertke //m2m.example/id-in", everything(), 2, "missing flags: --key-out"},
+		{"ae escertke //m2m.example/id-in --key-out f", everything(), 2, "give --cse URL or set BULWARK_AE_CSE"},
 		{"ae --cse https://x register", everything(), 2, "missing flags: --api"},
 		{"explain --to cse-in", everything(), 2, "give --originator, --op and --to, or --request"},
 		{"explain --originator C1 --op create --to x --at noon", everything(), 2, "--at \"noon\" is no time with an offset"},
@@ -171,7 +178,7 @@ func TestHelp_OfEveryCommandHasAnExample(t *testing.T) {
 	lines := strings.Fields("demo serve pki key ae explain check bench version")
 	lines = append(
 		lines, "pki init", "pki issue", "pki list", "pki revoke", "pki crl", "pki renew", "key list", "key new", "key import", "key rotate", "key remove",
-		"ae register", "ae get", "ae create", "ae update", "ae delete", "ae notify", "ae watch", "ae esprim",
+		"ae register", "ae get", "ae create", "ae update", "ae delete", "ae notify", "ae watch", "ae esprim", "ae esdata", "ae escertke",
 	)
 	for _, line := range lines {
 		t.Run(line, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package esdata
 
 import (
+	"crypto/elliptic"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -172,5 +173,34 @@ func TestInterop_E130_SeveralRecipientsAndSignatures(t *testing.T) {
 	}
 	if got, err := open(theirs, JSON, openAll(signers)); err != nil || len(got.Verified.By) != len(signers) {
 		t.Errorf("%+v, %v from %s", got, err, theirs)
+	}
+}
+
+func TestInterop_E139_JoseOpensWhatIsForAGroupFromTheOutsideIn(t *testing.T) {
+	t.Parallel()
+	run := command(t)
+	source := private(t, "//m2m.example/id-in/Csource", ES256, elliptic.P256())
+	members := []pair{shared(t, "first@m2m.example", A256KW, 32), private(t, "second", ECDHA128KW, elliptic.P256())}
+	p, err := ForGroup(source.seal, members[0].seal, members[1].seal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Encryption = A128GCM
+	text, err := Seal([]byte(payload), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range members {
+		inner := run(text, "jwe", "dec", "-i-", "-k", file(t, m.open), "-O-")
+		if got := run(inner, "jws", "ver", "-i-", "-k", file(t, source.open), "-O-"); got != payload {
+			t.Errorf("%v: jose reads %q", m.open, got)
+		}
+	}
+	// And the other way: signed, then encrypted, by the program.
+	signed := strings.TrimSpace(run(payload, "jws", "sig", "-I-", "-k", file(t, source.seal), "-s", source.seal.template(""), "-c"))
+	header := strings.Replace(members[0].seal.template(A256GCM), `{"protected":{`, `{"protected":{"cty":"JOSE",`, 1)
+	nested := strings.TrimSpace(run(signed, "jwe", "enc", "-I-", "-k", file(t, members[0].seal), "-i", header, "-c"))
+	if got, err := open(nested, Compact, NewRing(members[0].open, source.open)); err != nil || got.Class != Nested || string(got.Payload) != payload {
+		t.Errorf("%+v, %v from %s", got, err, nested)
 	}
 }

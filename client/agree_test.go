@@ -167,7 +167,7 @@ func TestClient_E102_WhatAnAgreementNeeds(t *testing.T) {
 
 func TestKeyExchange_E112_AnAEAnswers(t *testing.T) {
 	t.Parallel()
-	n := harness.StartNode(t, listeners, nil)
+	n := harness.StartNode(t, listeners+"[[escertke.peer]]\nid = \"//m2m.example/id-in/Clamp01\"\n", nil)
 	authority := harness.NewAuthority(t, n.Dir)
 	ca := filepath.Join(n.Dir, "pki", "ca.crt")
 	as := func(stem string) *client.Client {
@@ -184,7 +184,7 @@ func TestKeyExchange_E112_AnAEAnswers(t *testing.T) {
 		}
 		stored <- key
 		return nil
-	}, client.Agreement{Peer: button})
+	}, client.Agreement{Peer: button}, client.Agreement{Peer: "//m2m.example/id-in"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +219,38 @@ func TestKeyExchange_E112_AnAEAnswers(t *testing.T) {
 	if _, err := stranger.AgreeKey(t.Context(), client.Agreement{Peer: lamp}); code(err) != onem2m.OriginatorHasNoPrivilege {
 		t.Errorf("E-103: an AE that is not a peer: %v", err)
 	}
+	// The CSE begins when the administrator says so, and with nobody else.
+	admin := authority.Admin()
+	operator := connect(t, client.Options{URL: n.Addresses[1], CA: ca, Cert: admin.CertFile, Key: admin.KeyFile})
+	establish := func(c *client.Client, peer string) (int, string) {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.Addresses[1]+"/__bulwark/establish", strings.NewReader(`{"peer":"`+peer+`"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := c.HTTP(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		text, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.StatusCode, string(text)
+	}
+	if status, _ := establish(here, string(lamp)); status != http.StatusForbidden {
+		t.Errorf("somebody else: %d", status)
+	}
+	if status, _ := establish(operator, string(button)); status != http.StatusNotFound {
+		t.Errorf("with an AE that is not configured: %d", status)
+	}
+	if status, text := establish(operator, string(lamp)); status != http.StatusOK || !strings.Contains(text, (<-stored).ID) {
+		t.Errorf("with one that is: %d %s", status, text)
+	}
 	full = true
+	if status, _ := establish(operator, string(lamp)); status != http.StatusBadGateway {
+		t.Errorf("with one that refuses: %d", status)
+	}
 	if _, err := here.AgreeKey(t.Context(), client.Agreement{Peer: lamp}); code(err) != onem2m.InternalServerError {
 		t.Errorf("E-107: a key that is not kept: %v", err)
 	}

@@ -57,15 +57,7 @@ type Reason struct {
 // serveExplain answers a Question of the administrator; everybody else is told
 // nothing, not even that there is something to ask.
 func (n *Node) serveExplain(w http.ResponseWriter, r *http.Request) {
-	a := httpb.AssociationOf(r.Context())
-	admin, _, err := n.cfg.Home().ParseID(n.cfg.CSE.Admin)
-	if err != nil || a == nil || len(a.IDs) != 1 || a.IDs[0] != admin {
-		http.Error(w, "only the administrator's certificate opens this", http.StatusForbidden)
-		return
-	}
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		http.Error(w, "POST a question", http.StatusMethodNotAllowed)
+	if !n.administers(w, r) {
 		return
 	}
 	var q Question
@@ -83,6 +75,23 @@ func (n *Node) serveExplain(w http.ResponseWriter, r *http.Request) {
 	if err := json.MarshalWrite(w, answer, json.Deterministic(true)); err != nil {
 		n.log.DebugContext(r.Context(), "explain", "err", err)
 	}
+}
+
+// administers reports whether a request is a POST of the administrator, and
+// answers any other.
+func (n *Node) administers(w http.ResponseWriter, r *http.Request) bool {
+	a := httpb.AssociationOf(r.Context())
+	admin, _, err := n.cfg.Home().ParseID(n.cfg.CSE.Admin)
+	if err != nil || a == nil || len(a.IDs) != 1 || a.IDs[0] != admin {
+		http.Error(w, "only the administrator's certificate opens this", http.StatusForbidden)
+		return false
+	}
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		http.Error(w, "POST a question", http.StatusMethodNotAllowed)
+		return false
+	}
+	return true
 }
 
 // Explain asks a CSE a Question. Errors are *onem2m.Error and name the member

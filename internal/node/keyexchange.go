@@ -5,8 +5,11 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
+
+	"github.com/go-json-experiment/json"
 
 	"bulwark/e2e/escertke"
 	"bulwark/internal/cse"
@@ -14,6 +17,7 @@ import (
 	"bulwark/internal/keyexchange"
 	"bulwark/internal/keyring"
 	"bulwark/internal/ops/audit"
+	"bulwark/internal/ops/config"
 	"bulwark/onem2m"
 )
 
@@ -82,6 +86,42 @@ func (n *Node) EstablishKey(ctx context.Context, peer onem2m.ID) (string, error)
 	}
 	key, err := n.exchange.Establish(ctx, peer)
 	return key.ID, err
+}
+
+// EstablishPath is where the administrator has a running CSE establish a key.
+const EstablishPath = "/__bulwark/establish"
+
+// Establishment is what it is asked for, and what comes of it, as JSON.
+type Establishment struct {
+	Peer onem2m.ID `json:"peer"`
+	Kid  string    `json:"kid,omitzero"` // of the answer
+}
+
+// serveEstablish establishes a key with a peer of the configuration for the
+// administrator.
+func (n *Node) serveEstablish(w http.ResponseWriter, r *http.Request) {
+	if !n.administers(w, r) {
+		return
+	}
+	var e Establishment
+	if err := json.UnmarshalRead(http.MaxBytesReader(w, r.Body, maxQuestion), &e, json.RejectUnknownMembers(true)); err != nil {
+		http.Error(w, "name a peer: "+err.Error(), http.StatusBadRequest)
+		return
+	}
+	if !slices.ContainsFunc(n.cfg.ESCertKE.Peers, func(p config.ESCertKEPeer) bool { return p.ID == string(e.Peer) }) {
+		http.Error(w, "the configuration has no such escertke.peer", http.StatusNotFound)
+		return
+	}
+	var err error
+	if e.Kid, err = n.EstablishKey(r.Context(), e.Peer); err != nil {
+		n.log.WarnContext(r.Context(), "no key could be established", "peer", string(e.Peer), "err", err)
+		http.Error(w, "no key could be established; the log says why", http.StatusBadGateway)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.MarshalWrite(w, e, json.Deterministic(true)); err != nil {
+		n.log.DebugContext(r.Context(), "establish", "err", err)
+	}
 }
 
 // certificate is the own one as it is advertised, nil for none.

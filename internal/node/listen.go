@@ -75,7 +75,7 @@ func (n *Node) serverOptions(ctx context.Context, l config.Listener, creds *cred
 	o.Recheck, o.RecheckEvery = creds.trust.Revalidate, recheckEvery
 	o.MaxAge = lim.SessionAge.Duration
 	o.HandshakeFailed = n.handshakeFailed
-	o.Extra = map[string]http.Handler{ExplainPath: http.HandlerFunc(n.serveExplain)}
+	o.Extra = map[string]http.Handler{ExplainPath: http.HandlerFunc(n.serveExplain), EstablishPath: http.HandlerFunc(n.serveEstablish)}
 	return o
 }
 

@@ -39,7 +39,11 @@ func Findings(ctx context.Context, cfg *config.Config) ([]config.Finding, error)
 	if _, err := definition.Load(string(cfg.CSE.Definitions)); err != nil {
 		findings = append(findings, config.Finding{Severity: config.Fault, Subject: "cse.definitions", Text: err.Error()})
 	}
-	if _, _, err := node.Issuers(cfg); err != nil {
+	_, _, err := node.Issuers(cfg)
+	if err == nil {
+		_, err = node.Servers(cfg)
+	}
+	if err != nil {
 		findings = append(findings, config.Finding{Severity: config.Fault, Subject: "token.issuer", Text: err.Error()})
 	}
 	more, err := policies(ctx, cfg)

@@ -47,9 +47,10 @@ func Issuers(cfg *config.Config) (*token.Verifier, *token.Revocations, error) {
 	return verifier, revoked, nil
 }
 
-// servers returns the Dynamic Authorization Servers of [[token.issuer]]: those of
-// which it is known where they are asked.
-func servers(cfg *config.Config) (dynauth.Servers, error) {
+// Servers returns the Dynamic Authorization Servers of [[token.issuer]]: those of
+// which it is known where they are asked. Errors name the entry and repeat nothing
+// of a key.
+func Servers(cfg *config.Config) (dynauth.Servers, error) {
 	var all dynauth.Servers
 	for i, c := range cfg.Token.Issuers {
 		if len(c.PoA) == 0 {

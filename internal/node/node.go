@@ -184,7 +184,7 @@ func (n *Node) openCSE(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	servers, err := servers(cfg)
+	servers, err := Servers(cfg)
 	if err != nil {
 		return err
 	}

@@ -322,7 +322,7 @@ func (k *call) judgeByTokens(r store.Reader, rec *store.Record, op onem2m.Operat
 	if permit, err := k.permittedByTokens("tokens", op, self, sources, tokens); permit || err != nil {
 		return err
 	}
-	direct := k.directTokens(r)
+	direct := k.directTokens(r, rec)
 	if permit, err := k.permittedByTokens("dynamic", op, self, sources, direct); permit || err != nil {
 		return err
 	}
@@ -351,14 +351,14 @@ func (k *call) permittedByTokens(stage string, op onem2m.Operation, self bool, s
 
 // directTokens returns what servers have handed over for the originator, as far
 // as it is good for this CSE and this moment. What isn't is no token.
-func (k *call) directTokens(r store.Reader) []access.Token {
+func (k *call) directTokens(r store.Reader, rec *store.Record) []access.Token {
 	if !k.granted() {
 		return nil
 	}
 	var out []access.Token
 	for _, cached := range k.c.grantedTokens(r, k.from.ID, k.now) {
 		on := token.Conditions{Originator: k.from.ID, Self: k.c.Home.ID(), Now: k.now, Leeway: k.c.Leeway, Holder: cached.Holder, Direct: true}
-		if cached.Check(on) != nil {
+		if cached.Check(on) != nil || k.confirm(r, rec, &cached) != nil {
 			continue
 		}
 		if grant, err := k.grantOf(r, cached); err == nil {

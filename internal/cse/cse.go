@@ -152,6 +152,7 @@ type Timing struct {
 	FlexBlocking      time.Duration // how long a flexible request that may take long is waited for; 2 s
 	PollWait          time.Duration // how long a poll without rqet waits; 30 s
 	Consultation      time.Duration // how long a Dynamic Authorization Server has for an answer; 3 s
+	TokenRecheck      time.Duration // how long a token counts until its server is asked for it again; 0: until it ends
 	DynamicLife       time.Duration // of privileges that a server grants without a word about their end; 1 h
 	DynamicMax        time.Duration // the longest such a grant counts; 30 days
 	DefaultExpiration time.Duration // et of a resource that asked for none; 5 years
@@ -263,6 +264,7 @@ type CSE struct {
 	dynamic    dynamicPolicies
 	consult    link               // Options.Consult
 	desk       *consultation.Desk // where questions to servers leave
+	confirmed  confirmations      // tokens that servers have handed over
 	signatures signatures         // of tokens whose holder has changed
 	hops       atomic.Uint64      // requests that were forwarded
 	helpers    chan struct{}      // one token per goroutine that helps with a fan-out

@@ -690,3 +690,53 @@ func TestDirect_NobodyIsAskedAboutAGroupInPlaceOfItsMembers(t *testing.T) {
 	}
 	c.must(onem2m.OK, read("cse-in/bay/all"))
 }
+
+func TestToken_A195_AServerIsAskedAgainWhetherItsTokensCount(t *testing.T) {
+	t.Parallel()
+	c := newConsulting(t, func(o *Options) { o.Timing.TokenRecheck = time.Minute })
+	text := c.direct(nil)
+	hands := func() { c.das.says(2000, `{"sit":2,"dres":{"tkns":["`+text+`"]}}`) }
+	expect := func(why string, code onem2m.StatusCode, questions int, q ask) {
+		t.Helper()
+		c.das.count()
+		if res := c.do(q); res.Code != code || c.das.count() != questions {
+			t.Errorf("%s: got %d", why, res.Code)
+		}
+	}
+	hands()
+	expect("it is confirmed when it is brought first", 2000, 1, bring("cse-in/bay/lamp", text))
+	expect("and counts then", 2000, 0, bring("cse-in/bay/lamp", text))
+	c.advance(time.Minute)
+	expect("it is asked for again", 2000, 1, bring("cse-in/bay/lamp", text))
+	c.advance(time.Minute)
+	c.das.says(2000, "")
+	expect("it was revoked", 4103, 1, bring("cse-in/bay/lamp", text))
+	c.das.set(nil)
+	expect("its server is gone", 4103, 1, bring("cse-in/bay/lamp", text))
+	c.advance(time.Minute)
+	hands()
+	expect("what a server hands over counts", 2000, 1, read("cse-in/bay/lamp?tids=tk1@das.example"))
+	c.advance(time.Minute)
+	c.das.says(2000, `{"sit":2,"dres":{"tkns":["`+text+`"]}}`)
+	expect("one that it has granted", 2000, 1, read("cse-in/bay/lamp?tids=tk1@das.example"))
+}
+
+func TestDirect_A195_AGrantEndsWhenItsServerDoesNotStandByIt(t *testing.T) {
+	t.Parallel()
+	c := newConsulting(t, func(o *Options) { o.Timing.TokenRecheck = time.Minute })
+	c.das.says(2000, `{"sit":2,"dres":{"tkns":["`+c.direct(nil)+`"]}}`)
+	c.must(onem2m.OK, read("cse-in/bay/lamp"))
+	c.das.count()
+	c.must(onem2m.OK, read("cse-in/bay/lamp"))
+	if n := c.das.count(); n != 0 {
+		t.Errorf("asked %d times", n)
+	}
+	c.advance(time.Minute)
+	c.must(onem2m.OK, read("cse-in/bay/lamp"))
+	if n := c.das.count(); n != 1 {
+		t.Errorf("asked %d times", n)
+	}
+	c.advance(time.Minute)
+	c.das.says(2000, "")
+	c.must(onem2m.OriginatorHasNoPrivilege, read("cse-in/bay/lamp"))
+}

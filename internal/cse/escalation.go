@@ -335,6 +335,7 @@ func (k *call) acceptToken(text string) error {
 	if err := cached.Check(on); err != nil {
 		return err
 	}
+	k.c.confirmed.note(cached.Digest, now)
 	k.assignLocal(heldToken{cached: cached, text: text, direct: true})
 	return nil
 }

@@ -169,7 +169,7 @@ func (k *call) explainFurther(r store.Reader, rec *store.Record, q Question, sou
 	say := func(source, text string) {
 		e.Reasons = append(e.Reasons, access.Reason{Source: source, Rule: -1, Part: access.PartPolicy, Text: text})
 	}
-	if tokens := k.directTokens(r); len(tokens) > 0 && k.nameTarget(r, rec) == nil {
+	if tokens := k.directTokens(r, rec); len(tokens) > 0 && k.nameTarget(r, rec) == nil {
 		if q.Links {
 			k.question.TargetType = onem2m.TypeAccessControlPolicy // roles alone count
 		}

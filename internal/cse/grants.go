@@ -133,6 +133,9 @@ func (k *call) readTokens(r store.Reader, rec *store.Record) ([]access.Token, er
 		if err == nil {
 			which, err = "token "+a.cached.ID, k.checkToken(&a, n)
 		}
+		if err == nil {
+			err = k.confirm(r, rec, &a.cached)
+		}
 		if err != nil {
 			return &refusal{which: which, cause: err}
 		}
@@ -190,7 +193,7 @@ func (k *call) allTokens(r store.Reader, rec *store.Record) []access.Token {
 	if err != nil {
 		list = nil
 	}
-	e.set = tokenSet{r: r, who: k.from.ID, list: append(list, k.directTokens(r)...)}
+	e.set = tokenSet{r: r, who: k.from.ID, list: append(list, k.directTokens(r, rec)...)}
 	return e.set.list
 }
 

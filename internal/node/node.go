@@ -212,6 +212,7 @@ func (n *Node) openCSE(ctx context.Context) error {
 			RequestLifetime:   cfg.Timing.RequestLifetime.Duration,
 			PollWait:          cfg.Timing.PollWait.Duration,
 			Consultation:      cfg.Timing.Consultation.Duration,
+			TokenRecheck:      cfg.Timing.TokenRecheck.Duration,
 			DynamicLife:       cfg.Timing.DynamicDefault.Duration,
 			DynamicMax:        cfg.Timing.DynamicMax.Duration,
 			DefaultExpiration: cfg.Timing.DefaultExpiration.Duration,

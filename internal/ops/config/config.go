@@ -215,6 +215,7 @@ type Timing struct {
 	Consultation      Duration `toml:"consultation" default:"3s" doc:"How long a Dynamic Authorization Server has for an answer. One that fails is left alone for 5 seconds."`
 	DynamicDefault    Duration `toml:"dynamic-default" default:"1h" doc:"How long privileges count that such a server grants without a word about their end."`
 	DynamicMax        Duration `toml:"dynamic-max" default:"30d" doc:"Longest time that privileges of such a server count; what is longer is cut to it."`
+	TokenRecheck      Duration `toml:"token-recheck" default:"0s" doc:"How long a token counts until its Dynamic Authorization Server is asked whether it still hands it over; 0s: until it ends. A token whose server has revoked it, or is not reached, does not count then. For issuers with poa."`
 	ClockLeeway       Duration `toml:"clock-leeway" default:"0s" doc:"How far the clocks of those who issue roles and tokens may differ from this one: at most 1m."`
 	DefaultExpiration Duration `toml:"default-expiration" default:"5y" doc:"Lifetime of a resource whose creator states none."`
 	ESPrimUnique      Duration `toml:"esprim-unique" default:"10m" doc:"Life of a receiver rand object that one originator of protected requests has asked for. None of its requests can be older."`

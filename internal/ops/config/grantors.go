@@ -51,6 +51,9 @@ func (c *Config) checkGrantors(k *checker) {
 	if d := c.Timing.ClockLeeway.Duration; d < 0 || d > dynauth.MaxLeeway {
 		k.fail("timing.clock-leeway", "must be between 0s and 1m")
 	}
+	if c.Timing.TokenRecheck.Duration < 0 {
+		k.fail("timing.token-recheck", "must not be negative")
+	}
 	seen = map[string]bool{}
 	for i, a := range c.Trust.Roles {
 		c.checkGrantor(k, fmt.Sprintf("trust.role-authority[%d].", i), a.ID, a.FQDN, seen)

@@ -263,7 +263,7 @@ func (c *Config) checkNumbers(k *checker) {
 	atLeast("limits.connections", int64(c.Limits.Connections), 1)
 	atLeast("limits.requests", int64(c.Limits.Requests), 1)
 	for _, key := range Keys() {
-		if key.Kind != "duration" || key.Path == "timing.clock-leeway" { // no leeway is one
+		if key.Kind != "duration" || key.Path == "timing.clock-leeway" || key.Path == "timing.token-recheck" { // none is one
 			continue
 		}
 		if d, ok := reflect.TypeAssert[Duration](c.field(key)); ok && d.Duration <= 0 {

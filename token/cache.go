@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"bulwark/onem2m"
@@ -26,10 +27,9 @@ var errLocalTwice = errors.New("making a Local-Token-ID: the same one came twice
 // Cache remembers verified tokens by the digest of their text, so that the
 // same token is not verified twice (A-135). It is bounded in number, the one
 // that was used least recently goes first; a token that has expired or was
-// revoked is never given out. A CSE makes a new Cache when the configuration of
-// the issuers changes. It may be used by any number of goroutines.
+// revoked is never given out. It may be used by any number of goroutines.
 type Cache struct {
-	verifier *Verifier
+	verifier atomic.Pointer[Verifier]
 	revoked  *Revocations
 	random   io.Reader // of Local-Token-IDs
 	limit    int
@@ -65,10 +65,24 @@ func NewCache(v *Verifier, revoked *Revocations, limit int, leeway time.Duration
 	if limit <= 0 {
 		limit = DefaultCache
 	}
-	return &Cache{
-		verifier: v, revoked: revoked, random: random, limit: limit, leeway: onem2m.Timestamp(max(leeway, 0).Microseconds()),
+	c := &Cache{
+		revoked: revoked, random: random, limit: limit, leeway: onem2m.Timestamp(max(leeway, 0).Microseconds()),
 		recent: list.New(), byDigest: map[Digest]*list.Element{}, byID: map[string]*list.Element{},
 		byLocal: map[string]*list.Element{}, direct: map[onem2m.ID][]*list.Element{},
+	}
+	c.verifier.Store(v)
+	return c
+}
+
+// Trust puts another Verifier in the place of the one in use: the keys or the
+// protection of issuers have changed. What is remembered is forgotten, with its
+// Local-Token-IDs, since a key that opened it may have been withdrawn.
+func (c *Cache) Trust(v *Verifier) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.verifier.Store(v)
+	for element := c.recent.Front(); element != nil; element = c.recent.Front() {
+		c.drop(element)
 	}
 }
 
@@ -77,23 +91,36 @@ func NewCache(v *Verifier, revoked *Revocations, limit int, leeway time.Duration
 // that a Dynamic Authorization Server handed over (A-126). The error is an
 // *Error; a token is not remembered for having failed.
 func (c *Cache) Verify(text string, direct bool, now onem2m.Timestamp) (Cached, error) {
-	if len(text) > c.verifier.limit {
+	v := c.verifier.Load()
+	if len(text) > v.limit {
 		return Cached{}, refuse(CheckSize, "")
 	}
 	digest := DigestOf(text)
 	if out, ok, err := c.find(digest, direct, now); ok || err != nil {
 		return out, err
 	}
-	verified, err := c.verifier.Verify(text)
+	verified, err := v.Verify(text)
 	if err != nil {
 		return Cached{}, err
 	}
 	if err := c.current(&verified.Claims, now); err != nil {
 		return Cached{}, err
 	}
+	if out, ok := c.remember(v, verified, direct); ok {
+		return out, nil
+	}
+	return c.Verify(text, direct, now) // the keys have just changed
+}
+
+// remember adds a token unless another Verifier has come to count than the one
+// that has accepted it.
+func (c *Cache) remember(by *Verifier, verified *Verified, direct bool) (Cached, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.add(verified, direct), nil
+	if c.verifier.Load() != by {
+		return Cached{}, false
+	}
+	return c.add(verified, direct), true
 }
 
 // find looks for the digest. A token that is there and cannot be given out any

@@ -458,3 +458,27 @@ func BenchmarkIssue(b *testing.B) {
 		})
 	}
 }
+
+func TestCache_KeysThatChangeCountAtOnce(t *testing.T) {
+	t.Parallel()
+	w, other := newWorld(t), newWorld(t)
+	cache, _ := newCache(w, 0)
+	text := w.token(t, nil)
+	if _, err := cache.Verify(text, true, begins); err != nil {
+		t.Fatal(err)
+	}
+	cache.Trust(other.verifier)
+	if cache.Len() != 0 {
+		t.Error("what keys that are gone have opened is remembered")
+	}
+	if _, err := cache.Verify(text, false, begins); err == nil {
+		t.Error("the token is good without its key")
+	}
+	if _, err := cache.Verify(other.token(t, nil), false, begins); err != nil {
+		t.Errorf("the new key does not count: %v", err)
+	}
+	cache.Trust(w.verifier)
+	if _, err := cache.Verify(text, false, begins); err != nil {
+		t.Errorf("the old key does not count again: %v", err)
+	}
+}

@@ -6,6 +6,7 @@ import (
 
 	"bulwark/internal/bench"
 	"bulwark/internal/cli"
+	"bulwark/internal/dasserver"
 	"bulwark/internal/demo"
 	"bulwark/internal/inspect"
 	"bulwark/internal/node"
@@ -21,5 +22,6 @@ func main() {
 		Keys:     inspect.Keys,
 		Explain:  inspect.Explain,
 		Findings: inspect.Findings,
+		DAS:      dasserver.Command,
 	}))
 }

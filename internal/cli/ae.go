@@ -3,6 +3,8 @@ package cli
 import (
 	"fmt"
 	"io"
+	"os"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -39,6 +41,7 @@ func (f connectionFlags) connection(c *call) Connection {
 type aeCommand struct {
 	Connection connectionFlags `embed:""`
 	Output     string          `enum:"text,json" default:"text" help:"Form of what is printed: text or json."`
+	TokenFile  string          `name:"token-file" placeholder:"FILE" help:"File with tokens to send along, one a line, as bulwark ae token prints them."`
 
 	Register aeRegister `cmd:"" help:"Register as an AE."`
 	Get      aeGet      `cmd:"" help:"Retrieve a resource, or discover with a query."`
@@ -51,7 +54,7 @@ type aeCommand struct {
 	ESData   aeESData   `cmd:"" name:"esdata" help:"Store and read data that the CSE cannot read."`
 	ESCertKE aeESCertKE `cmd:"" name:"escertke" help:"Establish a key with another entity by certificate."`
 
-	Token laterCommand `cmd:"" name:"token" hidden:"" passthrough:""`
+	Token aeToken `cmd:"" name:"token" help:"Ask a Dynamic Authorization Server for a token."`
 }
 
 // Help is the second part of the help page.
@@ -72,6 +75,10 @@ Example:
 // do completes a request and hands it to the part that sends it.
 func (a *aeCommand) do(c *call, r AERequest) error {
 	r.Connection, r.Output = a.Connection.connection(c), a.Output
+	var err error
+	if r.Tokens, err = a.tokens(); err != nil {
+		return err
+	}
 	if a.ESPrim.Target != "" {
 		r.Protection = &a.ESPrim.Protection
 	}
@@ -84,6 +91,27 @@ func (a *aeCommand) do(c *call, r AERequest) error {
 		return config.ErrNotInThisVersion
 	}
 	return c.Parts.AE(c, r, c.Stdout)
+}
+
+// maxTokenFile bounds a file with tokens: far more than a request may have.
+const maxTokenFile = 1 << 20
+
+// tokens reads the file of tokens. It is a file since whoever may list the
+// processes of a machine sees their arguments.
+func (a *aeCommand) tokens() ([]string, error) {
+	if a.TokenFile == "" {
+		return nil, nil
+	}
+	f, err := os.Open(a.TokenFile)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // only read from
+	text, err := io.ReadAll(io.LimitReader(f, maxTokenFile))
+	if err != nil {
+		return nil, err
+	}
+	return strings.Fields(string(text)), nil
 }
 
 // argument returns the octets of an argument, or of standard input for "-".
@@ -111,6 +139,23 @@ func body(c *call, given string) ([]byte, error) {
 		return nil, usagef("the last argument is not JSON: %.40q", text)
 	}
 	return text, nil
+}
+
+// fileOrInput returns the JSON in a file, or on standard input for "-".
+func fileOrInput(c *call, name string) ([]byte, error) {
+	if name == "-" {
+		return body(c, name)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // only read from
+	text, err := io.ReadAll(io.LimitReader(f, maxInput+1))
+	if err != nil {
+		return nil, err
+	}
+	return body(c, string(text))
 }
 
 type aeRegister struct {

@@ -17,6 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"bulwark/internal/cli"
+	"bulwark/internal/dasserver"
 	"bulwark/internal/inspect"
 	"bulwark/internal/node"
 	"bulwark/internal/ops/audit"
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"bulwark": func() {
 			os.Exit(cli.Main(cli.Parts{
-				Serve: node.Serve("test"), AE: shell.AE, Keys: inspect.Keys, Explain: inspect.Explain, Findings: inspect.Findings,
+				Serve: node.Serve("test"), AE: shell.AE, Keys: inspect.Keys, Explain: inspect.Explain, Findings: inspect.Findings, DAS: dasserver.Command,
 			}))
 		},
 	})
@@ -98,6 +99,7 @@ func everything() cli.Parts {
 		Keys:     func(context.Context, cli.KeyRequest, io.Writer) error { return nil },
 		Explain:  func(context.Context, cli.ExplainRequest, io.Writer) error { return nil },
 		Findings: func(context.Context, *config.Config) ([]config.Finding, error) { return nil, nil },
+		DAS:      func(context.Context, cli.DASRequest, *slog.Logger, io.Writer) error { return nil },
 		Bench:    func(context.Context, cli.BenchRequest, io.Writer) error { return nil },
 	}
 }
@@ -129,7 +131,9 @@ func TestRun_TheStatusSaysDoneFailedOrNotUnderstood(t *testing.T) {
 		{"serve --store postgres://db.example.com/x", everything(), 2, "not in this version"},
 		{"serve --http 0.0.0.0:8080", everything(), 2, "or give --allow-insecure"},
 		{"serve --http 0.0.0.0:8080 --allow-insecure", everything(), 0, ""},
-		{"das serve --data x", everything(), 2, "not in this version"},
+		{"das serve --data x", everything(), 0, ""},
+		{"das revoke", everything(), 2, "name a Token-ID"},
+		{"das revoke --lift --holder C", everything(), 2, "--lift takes a Token-ID"},
 		{"maf list", everything(), 2, "not in this version"},
 		{"mef", everything(), 2, "not in this version"},
 		{"enrol --help", everything(), 2, "not in this version"},
@@ -139,7 +143,8 @@ func TestRun_TheStatusSaysDoneFailedOrNotUnderstood(t *testing.T) {
 		{"key import --kid x", everything(), 2, "unknown flag --kid"},
 		{"key import --id x --peer //m2m.example/id-mn --file x", everything(), 0, ""},
 		{"key rotate x --out y --keep=-1h", everything(), 2, "--keep: a span is not negative"},
-		{"ae token", everything(), 2, "not in this version"},
+		{"ae token", everything(), 2, "give --request, or --das, --for and --to"},
+		{"ae token --das https://localhost:8444 --for //m2m.example/id-in --to x", everything(), 2, "give --cert and --key"},
 		{"ae get cse-in", everything(), 2, "give --cse URL or set BULWARK_AE_CSE"},
 		{"ae --cse https://x --cert a get cse-in", everything(), 2, "--cert and --key go together"},
 		{"ae --cse https://x update cse-in/a {", everything(), 2, "is not JSON"},

@@ -26,6 +26,8 @@ type Parts struct {
 	// Findings returns what is wrong or risky in the definitions that a
 	// configuration names, and in the policies of its data directory.
 	Findings func(ctx context.Context, c *config.Config) ([]config.Finding, error)
+	// DAS runs or operates a Dynamic Authorization Server.
+	DAS func(ctx context.Context, r DASRequest, log *slog.Logger, out io.Writer) error
 	// Bench loads a CSE and prints a table.
 	Bench func(ctx context.Context, r BenchRequest, out io.Writer) error
 }
@@ -46,16 +48,49 @@ type AERequest struct {
 	Output string // "text" or "json"
 	Verb   string // "register", "get", "create", "update", "delete", "notify", "watch", "esdata put", "esdata get" or "escertke"
 	To     string
-	Type   string // number or name of the resource type
-	Query  string // "" or parameters as in a URL: "rcn=4&lbl=x"
-	Body   []byte // JSON
-	API    string // App-ID
-	Name   string // resourceName
-	Listen string // address of the receiver of watch
+	Type   string   // number or name of the resource type
+	Query  string   // "" or parameters as in a URL: "rcn=4&lbl=x"
+	Body   []byte   // JSON
+	API    string   // App-ID
+	Name   string   // resourceName
+	Listen string   // address of the receiver of watch
+	Tokens []string // tokens that go along
+	Token  TokenRequest
 
 	Protection *Protection // of a request that is protected from end to end; nil of any other
 	Sealing    *Sealing    // of "esdata put" and "esdata get"
 	Agreement  *Agreement  // of "escertke"
+}
+
+// TokenRequest is what `bulwark ae token` asks a Dynamic Authorization Server.
+type TokenRequest struct {
+	URL       string // of the server; "" takes the one in Request
+	Request   []byte // Token Request Information of a refusal, or a part of it; nil makes one of the fields below
+	CSE       string // CSE-ID that the token is for
+	Resource  string
+	Operation string
+	IDsOnly   bool // the Token-ID is enough
+	Sign      bool // sign the token for the record of the authorization relationship
+}
+
+// DASRequest is one `bulwark das` command. Of the fields below Verb those are
+// set that the verb has.
+type DASRequest struct {
+	Config      *config.Config
+	Credentials string // folder of the service manager's credentials
+	Output      string
+	Verb        string // "serve", "list", "revoke", "issue", "rotate-keys" or "jwks"
+	ID          string // Token-ID
+	Holder      string
+	Grant       string
+	Because     string
+	Lift, All   bool
+	CSE         string
+	Resource    string
+	Operation   string
+	Type        string
+	Roles       []string
+	After       time.Duration
 }
 
 // Protection says how a request is protected from end to end.

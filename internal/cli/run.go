@@ -48,13 +48,13 @@ type commands struct {
 	Serve   serveCommand   `cmd:"" help:"Run a CSE."`
 	PKI     pkiCommand     `cmd:"" name:"pki" help:"A small certificate authority for development and small sites."`
 	Key     keyCommand     `cmd:"" help:"Credentials and the identities that are bound to them."`
-	AE      aeCommand      `cmd:"" name:"ae" help:"Act as an AE: register, get, create, update, delete, notify, watch."`
+	AE      aeCommand      `cmd:"" name:"ae" help:"Act as an AE: register, get, create, update, delete, notify, watch, token."`
+	DAS     dasCommand     `cmd:"" name:"das" help:"Run and operate a Dynamic Authorization Server, which grants roles and tokens."`
 	Explain explainCommand `cmd:"" help:"Say why a request would be, or was, allowed or denied."`
 	Check   checkCommand   `cmd:"" help:"Look for mistakes and risks in a configuration and a data directory."`
 	Bench   benchCommand   `cmd:"" help:"Load a CSE and print a table."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 
-	DAS   laterCommand `cmd:"" name:"das" hidden:"" passthrough:""`
 	MAF   laterCommand `cmd:"" name:"maf" hidden:"" passthrough:""`
 	MEF   laterCommand `cmd:"" name:"mef" hidden:"" passthrough:""`
 	Enrol laterCommand `cmd:"" name:"enrol" hidden:"" passthrough:""`

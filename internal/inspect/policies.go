@@ -12,6 +12,7 @@ import (
 	"bulwark/access"
 	"bulwark/internal/cli"
 	"bulwark/internal/cse"
+	"bulwark/internal/dasserver"
 	"bulwark/internal/definition"
 	"bulwark/internal/node"
 	"bulwark/internal/ops/config"
@@ -46,6 +47,7 @@ func Findings(ctx context.Context, cfg *config.Config) ([]config.Finding, error)
 	if err != nil {
 		findings = append(findings, config.Finding{Severity: config.Fault, Subject: "token.issuer", Text: err.Error()})
 	}
+	findings = append(findings, dasserver.Findings(cfg)...)
 	more, err := policies(ctx, cfg)
 	return append(findings, more...), err
 }

@@ -29,6 +29,11 @@ func (n *Node) listen(ctx context.Context) error {
 		}
 		n.https = append(n.https, l.Binding == config.BindingHTTPS)
 	}
+	if n.das != nil {
+		if err := n.das.Listen(ctx); err != nil {
+			return err
+		}
+	}
 	if n.cfg.Ops == "" || n.cfg.Ops == "off" {
 		return nil
 	}
@@ -95,6 +100,9 @@ func (n *Node) Addresses() []string {
 // readyLine is the one line that tells a script that the process is ready.
 func (n *Node) readyLine() string {
 	line := fmt.Sprintf("bulwark ready cse=%s%s name=%s %s", n.cfg.CSE.SP, n.cfg.CSE.ID, n.cfg.CSE.Name, strings.Join(n.Addresses(), " "))
+	if n.das != nil {
+		line += " das=" + n.das.Address()
+	}
 	if n.ops != nil {
 		line += " ops=http://" + n.ops.Addr().String()
 	}

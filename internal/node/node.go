@@ -25,6 +25,7 @@ import (
 	"bulwark/internal/binding/httpb"
 	"bulwark/internal/cmdh"
 	"bulwark/internal/cse"
+	"bulwark/internal/dasserver"
 	"bulwark/internal/definition"
 	"bulwark/internal/identity"
 	"bulwark/internal/keyexchange"
@@ -39,6 +40,7 @@ import (
 	"bulwark/internal/store"
 	"bulwark/internal/store/sql"
 	"bulwark/onem2m"
+	"bulwark/token"
 )
 
 // Options are what doesn't come from the configuration.
@@ -74,6 +76,10 @@ type Node struct {
 	client   *httpb.Client
 	cse      *cse.CSE
 	gate     *gate
+	das      *dasserver.Server  // nil without [das]
+	revoked  *token.Revocations // tokens that the CSE does not take any more; nil without issuers
+
+	keyStamps []keyStamp // of the files with the keys of issuers; of followIssuers while it runs
 
 	definitions *definition.Registry
 	peers       federate
@@ -145,6 +151,9 @@ func (n *Node) open(ctx context.Context) (err error) {
 	if err = n.loadTrust(); err != nil {
 		return err
 	}
+	if err = n.openDAS(ctx); err != nil {
+		return err
+	}
 	return n.openCSE(ctx)
 }
 
@@ -180,6 +189,7 @@ func (n *Node) openCSE(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	n.keyStamps = keyStamps(cfg)
 	verifier, revoked, err := Issuers(cfg)
 	if err != nil {
 		return err
@@ -188,6 +198,7 @@ func (n *Node) openCSE(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	n.revoked = revoked
 	locate := n.o.Locate
 	if locate == nil {
 		locate = locations(cfg)
@@ -268,6 +279,9 @@ func (n *Node) Close() error {
 		if c != nil {
 			c.Close()
 		}
+	}
+	if n.das != nil {
+		errs = append(errs, n.das.Close())
 	}
 	if n.audit != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)

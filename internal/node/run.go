@@ -54,6 +54,12 @@ func (n *Node) Run(ctx context.Context) error {
 	if n.exchange != nil {
 		group.Go(func() error { n.exchange.Run(stop); return nil })
 	}
+	if len(n.cfg.Token.Issuers) > 0 {
+		group.Go(func() error { n.followIssuers(front); return nil })
+	}
+	if n.das != nil {
+		group.Go(func() error { return n.das.Run(front) })
+	}
 	if n.ops != nil {
 		group.Go(func() error { return n.serveOps(back) })
 	}

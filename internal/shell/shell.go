@@ -4,13 +4,10 @@ package shell
 
 import (
 	"context"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"net/url"
-	"os"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -30,6 +27,9 @@ type shell struct {
 
 // AE does one `bulwark ae` command and prints what came of it.
 func AE(ctx context.Context, r cli.AERequest, out io.Writer) error {
+	if r.Verb == "token" {
+		return token(ctx, r, out)
+	}
 	c, err := Dial(r.Connection)
 	if err != nil {
 		return err
@@ -57,6 +57,7 @@ func AE(ctx context.Context, r cli.AERequest, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	req.Tokens = r.Tokens
 	res, err := c.Do(ctx, req)
 	if err != nil {
 		return err
@@ -80,15 +81,7 @@ func Dial(n cli.Connection) (*client.Client, error) {
 
 // identityOf reads the AE-ID out of a certificate and returns its stem.
 func identityOf(file string) (string, error) {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return "", err
-	}
-	block, _ := pem.Decode(data)
-	if block == nil {
-		return "", errors.New("no PEM certificate")
-	}
-	cert, err := x509.ParseCertificate(block.Bytes)
+	cert, err := certificateOf(file)
 	if err != nil {
 		return "", err
 	}
@@ -198,6 +191,9 @@ func (s *shell) content(req *onem2m.Request, root string) error {
 // print shows an answer and makes an error of a refusal.
 func (s *shell) print(res *onem2m.Response) error {
 	if err := client.Failure(res); err != nil {
+		if res.TokenRequestInfo != nil { // for bulwark ae token
+			err = errors.Join(err, s.json(&onem2m.Content{Name: "m2m:tqf", Value: res.TokenRequestInfo}))
+		}
 		return err
 	}
 	if res.Content != nil {

@@ -78,6 +78,11 @@ func (s *Server) decode(w http.ResponseWriter, r *http.Request, l *link) (incomi
 	if r.Body != nil && r.Body != http.NoBody {
 		s.readDeadline(w, r, l, time.Now().Add(s.o.Limits.ReadTimeout)) // of the socket, which knows no other clock
 	}
+	if s.o.Root != "" && r.RequestURI == "/" {
+		rooted := *r
+		rooted.RequestURI += s.o.Root
+		r = &rooted
+	}
 	buffer := takeBuffer()
 	in, refused := decodeRequest(r, &s.o.Limits, s.o.Codec, func() ([]byte, *refusal) {
 		var refused *refusal

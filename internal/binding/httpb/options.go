@@ -57,6 +57,11 @@ type Options struct {
 	Observe func(Exchange)   // called after each answer; nil for none
 	Now     func() time.Time // nil for time.Now
 
+	// Root is the target of requests to "/", which have none of their own: those
+	// of a server that has nothing but itself, and is known by a URL. "" refuses
+	// them.
+	Root string
+
 	// Extra are handlers outside oneM2M by exact path. They are reachable over
 	// TLS only; AssociationOf tells them who asks.
 	Extra map[string]http.Handler

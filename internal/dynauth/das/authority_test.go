@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -386,7 +387,7 @@ func TestHand_A157_F3_OnlyTokensForThisCSEAndHolderThatAreGood(t *testing.T) {
 	s := start(t, strings.ReplaceAll(tenMinutes, "//m2m.example/id-in", "//m2m.example/*"))
 	text := s.direct(ask()).Tokens[0]
 	id := s.verify(text).ID
-	retrieval := func(m *onem2m.DASRequest) { m.RequestTime, m.TokenIDs = "", []string{"unknown@das.m2m.example", id} }
+	retrieval := func(m *onem2m.DASRequest) { m.TokenIDs = []string{"unknown@das.m2m.example", id} }
 	if out := s.direct(ask(retrieval)); out == nil || !slices.Equal(out.Tokens, []string{text}) {
 		t.Errorf("got %+v", out)
 	}
@@ -406,7 +407,9 @@ func TestHand_A157_F3_OnlyTokensForThisCSEAndHolderThatAreGood(t *testing.T) {
 	// A token that did not help is named in the question whether the request may
 	// pass: then there is a new one as well.
 	s.direct(ask())
-	if out := s.direct(ask(func(m *onem2m.DASRequest) { m.TokenIDs, m.Target = []string{id}, "lamp2" })); out == nil || len(out.Tokens) != 1 {
+	if out := s.direct(ask(func(m *onem2m.DASRequest) {
+		m.TokenIDs, m.Target, m.IP = []string{id}, "lamp2", netip.MustParseAddr("192.0.2.1")
+	})); out == nil || len(out.Tokens) != 1 {
 		t.Errorf("got %+v", out)
 	}
 }

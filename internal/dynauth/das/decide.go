@@ -83,9 +83,9 @@ func (g *Grant) decide(q Question, now onem2m.Timestamp, count Count) (v Verdict
 	switch {
 	case out.Revoked > now:
 		v.Reason = "it was revoked"
-	case g.AtOnce > 0 && out.All >= g.AtOnce:
+	case out.All >= g.AtOnce:
 		v.Reason = fmt.Sprintf("%d are outstanding, as many as there may be", out.All)
-	case g.AtOnceEach > 0 && out.Each >= g.AtOnceEach:
+	case out.Each >= g.AtOnceEach:
 		v.Reason = fmt.Sprintf("the originator has %d, as many as it may have", out.Each)
 	default:
 		v.Grant = g
@@ -106,7 +106,7 @@ func (g *Grant) applies(q Question) (int, string) {
 		{len(g.Types) == 0 || q.Vouched && slices.Contains(g.Types, q.Type), "not for this resource type, or no CSE vouches for it"},
 		{len(g.Originators) == 0 || matchAny(g.Originators, string(q.Originator)), "not for this originator"},
 		{len(g.Roles) == 0 || q.Vouched && slices.ContainsFunc(q.Roles, func(r string) bool { return slices.Contains(g.Roles, r) }), "the originator has none of the roles, or no CSE vouches for them"},
-		{len(g.Credentials) == 0 || q.Credential != "" && matchAny(g.Credentials, q.Credential), "not for this credential"},
+		{len(g.Credentials) == 0 || q.Credential != "" && slices.ContainsFunc(g.Credentials, func(p string) bool { return matchCredential(p, q.Credential) }), "not for this credential"},
 		{g.Gift.Token || q.Vouched, "what it gives goes to a CSE only"},
 		{q.Originator != "" && (len(g.Originators)+len(g.Roles)+len(g.Credentials) > 0), "it is for nobody"},
 	}

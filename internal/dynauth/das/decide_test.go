@@ -58,6 +58,9 @@ func TestDecide_HoldsEachConditionAgainstTheQuestion(t *testing.T) {
 		{"without the role", base + `roles = ["staff@roles.example"]`, func(q *das.Question) { q.Roles = []string{"other@roles.example"} }, "none of the roles"},
 		{"a role that nobody vouches for", base + `roles = ["staff@roles.example"]`, func(q *das.Question) { q.Vouched, q.Roles = false, []string{"staff@roles.example"} }, "no CSE vouches for them"},
 		{"a credential", base + `credentials = ["20-//m2m.example/*/CVisitor"]`, func(q *das.Question) { q.Credential = "20-//m2m.example/id-in/CVisitor" }, ""},
+		{"any credential", base + `credentials = ["*"]`, func(q *das.Question) { q.Credential = "20-//m2m.example/id-in/CVisitor" }, ""},
+		{"a kind of credential", base + `credentials = ["20-*/CVis*r"]`, func(q *das.Question) { q.Credential = "20-//m2m.example/id-in/CVisitor" }, ""},
+		{"a longer credential", base + `credentials = ["20-*/CVis"]`, func(q *das.Question) { q.Credential = "20-//m2m.example/id-in/CVisitor" }, "not for this credential"},
 		{"another credential", base + `credentials = ["20-x"]`, func(q *das.Question) { q.Credential = "20-y" }, "not for this credential"},
 		{"a credential that a CSE cannot show", base + `credentials = ["*"]`, nil, "not for this credential"},
 		{"in the window", base + `windows = ["* * 8-17 * * 1-5 *"]`, nil, ""},
@@ -154,6 +157,10 @@ func TestDecide_CountsWhatIsOutstanding(t *testing.T) {
 		if err != nil || (v.Grant == nil) != (tt.want != "") || !strings.Contains(v.Reason, tt.want) {
 			t.Errorf("%s: %+v, %v", tt.name, v, err)
 		}
+	}
+	endless := func(string, onem2m.ID) (das.Outstanding, error) { return das.Outstanding{Each: das.MaxEach}, nil }
+	if v, err := parse(t, tenMinutes).Decide(question(), now, endless); err != nil || v.Grant != nil {
+		t.Errorf("a grant that says nothing is given without end: %+v, %v", v, err)
 	}
 	broken := errors.New("disk")
 	v, err := p.Decide(question(), now, func(string, onem2m.ID) (das.Outstanding, error) { return das.Outstanding{}, broken })

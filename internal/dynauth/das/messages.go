@@ -81,7 +81,7 @@ func nothing(r *onem2m.DASResponse) *onem2m.DASResponse {
 // whether a request may pass (F-1), which names the tokens that did not help: it
 // has what a CSE adds to the latter alone.
 func retrieves(m *onem2m.DASRequest) bool {
-	return m.RequestTime == "" && m.ProposedLifetime == "" && m.ACPRoles == nil && m.Roles == nil && m.AuthorSign == nil && !m.IP.IsValid()
+	return m.ProposedLifetime == "" && m.ACPRoles == nil && m.Roles == nil && m.AuthorSign == nil && !m.IP.IsValid()
 }
 
 // question reads the message of a CSE about a resource of its own.

@@ -2,6 +2,7 @@ package das
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -245,9 +246,10 @@ func (f *grantFile) limits(g *Grant) error {
 	switch {
 	case g.Lifetime < time.Second || g.Lifetime > most:
 		return fmt.Errorf("lifetime: from 1s to %v", most)
-	case g.AtOnce < 0 || g.AtOnceEach < 0:
-		return errors.New("at-once and at-once-each are not negative")
+	case g.AtOnce < 0 || g.AtOnce > MaxAll || g.AtOnceEach < 0 || g.AtOnceEach > MaxEach:
+		return fmt.Errorf("at-once is at most %d, at-once-each at most %d", MaxAll, MaxEach)
 	}
+	g.AtOnce, g.AtOnceEach = cmp.Or(g.AtOnce, MaxAll), cmp.Or(g.AtOnceEach, MaxEach)
 	return nil
 }
 

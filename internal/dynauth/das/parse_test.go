@@ -44,6 +44,7 @@ func TestParse_SaysWhatIsWrong(t *testing.T) {
 		{"longer than there is", with(`"10m"`, `"9000h"`), "lifetime"},
 		{"longer than a window", with(`"10m"`, `"25h"`) + `windows = ["* * 8 * * * *"]`, "lifetime"},
 		{"fewer than none", good + "at-once = -1", "at-once"},
+		{"more for one than there may be", good + "at-once-each = 1001", "at-once-each at most 1000"},
 		{"gives nothing", with(`give-operations = ["retrieve"]`, ""), "it gives nothing"},
 		{"a role of another issuer", good + `give-roles = ["x@other.example"]`, "give-roles"},
 		{"rules that are none", good + `give-rules = '{"acr":[]}'`, "give-rules"},

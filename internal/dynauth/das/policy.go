@@ -23,6 +23,12 @@ const (
 	MaxAudiences = 1000
 	MaxSigners   = 10000
 
+	// MaxAll and MaxEach are what may be outstanding of a grant that says nothing
+	// of it, in total and to one originator: nobody fills the ledger by asking for
+	// one resource after the other.
+	MaxAll  = 100_000
+	MaxEach = 1000
+
 	// MaxLifetime bounds what is granted: a year of access is a matter for an
 	// <accessControlPolicy>, not for a token.
 	MaxLifetime = 366 * 24 * time.Hour
@@ -55,7 +61,7 @@ type Grant struct {
 	Windows    []*onem2m.Schedule    // one of which holds now; what is granted ends with it
 
 	Lifetime   time.Duration // of what is granted
-	AtOnce     int           // how many may be outstanding; 0 for any number
+	AtOnce     int           // how many may be outstanding
 	AtOnceEach int           // the same for one originator
 
 	Gift Gift
@@ -143,6 +149,22 @@ func matchResource(pattern, resource string) bool {
 		end += next + 1
 	}
 	return end < len(resource) && onem2m.MatchID(above, resource[:end-1])
+}
+
+// matchCredential compares a Credential-ID with a pattern: here "*" covers any
+// run of characters, since a Credential-ID is no path. What stands between two
+// "*" is taken where it comes first, so nothing is tried twice.
+func matchCredential(pattern, id string) bool {
+	first, rest, star := strings.Cut(pattern, "*")
+	id, ok := strings.CutPrefix(id, first)
+	for ok && star {
+		var piece string
+		if piece, rest, star = strings.Cut(rest, "*"); !star {
+			return strings.HasSuffix(id, piece)
+		}
+		_, id, ok = strings.Cut(id, piece)
+	}
+	return ok && id == ""
 }
 
 // matchAny reports whether one of the patterns covers the identifier.

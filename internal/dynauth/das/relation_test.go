@@ -137,7 +137,7 @@ func TestRecord_OfAnOriginatorWithoutKeyACSEHasToVouch(t *testing.T) {
 	}
 }
 
-func TestProve_A165_F5_OnlyTheRecordedSignatureMovesAToken(t *testing.T) {
+func TestProve_A159_A165_F5_OnlyTheRecordedSignatureMovesAToken(t *testing.T) {
 	t.Parallel()
 	s := start(t, tenMinutes)
 	text := s.direct(ask()).Tokens[0]

@@ -159,7 +159,7 @@ func (p *Policy) withdrawn(e *Entry) string {
 
 // keep is how long what has ended stays in the ledger, for whoever asks what
 // was; the audit trail keeps longer.
-const keep = 30 * 24 * time.Hour
+const keep = 24 * time.Hour
 
 // Tidy forgets what ended long ago, and keys that nobody needs any more.
 func (a *Authority) Tidy(ctx context.Context) error {

@@ -28,7 +28,7 @@ const (
 // cut to a bounded length when it is written.
 type Record struct {
 	Time       time.Time  `json:"time" doc:"When it was decided, UTC."`
-	Event      string     `json:"event" doc:"What was decided on: request, association, start, stop, credential, repeated or lost."`
+	Event      string     `json:"event" doc:"What was decided on: request, association, start, stop, credential, grant (by a Dynamic Authorization Server), repeated or lost."`
 	RequestID  string     `json:"req,omitzero" doc:"Request identifier."`
 	Originator string     `json:"fr,omitzero" doc:"Originator in its absolute form."`
 	Claimed    string     `json:"claimed,omitzero" doc:"From as it was written, when it was refused."`

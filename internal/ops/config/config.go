@@ -29,6 +29,7 @@ type Config struct {
 	Trust      Authority  `toml:"trust" doc:"Parties whose word counts in access decisions."`
 	ESPrim     ESPrim     `toml:"esprim" doc:"Requests that are protected from end to end."`
 	ESCertKE   ESCertKE   `toml:"escertke" doc:"Keys for such requests that are established by certificate."`
+	DAS        DAS        `toml:"das" doc:"A Dynamic Authorization Server in the same process, or that of bulwark das. See docs/das.md."`
 	Remote     Remote     `toml:"remote" doc:"The CSE that this one registers with."`
 	Outbound   Outbound   `toml:"outbound" doc:"Requests that the CSE itself sends: notifications and forwarding."`
 	Secrets    Secrets    `toml:"secrets" doc:"The master key, which encrypts private and shared keys in the data directory. Without this table it is the file master.key there, made at first start: then whoever copies the directory has the keys too."`
@@ -119,6 +120,8 @@ type TokenIssuer struct {
 	Revoked []string `toml:"revoked" doc:"Token-IDs of this issuer that are not accepted any more."`
 	PoA     Texts    `toml:"poa" doc:"Where its Dynamic Authorization Server is asked: URLs, or the AE-ID or resource identifier of its AE; a text, or a list that is tried in order. A dynamicAuthorizationConsultation with one of these points of access is about this server, tokens that are named by their Token-ID are retrieved there, and signatures over tokens are kept there."`
 	Seal    Path     `toml:"seal" doc:"File with a JSON Web Key of the server, with alg: what originators carry to it is encrypted with that, so that they do not read which roles would be enough. A public key for ECDH-ES+A128KW, ECDH-ES+A256KW or RSA-OAEP-256, or a shared one for dir, A128KW or A256KW. The default is plain."`
+
+	Revocations string `toml:"revocations" doc:"https URL of its Dynamic Authorization Server, if that is a bulwark das: it is asked every ten seconds which of its tokens it has revoked. [outbound] ca names its root. A server in the process of the CSE needs no asking."`
 }
 
 // Authority holds the tables [[trust.role-authority]].
@@ -154,6 +157,22 @@ type PIP struct {
 type Governed struct {
 	Targets  []string `toml:"targets" doc:"Absolute addresses of resources of other CSEs, as those ask about them: with resource identifiers. A * at the end stands for all that begin so."`
 	Policies []string `toml:"policies" doc:"Addresses of the policies that apply to them."`
+}
+
+// DAS is the table [das].
+type DAS struct {
+	ID         string   `toml:"id" doc:"Absolute AE-ID of the server, such as //m2m.example/Sdas: the issuer of its tokens. Without it there is no server. Fixed once its ledger exists."`
+	FQDN       string   `toml:"fqdn" doc:"Domain name, in lower case, behind the @ of its Token-IDs and of the Role-IDs that it gives. Fixed once its ledger exists."`
+	Policy     Path     `toml:"policy" doc:"File with its policy: who gets which roles or rules, where, when and for how long. It is read again when it changes; while it cannot be read, nothing is granted."`
+	Address    string   `toml:"address" default:"127.0.0.1:8444" doc:"Host and port of its https listener. Port 0 takes a free one."`
+	Cert       Path     `toml:"cert" doc:"PEM file of its certificate and chain: with a host name, for CSEs that know it by a URL, or with its AE-ID, for those that know it as an AE. The default is DIR/pki/server.crt. Goes with key."`
+	Key        Path     `toml:"key" doc:"PEM file of the private key for cert."`
+	ClientCA   Path     `toml:"client-ca" doc:"PEM file of trust anchors for CSEs and originators, besides every [[anchor]]. The default without both is the certificate authority in the data directory."`
+	Forwarders []string `toml:"forwarders" doc:"Absolute CSE-IDs that are believed when they pass on what another CSE asks: the registrar of the server, say."`
+	Register   string   `toml:"register" doc:"https URL of a CSE with which the server registers as an AE. Then it can tell that CSE that a token has a new holder. [outbound] ca names the root of the CSE."`
+	Point      string   `toml:"point" doc:"Point of access that it registers, such as https://das.m2m.example:8444, for CSEs that know the server by its AE-ID. The default is none."`
+	AECert     Path     `toml:"ae-cert" doc:"PEM file of the certificate with its AE-ID, and chain, that it shows to that CSE. The default is issued by the certificate authority in the data directory. Goes with ae-key."`
+	AEKey      Path     `toml:"ae-key" doc:"PEM file of the private key for ae-cert."`
 }
 
 // Remote is the table [remote].

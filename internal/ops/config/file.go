@@ -23,7 +23,7 @@ const maxFile = 4 << 20
 // laterTables are the names of design tables that this version does not have;
 // the file may not use them, but is told so rather than "unknown".
 func laterTables() []string {
-	return []string{"psk", "das", "maf", "mef"}
+	return []string{"psk", "maf", "mef"}
 }
 
 // origins says for each key, by its path with indices ("listen[0].address"),

@@ -18,6 +18,9 @@ func (c *Config) checkGrantors(k *checker) {
 		if issuer.JWKS == "" {
 			k.fail(path+"jwks", "must name the file with its keys")
 		}
+		if r := issuer.Revocations; r != "" && (!PathOrURL(r).IsURL() || !strings.HasPrefix(r, "https://")) {
+			k.fail(path+"revocations", "%q is no https URL", r)
+		}
 		if len(issuer.Accept) == 0 {
 			k.fail(path+"accept", "must name at least one way to protect a token, such as sign:ES256")
 		}

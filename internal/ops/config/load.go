@@ -215,6 +215,9 @@ func (c *Config) fill() {
 	if c.CSE.Name == "" {
 		c.CSE.Name = "cse-" + string(c.CSE.Type)
 	}
+	if c.DAS.Cert == "" && c.DAS.Key == "" {
+		c.DAS.Cert, c.DAS.Key = c.PKI("server.crt"), c.PKI("server.key")
+	}
 	for i := range c.Listen {
 		l := &c.Listen[i]
 		if l.SA == "" {

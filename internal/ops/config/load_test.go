@@ -107,6 +107,7 @@ func texts() (byKind, special map[string]string) {
 		"cse.name": "other", "cse.sp": "//other.example", "cse.admin": "CBoss", "cse.releases": "2a,3",
 		"timing.max-expiration": "9y", "timing.clock-leeway": "5s", "cse.points": "https://a.example", "algorithms.esprim": "A128GCM,A256GCM", "remote.url": "https://a.example", "remote.id": "/id-in",
 		"pdp.resource": "cse-in/pdp", "prp.resource": "cse-in/prp", "pip.resource": "cse-in/pip", "pdp.tokens-to": "/id-far,/id-x", "pip.ask": "/id-far/cse/pip,/id-x/y",
+		"das.id": "//m2m.example/Sdas", "das.fqdn": "das.example", "das.address": "127.0.0.1:9", "das.forwarders": "//m2m.example/id-far", "das.register": "https://a.example", "das.point": "https://a.example",
 	}
 	return byKind, special
 }
@@ -120,6 +121,14 @@ func company(path string) (env []string, flags map[string]string) {
 		return nil, map[string]string{"cse-type": "mn", "registrar": "https://in.example"}
 	case "remote.poll":
 		return nil, registrar("mn", "https://in.example", "/id-in")
+	case "das.id", "das.fqdn", "das.policy", "das.address", "das.cert", "das.key", "das.client-ca", "das.forwarders", "das.register", "das.point", "das.ae-cert", "das.ae-key":
+		for _, set := range []string{"das.id=//m2m.example/Sdas", "das.fqdn=das.example", "das.policy=/etc/p", "das.cert=/etc/c", "das.key=/etc/k", "das.ae-cert=/etc/c", "das.ae-key=/etc/k"} {
+			key, value, _ := strings.Cut(set, "=")
+			if key != path {
+				env = append(env, "BULWARK_"+strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(key))+"="+value)
+			}
+		}
+		return env, nil
 	case "remote.cert":
 		return []string{"BULWARK_REMOTE_KEY=/etc/x"}, nil
 	case "remote.key":

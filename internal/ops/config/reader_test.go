@@ -20,7 +20,7 @@ import (
 func TestKeys_AreReadByThePartsThatTheyConfigure(t *testing.T) {
 	t.Parallel()
 	used := map[string]bool{}
-	for _, dir := range []string{"../../node", "../../cli"} {
+	for _, dir := range []string{"../../node", "../../cli", "../../dasserver"} {
 		maps.Copy(used, selected(t, dir))
 	}
 	reasons := map[string]string{

@@ -48,6 +48,7 @@ func (c *Config) validate(from origins) []error {
 	c.checkPoints(k)
 	c.checkESPrim(k)
 	c.checkESCertKE(k)
+	c.checkDAS(k)
 	c.checkRemote(k)
 	c.checkOutbound(k)
 	c.checkNumbers(k)

@@ -2,6 +2,7 @@ package fieldcase
 
 import (
 	"crypto/tls"
+	"fmt"
 	"net/http"
 	"path/filepath"
 	"testing"
@@ -165,7 +166,14 @@ func TestFieldCase12_TheCertificateSaysAAndTheHeaderB(t *testing.T) {
 				c := p.client(t, table.base, version, table.creds...)
 				for i, r := range table.rows {
 					t.Run(r.name, func(t *testing.T) { // one after the other, on one connection
-						a := c.Send(t, r.request())
+						q := r.request()
+						if q.Header == nil {
+							q.Header = map[string][]string{}
+						}
+						if _, ok := q.Header["X-M2M-RI"]; !ok { // others are the same originator at the same time
+							q.Header["X-M2M-RI"] = []string{fmt.Sprintf("r%d-%d-%d", len(table.name), version, i)}
+						}
+						a := c.Send(t, q)
 						a.Expect(t, r.rsc, r.status)
 						if a.Proto != version {
 							t.Errorf("the protocol is HTTP/%d", a.Proto)

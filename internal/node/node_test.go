@@ -365,10 +365,12 @@ func TestRun_LogsRequests(t *testing.T) {
 	t.Parallel()
 	r := start(t, "", plain, node.Options{})
 	c := harness.NewClient(t, r.Addresses()[0], nil, 1)
-	c.Get(t, "CAdmin", "/cse-in/none").Expect(t, 4004, 404)
-	r.log.awaits(t, "level=DEBUG msg=request req=t1 fr=CAdmin to=cse-in/none op=retrieve rsc=4004 dur=")
-	c.Get(t, "/id-in", "/cse-in").Expect(t, 4107, 403)
-	r.log.awaits(t, "level=WARN msg=request req=t2 fr=/id-in to=cse-in op=retrieve rsc=4107 dur=")
+	a := c.Get(t, "CAdmin", "/cse-in/none")
+	a.Expect(t, 4004, 404)
+	r.log.awaits(t, "level=DEBUG msg=request req="+a.Header.Get("X-M2M-RI")+" fr=CAdmin to=cse-in/none op=retrieve rsc=4004 dur=")
+	a = c.Get(t, "/id-in", "/cse-in")
+	a.Expect(t, 4107, 403)
+	r.log.awaits(t, "level=WARN msg=request req="+a.Header.Get("X-M2M-RI")+" fr=/id-in to=cse-in op=retrieve rsc=4107 dur=")
 }
 
 func TestOpen_RefusesFilesThatItCannotUse(t *testing.T) {

@@ -3,6 +3,7 @@ package harness
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ type Client struct {
 	Base string // "http://127.0.0.1:8080"
 
 	http *http.Client
+	mark string // begins its request identifiers, which are no other client's
 	ids  *atomic.Int64
 }
 
@@ -40,7 +42,7 @@ func NewClient(tb testing.TB, base string, cfg *tls.Config, version int) *Client
 	transport.Protocols.SetHTTP2(version == 2)
 	tb.Cleanup(transport.CloseIdleConnections)
 	return &Client{
-		Base: base, ids: &atomic.Int64{},
+		Base: base, mark: rand.Text()[:8] + "-", ids: &atomic.Int64{},
 		http: &http.Client{
 			Transport: transport, Timeout: requestWait,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -64,7 +66,7 @@ type Request struct {
 func (c *Client) defaults(r Request) http.Header {
 	h := http.Header{
 		"Accept":       {"application/json"},
-		"X-M2M-RI":     {"t" + strconv.FormatInt(c.ids.Add(1), 10)},
+		"X-M2M-RI":     {c.mark + strconv.FormatInt(c.ids.Add(1), 10)},
 		"X-M2M-RVI":    {"3"},
 		"X-M2M-Origin": {r.From},
 	}

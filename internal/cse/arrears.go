@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"bulwark/internal/announcement"
 	"bulwark/internal/store"
 	"bulwark/onem2m"
@@ -17,11 +19,12 @@ import (
 // attributes, or its DELETE. It says what has changed and not how: what is sent
 // is what the original holds at that time, so that a repetition does no harm.
 type arrear struct {
-	Copy     string   `json:"copy"`              // address
-	Original int64    `json:"original,omitzero"` // surrogate
-	Names    []string `json:"names,omitzero"`
-	Delete   bool     `json:"delete,omitzero"`
-	Left     bool     `json:"left,omitzero"` // the <AEAnnc> of an AE of the whole SP that isn't registered here any more
+	Copy     string         `json:"copy"`              // address
+	Original int64          `json:"original,omitzero"` // surrogate
+	Names    []string       `json:"names,omitzero"`
+	Delete   bool           `json:"delete,omitzero"`
+	Left     bool           `json:"left,omitzero"`   // the <AEAnnc> of an AE of the whole SP that isn't registered here any more
+	Notice   jsontext.Value `json:"notice,omitzero"` // of the new place of an AE, for the CSE in Copy
 
 	host     onem2m.ID // the CSE of the copy
 	numbers  []int64   // under which it is kept
@@ -71,6 +74,9 @@ func (d *arrears) add(host onem2m.ID, number int64, one arrear) {
 	}
 	have.numbers = append(have.numbers, number)
 	have.Original, have.Delete, have.Left = max(have.Original, one.Original), have.Delete || one.Delete, have.Left || one.Left
+	if one.Notice != nil {
+		have.Notice = one.Notice
+	}
 	for _, name := range one.Names {
 		if !slices.Contains(have.Names, name) {
 			have.Names = append(have.Names, name)
@@ -185,7 +191,7 @@ func (c *CSE) oweCopy(tx store.Tx, one arrear) error {
 
 // taken takes up a debt that is kept.
 func (c *CSE) taken(number int64, one arrear) {
-	c.arrears.add(announcement.Host(c.Home, one.Copy), number, one)
+	c.arrears.add(announcement.Host(c.Home, one.target()), number, one)
 }
 
 // forgive removes debts that are paid, or past help.

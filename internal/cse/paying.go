@@ -129,7 +129,10 @@ func dropCopy(tx store.Tx, one *arrear) error {
 
 // tellCopy sends what is owed to a copy.
 func (c *CSE) tellCopy(ctx context.Context, one *arrear) error {
-	host := announcement.Host(c.Home, one.Copy)
+	host := announcement.Host(c.Home, one.target())
+	if one.Notice != nil {
+		return c.tellMove(ctx, host, one.Notice)
+	}
 	if one.Left {
 		return c.tellLeft(ctx, host, one)
 	}

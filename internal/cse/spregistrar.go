@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"bulwark/internal/contact"
 	"bulwark/internal/store"
 	"bulwark/onem2m"
 )
@@ -147,7 +148,28 @@ func (k *call) createSP(tx store.Tx, s *subject, reg spRegistration) error {
 func (k *call) keepSP(tx store.Tx, s *subject, reg spRegistration) error {
 	credential, _ := credentialIn(s.attrs)
 	k.audit("registration", "", 0, "registered as "+reg.stem+" at "+string(reg.registrar))
+	if err := k.movedSP(tx, s, reg); err != nil {
+		return err
+	}
 	return k.bind(tx, reg.id(k.c.Home), credential)
+}
+
+// movedSP tells of an AE that was registered with another CSE until now.
+func (k *call) movedSP(tx store.Tx, s *subject, reg spRegistration) error {
+	if s.old == nil {
+		return nil
+	}
+	was, _ := attributes(s.old).Text("lnk")
+	is, _ := s.attrs.Text("lnk")
+	before := k.c.announcer(attributes(s.old))
+	if before == "" || before == reg.registrar {
+		return nil
+	}
+	from, to := contact.Parse(k.c.Home, was, false), contact.Parse(k.c.Home, is, false)
+	if from == "" || to == "" {
+		return nil
+	}
+	return k.c.oweMove(tx, from, to, true)
 }
 
 // RegistrarOf is the CSE that an AE of the whole SP is registered with, as the

@@ -1,8 +1,11 @@
 package cse
 
 import (
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"bulwark/internal/identity"
 	"bulwark/onem2m"
@@ -82,4 +85,33 @@ func TestSPRegistration_C203_C206_S110_S112_OfARegistrar(t *testing.T) {
 	p.in.must(onem2m.Created, ask{op: "C11", to: "cse-in", from: "CAdmin", body: `{"m2m:mssp":{"rn":"contract"}}`})
 	p.in.must(onem2m.Created, ask{op: "C20", to: "cse-in/contract", from: "CAdmin", body: `{"m2m:svsn":{"rn":"mn","ni":"urn:oid:0.2.481.1.9.1.2","csi":"/id-mn","rlk":[]}}`})
 	p.mn.must(onem2m.AppRuleValidationFailed, ask{op: "C2", to: "cse-mn", from: "S", body: ae("")})
+}
+
+func TestSPRegistration_C210_WhoRefersToAnAEThatMovesIsTold(t *testing.T) {
+	t.Parallel()
+	c := &carrier{}
+	w := newWorld(t, notifiable, func(o *Options) { o.Carrier = c })
+	for _, name := range []string{"id-mn", "id-mn2", "id-mn3"} {
+		w.must(onem2m.Created, ask{op: "C16", to: "cse-in", from: "/" + name, assoc: mn(name), body: `{"m2m:csr":{"rn":"` + name + `","cb":"/` + name + `/cse","rr":true,"poa":["https://` + name + `.example"],"srv":["3"]}}`})
+	}
+	w.must(onem2m.OK, ask{op: "N", to: "cse-in", from: "/id-mn3", assoc: mn("id-mn3"), body: `{"m2m:sgn":{"aerid":true,"tid1":null,"tid2":"/id-mn/Sone"}}`})
+	w.must(onem2m.Created, ask{op: "C1", to: "cse-in", from: "CAdmin", body: `{"m2m:acp":{"rn":"acp","pv":{"acr":[{"acor":["/id-mn/Sone"],"acop":63}]},"pvs":{"acr":[{"acor":["CAdmin"],"acop":63}]}}}`})
+	at := func(name string) string {
+		return `{"m2m:aeA":{"lnk":"/` + name + `/Sone","lbl":["Credential-ID:"],"et":"20270101T000000","srv":["3"]`
+	}
+	w.must(onem2m.Created, ask{op: "C10002", to: "/id-in/-", from: "/id-mn/Sone", body: at("id-mn") + `,"api":"N.x"}}`, assoc: mn("id-mn")})
+	w.must(onem2m.Updated, ask{op: "U", to: "/id-in/Sone", from: "/id-mn2/Sone", body: at("id-mn2") + `}}`, assoc: mn("id-mn2")})
+	w.c.payFresh(t.Context())
+	told := map[string]bool{}
+	for _, req := range c.sent {
+		if req.Operation == onem2m.Notify && string(req.Content.Value) == `{"aerp":true,"tid1":"/id-mn/Sone","tid2":"/id-mn2/Sone","sur":"/id-in"}` {
+			told[req.To] = true
+		}
+	}
+	if diff := cmp.Diff(map[string]bool{"/id-mn/-": true, "/id-mn3/-": true}, told); diff != "" {
+		t.Error(diff)
+	}
+	if o := w.must(onem2m.OK, ask{op: "R", to: "cse-in/acp", from: "CAdmin"}); !strings.Contains(string(o.Get("pv")), "/id-mn2/Sone") {
+		t.Errorf("the policy is %s", o.Get("pv"))
+	}
 }

@@ -97,14 +97,27 @@ func (k *call) follow(ctx context.Context, was, is contact.Name) error {
 	case was == is:
 		return nil
 	}
-	for _, ty := range []onem2m.ResourceType{
-		onem2m.TypeAccessControlPolicy, onem2m.TypeGroup, onem2m.TypeSubscription, onem2m.TypeCrossResourceSubscription,
-	} {
-		if err := k.c.redirect(ctx, ty, was, is); err != nil {
+	if err := k.c.redirectReferences(ctx, was, is); err != nil {
+		return err
+	}
+	if k.c.Type == IN {
+		if err := k.c.Store.Update(ctx, func(tx store.Tx) error { return k.c.oweMove(tx, was, is, false) }); err != nil {
 			return err
 		}
 	}
 	return k.c.retire(ctx, was)
+}
+
+// redirectReferences lets what refers to an AE on this CSE refer to its new place.
+func (c *CSE) redirectReferences(ctx context.Context, was, is contact.Name) error {
+	for _, ty := range []onem2m.ResourceType{
+		onem2m.TypeAccessControlPolicy, onem2m.TypeGroup, onem2m.TypeSubscription, onem2m.TypeCrossResourceSubscription,
+	} {
+		if err := c.redirect(ctx, ty, was, is); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // informed reports whether the originator is who has to tell of an AE's new

@@ -68,7 +68,7 @@ func agreeSP(ctx context.Context, k *call, s *subject) error {
 		return err
 	}
 	if s.assigned = assignedIn(res); s.assigned == "" || given.Stem != "" && s.assigned != given.Stem {
-		return onem2m.Errorf(onem2m.InternalServerError, "fr", "the IN-CSE hasn't assigned an AE-ID")
+		return onem2m.Errorf(onem2m.NotImplemented, "fr", "the IN-CSE gives no AE-IDs of the whole SP")
 	}
 	return nil
 }

@@ -1,0 +1,113 @@
+package federation
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"bulwark/test/harness"
+)
+
+// peerVariable names the executable of another CSE, acmecse of the ACME CSE, that
+// the test runs with. It isn't part of this project.
+const peerVariable = "BULWARK_ACME"
+
+// otherCSE starts an IN-CSE of another make and returns a client for it.
+func otherCSE(t *testing.T) (url string, in *harness.Client) {
+	t.Helper()
+	command := os.Getenv(peerVariable)
+	if command == "" {
+		t.Skipf("no other CSE to talk to: name the executable acmecse in %s", peerVariable)
+	}
+	dir, port := t.TempDir(), port(t)
+	ini := fmt.Sprintf(`[basic.config]
+cseType=IN
+cseID=id-in
+cseName=cse-in
+adminID=CAdmin
+secret=of-this-test-alone
+dataDirectory=${baseDirectory}
+networkInterface=127.0.0.1
+cseHost=127.0.0.1
+httpPort=%s
+logLevel=error
+databaseType=memory
+consoleTheme=dark
+
+[cse]
+serviceProviderID=//m2m.example
+
+[cse.registration]
+allowedCSROriginators=/id-mn
+allowedAEOriginators=C*,S*
+
+[textui]
+startWithTUI=False
+`, port)
+	if err := os.WriteFile(filepath.Join(dir, "acme.ini"), []byte(ini), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	other := exec.CommandContext(t.Context(), command, "--config", "acme.ini", "--base-directory", dir, "--headless")
+	other.Dir = dir
+	if err := other.Start(); err != nil {
+		t.Skipf("%s: %v", peerVariable, err)
+	}
+	t.Cleanup(func() { _ = other.Process.Kill(); _ = other.Wait() })
+	url = "http://127.0.0.1:" + port
+	for end := time.Now().Add(3 * patience); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+		res, err := http.Get(url) //nolint:gosec,noctx // of this machine
+		if err == nil {
+			_ = res.Body.Close()
+			return url, harness.NewClient(t, url, nil, 1)
+		}
+	}
+	t.Fatal("the other CSE doesn't start")
+	return "", nil
+}
+
+func TestPeer_C067_C389_RegisteredWithACSEOfAnotherMake(t *testing.T) {
+	t.Parallel()
+	url, in := otherCSE(t)
+	s := newProvider(t, "//m2m.example")
+	mn := s.box("mn", "/id-mn", "cse-mn")
+	mn.onPlain()
+	mn.flags["registrar"], mn.flags["registrar-id"] = url, "/id-in"
+	mn.start()
+	await(t, "it is registered", func() bool { return mn.plain.Get(t, "CAdmin", "/cse-mn/id-in").RSC == 2000 })
+	furnish := func(c *harness.Client, base, ae, other string) {
+		t.Helper()
+		c.Create(t, ae, base, 2, `{"m2m:ae":{"rn":"ae","api":"N.example","rr":false,"srv":["3"]}}`).Expect(t, 2001, 201)
+		c.Create(t, ae, base+"/ae", 1, `{"m2m:acp":{"rn":"acp","pv":{"acr":[{"acor":["`+ae+`","`+other+`"],"acop":63}]},"pvs":{"acr":[{"acor":["`+ae+`"],"acop":63}]}}}`).Expect(t, 2001, 201)
+		c.Create(t, ae, base+"/ae", 3, `{"m2m:cnt":{"rn":"box","acpi":["`+base[1:]+`/ae/acp"]}}`).Expect(t, 2001, 201)
+	}
+	furnish(in, "/cse-in", "Cnear", "/id-mn/Cfar")
+	furnish(mn.plain, "/cse-mn", "Cfar", "/id-in/Cnear")
+	for name, way := range map[string]struct {
+		via      *harness.Client
+		from, to string
+	}{
+		"C-067 up": {mn.plain, "Cfar", "/~/id-in/cse-in/ae/box"}, "C-067 down": {in, "Cnear", "/~/id-mn/cse-mn/ae/box"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			way.via.Create(t, way.from, way.to, 4, `{"m2m:cin":{"con":"`+name+`"}}`).Expect(t, 2001, 201)
+			if a := way.via.Get(t, way.from, way.to+"/la"); a.Text("con") != name {
+				t.Errorf("got %s", a)
+			}
+			way.via.Update(t, way.from, way.to, `{"m2m:cnt":{"lbl":["x"]}}`).Expect(t, 2004, 200)
+			way.via.Delete(t, way.from, way.to+"/la").Expect(t, 2002, 200)
+			way.via.Get(t, way.from, way.to+"/la").Expect(t, 4004, 404)
+		})
+	}
+	a := mn.plain.Create(t, "Cfar", "/cse-mn/ae", 3, `{"m2m:cnt":{"rn":"told","at":["/id-in"],"lbl":["q"]}}`)
+	a.Expect(t, 2001, 201)
+	copied := announced(t, a)
+	if a := in.Get(t, "CAdmin", copied); a.Text("lnk") == "" {
+		t.Errorf("C-389: the copy is %s", a)
+	}
+	mn.plain.Delete(t, "Cfar", "/cse-mn/ae/told").Expect(t, 2002, 200)
+	await(t, "C-126 the copy goes", func() bool { return in.Get(t, "CAdmin", copied).RSC == 4004 })
+}

@@ -2,6 +2,7 @@ package esprim
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 
 	"bulwark/e2e/keys"
 	"bulwark/onem2m"
+	"bulwark/onem2m/wire"
 )
 
 const (
@@ -122,8 +124,8 @@ func (w *world) round(rqi string) (there, back *object) {
 	if err != nil || res.Code != onem2m.OK {
 		w.t.Fatalf("E-73: got %v %v", res, err)
 	}
-	there, _ = parseObject(text)
-	back, _ = parseObject(answer)
+	there, _ = parseObject(text, nil)
+	back, _ = parseObject(answer, nil)
 	return there, back
 }
 
@@ -463,7 +465,7 @@ func TestObject_E49_AgainstAJOSELibrary(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		h := header{enc: encName(p), kid: kid, cty: requestType, ori: "U1", rri: "U2"}
+		h := header{enc: encName(p), kid: kid, cty: requestType + "json", ori: "U1", rri: "U2"}
 		text, err := seal(bytes.NewReader(bytes.Repeat([]byte{3}, ivLength)), aead, &h, []byte(`{"op":2}`))
 		if err != nil {
 			t.Fatal(err)
@@ -489,7 +491,7 @@ func TestObject_E49_AgainstAJOSELibrary(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o, err := parseObject(compact)
+		o, err := parseObject(compact, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -523,5 +525,40 @@ func TestExchange_E75_AResponseThatCannotBeProtected(t *testing.T) {
 	}
 	if _, err := w.r.Offer(asker); err == nil {
 		t.Error("a rand object without randomness")
+	}
+}
+
+func TestExchange_E56_E57_InnerPrimitivesInEveryFormat(t *testing.T) {
+	t.Parallel()
+	for _, f := range []wire.Format{wire.JSON, wire.CBOR, wire.XML} {
+		w := newWorld(t)
+		w.learn()
+		w.round("a")
+		req := wire.EncodeRequest(&onem2m.Request{Operation: onem2m.Retrieve, To: "/id-in/-/lamp", From: "/id-mn/Cmeter1", HasFrom: true, RequestID: "q"})
+		plain, err := wire.Codec{}.AppendPrimitive(nil, f, wire.RequestRoot, req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := header{enc: "A256GCM", kid: kid, ori: w.g.current.oro.ID, rri: w.g.current.rro.ID}
+		text, err := seal(rand.Reader, w.g.current.aead, &h, plain) // without a content type
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, err := w.r.Open(t.Context(), text)
+		if err != nil || x.Request.RequestID != "q" || x.Request.To != "/id-in/-/lamp" {
+			t.Fatalf("%s: %+v %v", f.Name(), x, err)
+		}
+		answer, err := x.Seal(&onem2m.Response{Code: onem2m.OK, RequestID: "q", Content: &onem2m.Content{Name: "m2m:cin", Value: []byte(`{"con":"1"}`)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, err := parseObject(answer, nil)
+		if err != nil || o.cty != "application/vnd.onem2m-prsp+"+f.Name() {
+			t.Errorf("%s: the response is %q, %v", f.Name(), o.cty, err)
+		}
+		res, err := (&Call{g: w.g, tie: w.g.current, rqi: "q"}).Open(answer)
+		if err != nil || res.Code != onem2m.OK || string(res.Content.Value) != `{"con":"1"}` {
+			t.Errorf("%s: %+v %v", f.Name(), res, err)
+		}
 	}
 }

@@ -19,10 +19,10 @@ const (
 	tagLength = 16
 )
 
-// Media types of inner primitives (E-56).
+// Media types of inner primitives, but for the serialization (E-56).
 const (
-	requestType  = "application/vnd.onem2m-preq+json"
-	responseType = "application/vnd.onem2m-prsp+json"
+	requestType  = "application/vnd.onem2m-preq+"
+	responseType = "application/vnd.onem2m-prsp+"
 )
 
 var errObject = errors.New("not an ESPrim Object")
@@ -43,8 +43,16 @@ type object struct {
 	sealed []byte // ciphertext and tag
 }
 
-// parseObject takes the compact form apart (E-49 to E-56, E-60).
-func parseObject(text string) (*object, error) {
+// first is the first part of the compact form: the header, encoded.
+func first(text string) string {
+	part, _, _ := strings.Cut(text, ".")
+	return part
+}
+
+// parseObject takes the compact form apart (E-49 to E-56, E-60). known is the
+// header if its first part has been read before: all objects of a session but
+// the first few have the same.
+func parseObject(text string, known *header) (*object, error) {
 	if len(text) > MaxObject || strings.Count(text, ".") != 4 {
 		return nil, errObject
 	}
@@ -52,13 +60,17 @@ func parseObject(text string) (*object, error) {
 	if parts[0] == "" || parts[1] != "" || parts[3] == "" || len(parts[0]) > base64.RawURLEncoding.EncodedLen(maxHeader) {
 		return nil, errObject
 	}
-	head, err := decode(nil, parts[0])
-	if err != nil {
-		return nil, errObject
-	}
 	o := &object{aad: parts[0]}
-	if o.header, err = parseHeader(head); err != nil {
-		return nil, err
+	if known != nil {
+		o.header = *known
+	} else {
+		head, err := decode(nil, parts[0])
+		if err != nil {
+			return nil, errObject
+		}
+		if o.header, err = parseHeader(head); err != nil {
+			return nil, err
+		}
 	}
 	iv, err := decode(nil, parts[2])
 	if err != nil || len(iv) != ivLength {

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"bulwark/onem2m"
+	"bulwark/onem2m/wire"
 )
 
 const (
@@ -25,7 +26,7 @@ func TestObject_E50_E51_E54_E60_Syntax(t *testing.T) {
 	t.Parallel()
 	const rest = "..AAAAAAAAAAAAAAAA.AAAA.AAAAAAAAAAAAAAAAAAAAAA"
 	good := `{"alg":"dir","enc":"A256GCM","kid":"k","ori":"U1","rri":"U2"`
-	if _, err := parseObject(compact(good+`,"x":{"y":[1]},"oro":`+goodORO+`,"rro":`+goodRRO+`}`, rest)); err != nil {
+	if _, err := parseObject(compact(good+`,"x":{"y":[1]},"oro":`+goodORO+`,"rro":`+goodRRO+`}`, rest), nil); err != nil {
 		t.Fatalf("a good one: %v", err)
 	}
 	for name, text := range map[string]string{
@@ -62,7 +63,7 @@ func TestObject_E50_E51_E54_E60_Syntax(t *testing.T) {
 		"an rro with an esk":            compact(good+`,"rro":`+goodORO+`}`, rest),
 		"a header that is long":         compact(good+`,"x":"`+strings.Repeat("y", 5000)+`"}`, rest),
 	} {
-		if _, err := parseObject(text); !errors.Is(err, errObject) {
+		if _, err := parseObject(text, nil); !errors.Is(err, errObject) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -80,7 +81,7 @@ func TestInnerRequest_E57_E79(t *testing.T) {
 		`{"to":"x"}`:                                  {},
 		``:                                            {},
 	} {
-		in, _, ok := readRequest([]byte(plain))
+		in, _, ok := readRequest(wire.Codec{}, []byte(plain))
 		if ok != want.ok || ok && (in.fault != nil) != want.fault {
 			t.Errorf("%s: %t %v", plain, ok, in.fault)
 		}
@@ -198,7 +199,7 @@ func FuzzObject(f *testing.F) {
 	f.Add(compact(`{"alg":"dir","enc":"A256GCM","kid":"k","ori":"U1","rri":"U2","rro":`+goodRRO+`}`, rest))
 	f.Add("....")
 	f.Fuzz(func(t *testing.T, text string) {
-		o, err := parseObject(text)
+		o, err := parseObject(text, nil)
 		if err != nil {
 			return
 		}

@@ -1,6 +1,8 @@
 package esprim
 
 import (
+	"errors"
+
 	"bulwark/onem2m"
 )
 
@@ -16,18 +18,25 @@ type offer struct {
 	sessions map[pair]*session
 }
 
+// ErrBusy is the cause of a refusal of Offer that time heals.
+var ErrBusy = errors.New("a limit is reached")
+
+func busy(text string) error {
+	return &onem2m.Error{Code: onem2m.InternalServerError, Text: text, Cause: ErrBusy}
+}
+
 // Offer makes a receiver object that nobody else gets (E-41, E-42). It fails
-// with 5000 when the requester, or everybody together, asks too often, and when
+// with 5000, for ErrBusy, when the requester, or everybody together, asks too often, and when
 // all that there is room for is in use (E-47).
 func (r *Receiver) Offer(requester onem2m.ID) (ReceiverRand, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.now()
 	if !r.rate.take(now) {
-		return ReceiverRand{}, onem2m.Errorf(onem2m.InternalServerError, "", "too many requests for rand objects; try again later")
+		return ReceiverRand{}, busy("too many requests for rand objects; try again later")
 	}
 	if !r.makeRoom(requester, now) {
-		return ReceiverRand{}, onem2m.Errorf(onem2m.InternalServerError, "", "too many rand objects are in use; try again later")
+		return ReceiverRand{}, busy("too many rand objects are in use; try again later")
 	}
 	o, err := r.issue(unshared, now, r.lives.Unique)
 	if err != nil {

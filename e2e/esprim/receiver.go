@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -35,6 +36,7 @@ type ReceiverOptions struct {
 
 	Now    func() time.Time
 	Random io.Reader
+	Codec  wire.Codec // of inner primitives
 
 	Lives  Lives
 	Limits Limits
@@ -66,6 +68,7 @@ type Receiver struct {
 	protections []int64
 	clock       func() time.Time
 	random      io.Reader
+	codec       wire.Codec
 	lives       Lives
 	limits      Limits
 
@@ -76,6 +79,7 @@ type Receiver struct {
 	count     int // sessions
 	marks     int // accepted objects
 	rate      bucket
+	heads     map[string]*header // of objects that were authentic, by their first part
 	purged    onem2m.Timestamp
 }
 
@@ -123,8 +127,8 @@ func NewReceiver(o ReceiverOptions) (*Receiver, error) {
 	}
 	return &Receiver{
 		home: o.Home, registers: o.Registers, keys: o.Keys, protections: slices.Clone(o.Protections),
-		clock: o.Now, random: o.Random, lives: o.Lives, limits: o.Limits,
-		offers: map[string]*offer{}, peers: map[string]*peer{},
+		clock: o.Now, random: o.Random, codec: o.Codec, lives: o.Lives, limits: o.Limits,
+		offers: map[string]*offer{}, peers: map[string]*peer{}, heads: map[string]*header{},
 		rate: bucket{rate: o.Limits.Rate, burst: 2 * o.Limits.Rate, tokens: 2 * o.Limits.Rate},
 	}, nil
 }
@@ -155,7 +159,11 @@ type attempt struct {
 // An Exchange comes with an error too if the object was authentic and new:
 // Refuse seals what went wrong for the originator (E-91).
 func (r *Receiver) Open(ctx context.Context, text string) (*Exchange, error) {
-	o, err := parseObject(text)
+	head := first(text)
+	r.mu.Lock()
+	known := r.heads[head]
+	r.mu.Unlock()
+	o, err := parseObject(text, known)
 	if err != nil || o.rro != nil { // only the receiver announces one (E-53)
 		return nil, refuse(onem2m.BadRequest, "not an ESPrim Object of a request")
 	}
@@ -172,9 +180,10 @@ func (r *Receiver) Open(ctx context.Context, text string) (*Exchange, error) {
 	if err != nil {
 		return nil, refuse(onem2m.ESPrimBadMAC, "not authentic")
 	}
-	x := &Exchange{r: r, aead: a.aead, header: header{enc: o.enc, kid: o.kid, cty: responseType, ori: o.ori, rri: o.rri}}
-	in, rqi, isRequest := readRequest(plain)
-	x.rqi = rqi
+	x := &Exchange{r: r, aead: a.aead, header: header{enc: o.enc, kid: o.kid, ori: o.ori, rri: o.rri}}
+	in, rqi, isRequest := readRequest(r.codec, plain)
+	x.rqi, x.format = rqi, in.format
+	x.header.cty = responseType + x.format.Name()
 	if err := r.accept(a, x, r.now()); err != nil {
 		return nil, err // who repeats an object gets nothing authentic for it
 	}
@@ -318,8 +327,25 @@ func (r *Receiver) accept(a *attempt, x *Exchange, now onem2m.Timestamp) error {
 	if !offer.shared {
 		offer.bound = at.kid
 	}
+	r.remember(a.object)
 	x.announce(offer, now)
 	return nil
+}
+
+// maxHeads bounds the headers that are remembered, some 2 MB.
+const maxHeads = 4096
+
+// remember keeps the header of an authentic object, but for the first ones of a
+// session, which are longer.
+func (r *Receiver) remember(o *object) {
+	if o.oro != nil || r.heads[o.aad] != nil {
+		return
+	}
+	if len(r.heads) >= maxHeads {
+		clear(r.heads)
+	}
+	h := o.header
+	r.heads[strings.Clone(o.aad)] = &h
 }
 
 // Exchange is one inner request, and the way back for its response.
@@ -332,6 +358,7 @@ type Exchange struct {
 	aead   cipher.AEAD
 	header header
 	rqi    string
+	format wire.Format
 }
 
 // announce puts the next receiver object into the response when more than half
@@ -355,10 +382,14 @@ func (x *Exchange) announce(o *offer, now onem2m.Timestamp) {
 	x.header.rro = &rand
 }
 
-// Seal seals the response to the request, good or bad, with the same session
-// (E-73, E-74). It fails with 5211.
+// Seal seals the response to the request, good or bad, with the same session and
+// in the same serialization (E-73, E-74). It fails with 5211.
 func (x *Exchange) Seal(res *onem2m.Response) (string, error) {
-	text, err := seal(x.r.random, x.aead, &x.header, wire.EncodeResponse(res))
+	plain, err := x.r.codec.AppendPrimitive(nil, x.format, wire.ResponseRoot, wire.EncodeResponse(res))
+	var text string
+	if err == nil {
+		text, err = seal(x.r.random, x.aead, &x.header, plain)
+	}
 	if err != nil {
 		return "", &onem2m.Error{Code: onem2m.ESPrimEncryptionError, Subject: "epo", Text: "the response can't be protected", Cause: err}
 	}

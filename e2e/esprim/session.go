@@ -77,6 +77,7 @@ func (r *Receiver) Purge() {
 
 func (r *Receiver) purge(now onem2m.Timestamp) {
 	r.purged = now
+	clear(r.heads)
 	for id, o := range r.offers {
 		if o.rand.Expires <= now {
 			r.endOffer(id)

@@ -15,6 +15,7 @@ import (
 
 	"bulwark/e2e/keys"
 	"bulwark/onem2m"
+	"bulwark/onem2m/wire"
 )
 
 // vector is one entry of testdata/vectors.json.
@@ -133,7 +134,7 @@ func TestVectors_E49_E50_E51_E57_E58_Objects(t *testing.T) {
 			if err != nil || !secret.Equal(secretOf(t, out.Session)) {
 				t.Fatalf("the session key is another: %v", err)
 			}
-			o, err := parseObject(out.Object)
+			o, err := parseObject(out.Object, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -269,7 +270,7 @@ func TestVectors_E61_E64_E65_E67_E77_E90_E92_Receive(t *testing.T) {
 				if diff := cmp.Diff(want.Recorded, recorded); diff != "" {
 					t.Errorf("%s: recorded %s", in.Title, diff)
 				}
-				plain, _, ok := readRequest([]byte(want.Plain))
+				plain, _, ok := readRequest(wire.Codec{}, []byte(want.Plain))
 				if !ok || x.Originator != want.Originator || !cmp.Equal(x.Request, plain.request) {
 					t.Errorf("%s: %+v by %s", in.Title, x.Request, x.Originator)
 				}

@@ -17,6 +17,7 @@ import (
 type Capabilities struct {
 	Features     []int64  // m2m:suid values of what is configured; none: nothing is advertised
 	Certificates [][]byte // in DER
+	Unique       bool     // no receiver rand object is published: each originator asks for its own
 }
 
 // protects reports whether protected requests are taken at all.
@@ -57,7 +58,7 @@ func (c *CSE) capability() (jsontext.Value, onem2m.Timestamp, error) {
 		}
 		o.Set("escert", onem2m.TextsValue(list))
 	}
-	if c.ESPrim == nil || !offersESPrim(can.Features) {
+	if c.ESPrim == nil || can.Unique || !offersESPrim(can.Features) {
 		return o.Append(nil), 0, nil
 	}
 	rand, again, err := c.ESPrim.Shared()

@@ -2,6 +2,7 @@ package cse
 
 import (
 	"context"
+	"errors"
 
 	"bulwark/e2e/esprim"
 	"bulwark/internal/identity"
@@ -14,16 +15,23 @@ const esprimBinding = "esprim"
 
 // offerRand answers a request for a receiver rand object (TS-0004 clause
 // 7.5.1.2.11). Nothing vouches for the requester, and nothing has to.
-func (k *call) offerRand() (onem2m.SecurityInfo, error) {
+func (k *call) offerRand() (*onem2m.Response, error) {
 	if !k.c.protects() {
-		return onem2m.SecurityInfo{}, unprotected()
+		return nil, unprotected()
 	}
 	rand, err := k.c.ESPrim.Offer(k.from.ID)
+	if errors.Is(err, esprim.ErrBusy) { // no failure of the CSE: a stranger fills no log with it
+		return &onem2m.Response{Code: onem2m.InternalServerError, Content: &onem2m.Content{Name: "m2m:dbg", Value: onem2m.TextValue(onem2m.AsError(err).Debug())}}, nil
+	}
 	if err != nil {
-		return onem2m.SecurityInfo{}, err
+		return nil, err
 	}
 	value, err := rand.JSON()
-	return onem2m.SecurityInfo{SIT: onem2m.SecurityRandResponse, RandObject: value}, err
+	if err != nil {
+		return nil, err
+	}
+	info := onem2m.SecurityInfo{SIT: onem2m.SecurityRandResponse, RandObject: value}
+	return &onem2m.Response{Code: onem2m.OK, Content: info.Content()}, nil
 }
 
 func unprotected() error {

@@ -252,6 +252,29 @@ func TestESPrim_E90_E92_E94_Refusals(t *testing.T) {
 	}
 }
 
+func TestESPrim_E47_AFloodOfRequestsForRandObjects(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, protecting(t, farMeter))
+	flagged(w)
+	a := w.farAsker(t, farMeter)
+	if res := a.do(ask{op: "R", to: "/id-in/cse-in/app/data", from: farMeterS}); res.Code != onem2m.OK {
+		t.Fatal(res.Code)
+	}
+	refused := 0
+	for range 1100 { // the clock stands still
+		res := w.do(ask{op: "N", to: "/id-in/-", from: "/id-mn/Cflood", body: `{"m2m:seci":{"sit":3}}`})
+		if res.Code == onem2m.InternalServerError && strings.Contains(text(res), "try again later") {
+			refused++
+		}
+	}
+	if refused < 90 {
+		t.Errorf("%d were refused", refused)
+	}
+	if res := a.do(ask{op: "R", to: "/id-in/cse-in/app/data", from: farMeterS}); res.Code != onem2m.OK {
+		t.Errorf("who is in a session: %d", res.Code)
+	}
+}
+
 func TestESPrim_TheAdministratorNeedsItsCertificate(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, protecting(t, "//m2m.example/id-in/CAdmin"))
@@ -345,6 +368,20 @@ func TestCapability_E16_E17_E20_E21_E22_IsAdvertisedAndKeptUpToDate(t *testing.T
 	}
 }
 
+func TestCapability_E20_NothingIsPublishedWhereEachAsksForItsOwn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, protecting(t, farMeter), func(o *Options) {
+		o.Capable = func() Capabilities { return Capabilities{Features: []int64{13}, Unique: true} }
+	})
+	flagged(w)
+	if string(w.c.EndToEnd()) != `{"esf":[13]}` {
+		t.Errorf("published is %s", w.c.EndToEnd())
+	}
+	if res := w.farAsker(t, farMeter).do(ask{op: "R", to: "/id-in/cse-in/app/data", from: farMeterS}); res.Code != onem2m.OK {
+		t.Errorf("got %d", res.Code)
+	}
+}
+
 func TestCapability_E19_E38_OfOthers(t *testing.T) {
 	t.Parallel()
 	const rand = `{"esri":"S1","esrv":"x7fece4956241c27aafe297467667ae19","esrx":"20270715T125959","esks":[1],"espa":[12]}`
@@ -408,5 +445,41 @@ func TestSecurityInfo_E04_E05_ByPollingChannel(t *testing.T) {
 	w.must(onem2m.OK, ask{op: "N", to: "cse-in/app/pc/pcu", from: "Capp01", body: `{"m2m:rsp":{"rsc":2000,"rqi":"` + rqi + `","pc":{"m2m:seci":` + back + `}}}`})
 	if res := <-answered; res.Code != onem2m.OK || text(res) != `{"m2m:seci":`+back+`}` {
 		t.Errorf("E-05: got %d %s", res.Code, text(res))
+	}
+}
+
+func TestESPrim_E73_InANonBlockingOuterRequest(t *testing.T) {
+	t.Parallel()
+	const app = onem2m.ID("//m2m.example/id-in/Capp01")
+	w := newWorld(t, protecting(t, app))
+	w.run()
+	flagged(w)
+	a := w.farAsker(t, app)
+	object, call, err := a.g.Seal(w.request(ask{op: "R", to: "cse-in/app/data", from: "Capp01"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := w.nonblocking(onem2m.AcceptedForNonBlockingRequestSynch, ask{
+		op: "N", to: "/id-in/-?rt=1", from: "Capp01", body: `{"m2m:seci":` + string(onem2m.NewESPrimInfo(object).Content().Value) + `}`,
+	})
+	var result onem2m.Object
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		o := w.outcome(address, "Capp01")
+		result, _ = o.Object("ors")
+		if rs, _ := o.Int("rs"); rs != statusPartial { // it is marked as begun before it runs
+			break
+		}
+	}
+	pc, _ := result.Object("pc")
+	info, err := onem2m.SecurityInfoOf(&onem2m.Content{Name: onem2m.SecurityInfoName, Value: pc.Get(onem2m.SecurityInfoName)})
+	if err != nil {
+		t.Fatalf("the result is %s: %v", result.Append(nil), err)
+	}
+	epo, err := info.ESPrim()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res, err := call.Open(epo); err != nil || res.Code != onem2m.OK || res.Content.Name != "m2m:cnt" {
+		t.Errorf("got %+v %v", res, err)
 	}
 }

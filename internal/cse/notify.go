@@ -24,6 +24,7 @@ func (k *call) notify(ctx context.Context) (*onem2m.Response, error) {
 	if res, done, err := k.deliveredAnswer(); done {
 		return res, err
 	}
+	k.acceptDot()
 	var reach notify.Reach
 	own := false // for the CSE itself
 	original := ""

@@ -31,6 +31,14 @@ func (k *call) startsSecurity() bool {
 	}
 }
 
+// acceptDot takes "." for the <CSEBase> where security information goes to it:
+// TS-0001 clause 11.4.2 writes it so, and clause 7.2 no longer does (E-83).
+func (k *call) acceptDot() {
+	if path := k.address.Path; len(path) == 1 && path[0] == "." && k.req.Content.Name == onem2m.SecurityInfoName {
+		k.address.Path = []string{"-"}
+	}
+}
+
 // secure serves security information that is for the CSE itself (E-03). Whether
 // the originator may send it has been decided.
 func (k *call) secure(ctx context.Context) (*onem2m.Response, error) {
@@ -47,7 +55,7 @@ func (k *call) secure(ctx context.Context) (*onem2m.Response, error) {
 	var answer onem2m.SecurityInfo
 	switch info.SIT {
 	case onem2m.SecurityRandRequest:
-		answer, err = k.offerRand()
+		return k.offerRand()
 	case onem2m.SecurityESPrim:
 		return k.openProtected(ctx, info)
 	case onem2m.SecurityESCertKE:

@@ -30,6 +30,8 @@ func TestSecurityInfo_ForTheCSE(t *testing.T) {
 	seci := func(s string) string { return `{"m2m:seci":` + s + `}` }
 	w.follow(t, []step{
 		{name: "E-03 E-14 a message of an ESCertKE is answered by one", ask: ask{op: "N", to: "/id-in/-", from: "/id-far/Cpeer1", body: seci(`{"sit":6,"eckm":"FgMB"}`)}, code: 2000, body: `{"m2m:seci":{"sit":6,"eckm":"FBYDAQ=="}}`},
+		{name: "E-83 the <CSEBase> as it was written before", ask: ask{op: "N", to: "/id-in/.", from: "/id-far/Cpeer1", body: seci(`{"sit":6,"eckm":"FgMB"}`)}, code: 2000, body: `{"m2m:seci":{"sit":6,"eckm":"FBYDAQ=="}}`},
+		{name: "E-83 for nothing else", ask: ask{op: "N", to: "/id-in/.", from: "CAdmin", body: notification}, code: 4004},
 		{name: "E-07 from somebody unknown here", ask: ask{op: "N", to: "cse-in", from: "/id-far/Cpeer2", body: seci(`{"sit":6,"eckm":"FgMB"}`)}, code: 4103},
 		{name: "E-07 no other notification from them", ask: ask{op: "N", to: "cse-in", from: "/id-far/Cpeer1", body: notification}, code: 4103},
 		{name: "E-07 no other type from them", ask: ask{op: "N", to: "cse-in", from: "/id-far/Cpeer1", body: seci(`{"sit":1,"dreq":{"or":"x"}}`)}, code: 4103},

@@ -11,6 +11,7 @@ import (
 	"bulwark/internal/keyring"
 	"bulwark/internal/ops/config"
 	"bulwark/onem2m"
+	"bulwark/onem2m/wire"
 )
 
 // PairwiseKeys reads what [[esprim.key]] says. Errors name the entry and repeat
@@ -58,6 +59,7 @@ func (n *Node) openKeys(ctx context.Context) error {
 	timing := n.cfg.Timing
 	n.esprim, err = esprim.NewReceiver(esprim.ReceiverOptions{
 		Home: n.cfg.Home(), Registers: true, Keys: n.keys, Protections: protections, Now: n.o.Now, Random: n.o.Random,
+		Codec: wire.Codec{Types: func(root string) *onem2m.TypeInfo { return n.definitions.Type(root) }}, // read later
 		Lives: esprim.Lives{Unique: timing.ESPrimUnique.Duration, Shared: timing.ESPrimShared.Duration},
 	})
 	return err
@@ -72,5 +74,5 @@ func (n *Node) capable() cse.Capabilities {
 	if n.exchange != nil && !slices.Contains(features, suidCertificate) {
 		features = append(features, suidCertificate) // the highest of them
 	}
-	return cse.Capabilities{Features: features, Certificates: n.certificate()}
+	return cse.Capabilities{Features: features, Certificates: n.certificate(), Unique: !n.cfg.CSE.PublishRand}
 }

@@ -276,7 +276,7 @@ func TestProtected_E61_E92_AHostileHopIsNoticed(t *testing.T) {
 	}
 }
 
-func TestProtected_E71_A27_OnlyAProtectedRequestOpensAFlaggedRule(t *testing.T) {
+func TestProtected_E71_E158_A27_OnlyAProtectedRequestOpensAFlaggedRule(t *testing.T) {
 	t.Parallel()
 	st := newStory(t)
 	c := st.mn2.plain

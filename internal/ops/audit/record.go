@@ -40,7 +40,7 @@ type Record struct {
 	Operation  string     `json:"op,omitzero" doc:"Operation: create, retrieve, update, delete, notify or discovery."`
 	Target     string     `json:"to,omitzero" doc:"Target as it was addressed."`
 	Type       int        `json:"ty,omitzero" doc:"Resource type of the target, or that to be created."`
-	Stage      string     `json:"stage,omitzero" doc:"Stage that decided: identity, admin, registration, static (policies and roles), tokens, dynamic (what a Dynamic Authorization Server granted), distributed (points of other CSEs), point (this CSE as one), discovery, special (a rule of the type) or transit."`
+	Stage      string     `json:"stage,omitzero" doc:"Stage that decided: identity, admin, registration, static (policies and roles), tokens, dynamic (what a Dynamic Authorization Server granted), distributed (points of other CSEs), point (this CSE as one), discovery, special (a rule of the type), esprim (a protected request that was refused) or transit."`
 	Rule       string     `json:"rule,omitzero" doc:"Address of the policy, # and the index of its rule."`
 	Result     Result     `json:"result" doc:"permit, deny, or note where nothing was decided."`
 	RSC        int        `json:"rsc,omitzero" doc:"Response status code."`

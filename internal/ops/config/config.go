@@ -63,6 +63,7 @@ type CSE struct {
 	Points              []string  `toml:"points" doc:"Points of access that other CSEs are told, such as https://gateway.example.com:8443. The default is the addresses of the listeners, but for those that stand for every address of the machine."`
 	VerifyURLs          bool      `toml:"verify-urls" default:"false" doc:"Send a verification request also to notification targets that are plain URLs."`
 	Consultation        string    `toml:"consultation" doc:"Resource identifier of the dynamicAuthorizationConsultation for resources that neither link to one nor lie below one that does. Nobody is asked about these by default."`
+	PublishRand         bool      `toml:"publish-rand" default:"true" doc:"Publish a receiver rand object for everybody, so that an originator of protected requests has to ask for none. With false each one asks for its own first, and no protected request is older than timing.esprim-unique."`
 	MaskExistence       bool      `toml:"mask-existence" default:"false" doc:"Answer 4004 (not found) in place of 4103 (no privilege) to originators that are not authenticated."`
 }
 

@@ -105,7 +105,7 @@ func texts() (byKind, special map[string]string) {
 	special = map[string]string{
 		"store": "sqlite", "ops": "127.0.0.1:9090", "log.level": "debug", "log.format": "json", "cse.type": "mn", "cse.id": "/other",
 		"cse.name": "other", "cse.sp": "//other.example", "cse.admin": "CBoss", "cse.releases": "2a,3",
-		"timing.max-expiration": "9y", "timing.clock-leeway": "5s", "cse.points": "https://a.example", "algorithms.esprim": "A128GCM,A256GCM", "remote.url": "https://a.example", "remote.id": "/id-in",
+		"timing.max-expiration": "9y", "timing.clock-leeway": "5s", "cse.points": "https://a.example", "algorithms.esprim": "A128GCM,A256GCM", "cse.publish-rand": "false", "remote.url": "https://a.example", "remote.id": "/id-in",
 		"pdp.resource": "cse-in/pdp", "prp.resource": "cse-in/prp", "pip.resource": "cse-in/pip", "pdp.tokens-to": "/id-far,/id-x", "pip.ask": "/id-far/cse/pip,/id-x/y",
 		"das.id": "//m2m.example/Sdas", "das.fqdn": "das.example", "das.address": "127.0.0.1:9", "das.forwarders": "//m2m.example/id-far", "das.register": "https://a.example", "das.point": "https://a.example",
 	}

@@ -26,6 +26,7 @@ type story struct {
 	sensor, dashboard, intruder, admin *client.Client
 
 	north, south *gateway
+	house        *house
 
 	listener, panelListener *client.Listener
 	mu                      sync.Mutex // guards arrived
@@ -44,7 +45,7 @@ func Run(ctx context.Context, out io.Writer) (err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
 	began := time.Now()
 	s.printf("Bulwark, the secure oneM2M service platform: a CSE, its applications and an intruder; then a tree of CSEs.\nEverything happens on this machine, in %s.\n", dir)
-	for _, chapter := range []func(context.Context) bool{s.foundation, s.applications, s.permission, s.intrusion, s.conditions, s.crash, s.tree, s.protected} {
+	for _, chapter := range []func(context.Context) bool{s.foundation, s.applications, s.permission, s.intrusion, s.conditions, s.crash, s.tree, s.protected, s.visit} {
 		if !chapter(ctx) {
 			break // what follows would fail for the same reason
 		}
@@ -77,6 +78,9 @@ func (s *story) close() error {
 		if g != nil {
 			g.close()
 		}
+	}
+	if s.house != nil {
+		s.house.close()
 	}
 	if s.process != nil {
 		s.process.Stop()

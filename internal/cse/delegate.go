@@ -29,6 +29,17 @@ const maxDelegations = 8
 // that are valid everywhere.
 type delegates struct{ decision, policy, information []string }
 
+// asked is one list of points, of one kind.
+type asked struct {
+	kind      distributed.Kind
+	addresses []string
+}
+
+// lists are the three, in the order in which they count.
+func (d *delegates) lists() [3]asked {
+	return [3]asked{{distributed.Decision, d.decision}, {distributed.Policy, d.policy}, {distributed.Information, d.information}}
+}
+
 // delegatesIn reads adri, apri and airi of a policy of the CSE there; nil where
 // there is nothing to ask, as nearly always.
 func (c *CSE) delegatesIn(there onem2m.Home, attrs onem2m.Object) *delegates {
@@ -175,10 +186,7 @@ func (k *call) delegate(r store.Reader, rec *store.Record, sources []access.Sour
 		if d == nil {
 			continue
 		}
-		for _, list := range []struct {
-			kind      distributed.Kind
-			addresses []string
-		}{{distributed.Decision, d.decision}, {distributed.Policy, d.policy}, {distributed.Information, d.information}} {
+		for _, list := range d.lists() {
 			if len(list.addresses) == 0 {
 				continue
 			}

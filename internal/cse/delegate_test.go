@@ -195,6 +195,20 @@ func (c *country) told(t *testing.T, w *world, stage string, permit bool, words 
 	t.Errorf("no audit of stage %s with %q", stage, words)
 }
 
+func TestExplain_A193_NamesThePointsThatWouldBeAsked(t *testing.T) {
+	t.Parallel()
+	c := newCountry(t)
+	c.leave(toDecide)
+	c.central(mayRead)
+	e, err := c.mn.c.Explain(t.Context(), Question{From: "Capp01", Authenticated: true, Operation: onem2m.Retrieve, To: "cse-mn/box"})
+	if err != nil || e.Permit || e.Stage != "distributed" || !strings.Contains(e.Reasons[len(e.Reasons)-1].Text, "/id-in/cse-in/pdp") {
+		t.Errorf("%+v, %v", e, err)
+	}
+	if len(c.asked(farPoint+"pdp")) > 0 {
+		t.Error("it was asked")
+	}
+}
+
 func TestDistributed_A179_RulesOfAPolicyPointAreEnforcedHere(t *testing.T) {
 	t.Parallel()
 	c := newCountry(t)

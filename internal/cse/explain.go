@@ -31,7 +31,7 @@ type Question struct {
 // Explanation is the answer to a Question.
 type Explanation struct {
 	Permit   bool
-	Stage    string // "admin", "static", "tokens", "dynamic", "registration", "discovery", "transit"
+	Stage    string // "admin", "static", "tokens", "dynamic", "distributed", "registration", "discovery", "transit"
 	Resource string // structured address of the target
 	Governed string // which policies govern it
 	Reasons  []access.Reason
@@ -126,6 +126,9 @@ func (k *call) explain(r store.Reader, t target, q Question) (Explanation, error
 	if !e.Permit && !failed && !q.Discovery {
 		k.explainFurther(r, rec, q, sources, &e)
 	}
+	if !e.Permit && !failed && !q.Discovery && !q.Links {
+		k.explainElsewhere(r, rec, sources, &e)
+	}
 	if !e.Permit {
 		e.Code = onem2m.OriginatorHasNoPrivilege
 	}
@@ -203,6 +206,30 @@ func (k *call) explainFurther(r store.Reader, rec *store.Record, q Question, sou
 	}
 	for _, address := range lacking.list {
 		say("consultation "+address, "another CSE has it, and hasn't been asked for it")
+	}
+}
+
+// explainElsewhere names the points that the decision would be left to in the
+// end. They aren't asked: an explanation has no effect, and works without them.
+func (k *call) explainElsewhere(r store.Reader, rec *store.Record, sources []access.Source, e *Explanation) {
+	if rec.Type == onem2m.TypeAccessControlPolicy {
+		return
+	}
+	for i := range sources {
+		d := k.c.delegatesNamed(r, sources[i].Name, k.now)
+		if d == nil {
+			continue
+		}
+		for _, list := range d.lists() {
+			if len(list.addresses) == 0 {
+				continue
+			}
+			e.Stage = "distributed"
+			e.Reasons = append(e.Reasons, access.Reason{
+				Source: sources[i].Name, Rule: -1, Part: access.PartPolicy,
+				Text: "a request would have the " + list.kind.String() + " " + strings.Join(list.addresses, ", else ") + " asked; an explanation asks nobody, and takes it for a refusal",
+			})
+		}
 	}
 }
 

@@ -127,8 +127,9 @@ type Options struct {
 	Consult     string              // <dynamicAuthorizationConsultation> for resources that link to none; "": nobody is asked about these
 	Leeway      time.Duration       // how far the clocks of issuers may be off; at most dynauth.MaxLeeway
 
-	ESPrim  *esprim.Receiver    // opens protected requests; nil: none are taken
-	Capable func() Capabilities // what is advertised of end-to-end security; nil: nothing
+	ESPrim            *esprim.Receiver    // opens protected requests; nil: none are taken
+	Capable           func() Capabilities // what is advertised of end-to-end security; nil: nothing
+	TokenRepositories map[string]string   // addresses on other CSEs below which <token>s are as well, by the domain of their Token-IDs
 
 	KeyExchange KeyExchange // agrees on keys by certificate (ESCertKE); nil: it isn't served
 	Bindings    *Bindings   // of points to local procedures, and what these know; nil: none

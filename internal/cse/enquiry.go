@@ -80,7 +80,7 @@ func (k *call) obtain(ctx context.Context) error {
 	var group sync.WaitGroup
 	for _, address := range k.missed.list {
 		group.Go(func() {
-			k.c.copies.Fetch(asking, address, k.c.instant, func(ctx context.Context) (*foreign, error) { return k.c.fetchForeign(ctx, address) })
+			k.c.copies.Fetch(asking, address, k.c.instant, func(ctx context.Context) (*foreign, error) { return k.c.fetchMissed(ctx, address) })
 		})
 	}
 	if k.remote != nil {

@@ -33,6 +33,8 @@ type foreign struct {
 	set       jsontext.Value // privileges of an <accessControlPolicy>, valid everywhere
 	delegates *delegates     // and whom it has asked; mostly nil
 	referral  *referral      // of a <dynamicAuthorizationConsultation>
+
+	roles, tokens []onem2m.Object // of a repository
 }
 
 func newForeign() *federation.Copies[foreign] {

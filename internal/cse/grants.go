@@ -94,7 +94,7 @@ func (k *call) readRoles(r store.Reader) error {
 	}
 	roles := make(access.RoleSet, len(k.req.RoleIDs))
 	for _, id := range k.req.RoleIDs {
-		if k.c.holds(r, k.from.ID, id, k.now) {
+		if k.c.holds(r, k.from.ID, id, k.now) || k.holdsElsewhere(id) {
 			roles[id] = struct{}{}
 		}
 	}
@@ -248,6 +248,12 @@ func (k *call) fetchToken(r store.Reader, rec *store.Record, id string) (heldTok
 			failed = errOtherToken
 		default:
 			return heldToken{cached: cached, text: stored.text, record: stored.record}, nil
+		}
+	}
+	if errors.Is(failed, errUnknownID) {
+		a, asked, err := k.tokenElsewhere(id)
+		if !errors.Is(err, errUnknownID) || !asked {
+			return a, err
 		}
 	}
 	if text := k.retrieved(id); text != "" {

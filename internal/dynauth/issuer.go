@@ -33,6 +33,14 @@ func NewIssuer(id onem2m.ID, domains, accept []string, keys []byte) (token.Issue
 type Authority struct {
 	ID      onem2m.ID
 	Domains []string // FQDNs, in lower case, behind the "@" of its Role-IDs
+
+	Repository string // address on another CSE below which its <role>s are as well; "": nowhere
+}
+
+// Assigns reports whether the authority may assign the role.
+func (a *Authority) Assigns(role string) bool {
+	_, fqdn, ok := strings.Cut(role, "@")
+	return ok && slices.Contains(a.Domains, fqdn)
 }
 
 // Authorities are those that a CSE trusts. None trusts nobody.
@@ -64,8 +72,5 @@ func (all Authorities) Check() error {
 
 // Trusts reports whether an issuer may assign the role.
 func (all Authorities) Trusts(issuer onem2m.ID, role string) bool {
-	_, fqdn, ok := strings.Cut(role, "@")
-	return ok && slices.ContainsFunc(all, func(a Authority) bool {
-		return a.ID == issuer && slices.Contains(a.Domains, fqdn)
-	})
+	return slices.ContainsFunc(all, func(a Authority) bool { return a.ID == issuer && a.Assigns(role) })
 }

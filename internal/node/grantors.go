@@ -89,7 +89,18 @@ func readKeys(name string) (_ []byte, err error) {
 func authorities(cfg *config.Config) dynauth.Authorities {
 	var all dynauth.Authorities
 	for _, a := range cfg.Trust.Roles {
-		all = append(all, dynauth.Authority{ID: onem2m.ID(a.ID), Domains: []string{strings.ToLower(a.FQDN)}})
+		all = append(all, dynauth.Authority{ID: onem2m.ID(a.ID), Domains: []string{strings.ToLower(a.FQDN)}, Repository: a.Repository})
+	}
+	return all
+}
+
+// tokenRepositories are where the issuers of [[token.issuer]] keep their <token>s.
+func tokenRepositories(cfg *config.Config) map[string]string {
+	all := map[string]string{}
+	for _, issuer := range cfg.Token.Issuers {
+		if issuer.Repository != "" {
+			all[strings.ToLower(issuer.FQDN)] = issuer.Repository
+		}
 	}
 	return all
 }

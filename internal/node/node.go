@@ -214,7 +214,7 @@ func (n *Node) openCSE(ctx context.Context) error {
 		Networks: networks(cfg), Handled: func(f cmdh.Fate) { n.metrics.Handled(string(f)) },
 		Auditor: auditor{log: n.audit}, Locate: locate, BasePolicy: base, Definitions: n.definitions, MaskExistence: cfg.CSE.MaskExistence,
 		Verifier: verifier, Revoked: revoked, Authorities: authorities(cfg),
-		Servers: servers, Consult: cfg.CSE.Consultation, Leeway: cfg.Timing.ClockLeeway.Duration, Bindings: bindings(cfg),
+		Servers: servers, Consult: cfg.CSE.Consultation, Leeway: cfg.Timing.ClockLeeway.Duration, Bindings: bindings(cfg), TokenRepositories: tokenRepositories(cfg),
 		ESPrim: n.esprim, Capable: n.capable, KeyExchange: n.keyExchange(),
 		RequireSubscription: cfg.CSE.RequireSubscription, Statistics: n.collected,
 		Timing: cse.Timing{

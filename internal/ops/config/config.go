@@ -114,13 +114,14 @@ type Token struct {
 
 // TokenIssuer is one [[token.issuer]] entry.
 type TokenIssuer struct {
-	ID      string   `toml:"id" doc:"Absolute AE-ID or CSE-ID that its tokens carry as issuer, such as //m2m.example/Sdas."`
-	FQDN    string   `toml:"fqdn" doc:"Domain name, in lower case, behind the @ of its Token-IDs and of the Role-IDs that it may give. A token with another Token-ID is refused, and other roles in it count for nothing."`
-	JWKS    Path     `toml:"jwks" doc:"File with its keys: a JSON Web Key, a set of them, or certificates in PEM. Public keys of the issuer, keys that it shares with this CSE, and private keys that tokens are encrypted for. Keep it unreadable for others if it holds a key that is not public."`
-	Accept  []string `toml:"accept" doc:"How its tokens may be protected: class, colon, algorithms. Classes are sign, encrypt and nested; the algorithms are those for signature, key management and content encryption, joined by +. Any other token of this issuer is refused."`
-	Revoked []string `toml:"revoked" doc:"Token-IDs of this issuer that are not accepted any more."`
-	PoA     Texts    `toml:"poa" doc:"Where its Dynamic Authorization Server is asked: URLs, or the AE-ID or resource identifier of its AE; a text, or a list that is tried in order. A dynamicAuthorizationConsultation with one of these points of access is about this server, tokens that are named by their Token-ID are retrieved there, and signatures over tokens are kept there."`
-	Seal    Path     `toml:"seal" doc:"File with a JSON Web Key of the server, with alg: what originators carry to it is encrypted with that, so that they do not read which roles would be enough. A public key for ECDH-ES+A128KW, ECDH-ES+A256KW or RSA-OAEP-256, or a shared one for dir, A128KW or A256KW. The default is plain."`
+	ID         string   `toml:"id" doc:"Absolute AE-ID or CSE-ID that its tokens carry as issuer, such as //m2m.example/Sdas."`
+	FQDN       string   `toml:"fqdn" doc:"Domain name, in lower case, behind the @ of its Token-IDs and of the Role-IDs that it may give. A token with another Token-ID is refused, and other roles in it count for nothing."`
+	Repository string   `toml:"repository" doc:"Address of the CSEBase of another CSE where it keeps token resources too, such as /id-far/cse-far. They are asked for when a request names a Token-ID that isn't here: this CSE needs RETRIEVE on that CSEBase and on the tokens."`
+	JWKS       Path     `toml:"jwks" doc:"File with its keys: a JSON Web Key, a set of them, or certificates in PEM. Public keys of the issuer, keys that it shares with this CSE, and private keys that tokens are encrypted for. Keep it unreadable for others if it holds a key that is not public."`
+	Accept     []string `toml:"accept" doc:"How its tokens may be protected: class, colon, algorithms. Classes are sign, encrypt and nested; the algorithms are those for signature, key management and content encryption, joined by +. Any other token of this issuer is refused."`
+	Revoked    []string `toml:"revoked" doc:"Token-IDs of this issuer that are not accepted any more."`
+	PoA        Texts    `toml:"poa" doc:"Where its Dynamic Authorization Server is asked: URLs, or the AE-ID or resource identifier of its AE; a text, or a list that is tried in order. A dynamicAuthorizationConsultation with one of these points of access is about this server, tokens that are named by their Token-ID are retrieved there, and signatures over tokens are kept there."`
+	Seal       Path     `toml:"seal" doc:"File with a JSON Web Key of the server, with alg: what originators carry to it is encrypted with that, so that they do not read which roles would be enough. A public key for ECDH-ES+A128KW, ECDH-ES+A256KW or RSA-OAEP-256, or a shared one for dir, A128KW or A256KW. The default is plain."`
 
 	Revocations string `toml:"revocations" doc:"https URL of its Dynamic Authorization Server, if that is a bulwark das: it is asked every ten seconds which of its tokens it has revoked. [outbound] ca names its root. A server in the process of the CSE needs no asking."`
 }
@@ -134,6 +135,8 @@ type Authority struct {
 type RoleAuthority struct {
 	ID   string `toml:"id" doc:"Absolute AE-ID or CSE-ID of the authority: the issuer and the creator of the role resources."`
 	FQDN string `toml:"fqdn" doc:"Domain name, in lower case, behind the @ of the Role-IDs that it may assign."`
+
+	Repository string `toml:"repository" doc:"Address of the CSEBase of another CSE where it keeps role resources too, such as /id-far/cse-far. They are asked for when a role is claimed that isn't here: this CSE needs RETRIEVE on that CSEBase and on the roles."`
 }
 
 // PDP is the table [pdp].

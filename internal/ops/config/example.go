@@ -150,6 +150,9 @@ func samples() map[string]string {
 		"outbound.ca":                 "receivers.crt",
 		"algorithms.allow":            "",
 		"algorithms.deny":             "",
+
+		"token.issuer[].repository":         "/id-far/cse-far",
+		"trust.role-authority[].repository": "/id-far/cse-far",
 	}
 }
 

@@ -15,6 +15,7 @@ func (c *Config) checkGrantors(k *checker) {
 	for i, issuer := range c.Token.Issuers {
 		path := fmt.Sprintf("token.issuer[%d].", i)
 		c.checkGrantor(k, path, issuer.ID, issuer.FQDN, seen)
+		c.checkRepository(k, path, issuer.Repository)
 		if issuer.JWKS == "" {
 			k.fail(path+"jwks", "must name the file with its keys")
 		}
@@ -59,7 +60,9 @@ func (c *Config) checkGrantors(k *checker) {
 	}
 	seen = map[string]bool{}
 	for i, a := range c.Trust.Roles {
-		c.checkGrantor(k, fmt.Sprintf("trust.role-authority[%d].", i), a.ID, a.FQDN, seen)
+		path := fmt.Sprintf("trust.role-authority[%d].", i)
+		c.checkGrantor(k, path, a.ID, a.FQDN, seen)
+		c.checkRepository(k, path, a.Repository)
 	}
 }
 
@@ -73,5 +76,16 @@ func (c *Config) checkGrantor(k *checker, path, name, fqdn string, seen map[stri
 	seen[name] = true
 	if sp, err := onem2m.ParseSP("//" + fqdn); err != nil || sp != "//"+fqdn {
 		k.fail(path+"fqdn", "%q is no domain name in lower case, such as das.m2m.example", fqdn)
+	}
+}
+
+// checkRepository: it is on another CSE. What is on this one is found anyway.
+func (c *Config) checkRepository(k *checker, path, text string) {
+	if text == "" {
+		return
+	}
+	a, err := onem2m.ParseAddress(text)
+	if err != nil || a.CSE == "" || len(a.Path) == 0 || a.Attribute != "" || a.Local(c.Home()) || strings.ContainsAny(text, " \t") {
+		k.fail(path+"repository", "%q is no address on another CSE, such as /id-far/cse-far", text)
 	}
 }

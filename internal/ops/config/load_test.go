@@ -290,6 +290,8 @@ func TestLoad_RefusesWithThePlaceAndWhatToDo(t *testing.T) {
 		{name: "A-169 a point that is no child of the CSEBase", file: "[pdp]\nresource = \"cse-in/a/pdp\"\n", want: "toml:2:1: pdp.resource: \"cse-in/a/pdp\" is no child of the CSEBase"},
 		{name: "A-169 a point of another CSE", file: "[pip]\nresource = \"cse-mn/pip\"\n", want: "pip.resource: \"cse-mn/pip\" is no child"},
 		{name: "A-169 a resource for two points", file: "[pdp]\nresource = \"cse-in/x\"\n[prp]\nresource = \"cse-in/x\"\n", want: "prp.resource: cse-in/x is bound twice"},
+		{name: "A-106 a repository on this CSE", file: "[[trust.role-authority]]\nid = \"//m2m.example/Sroles\"\nfqdn = \"roles.example\"\nrepository = \"/id-in/cse-in\"\n", want: "toml:4:1: trust.role-authority[0].repository: \"/id-in/cse-in\" is no address on another CSE"},
+		{name: "A-106 a CSE as repository", file: "[[trust.role-authority]]\nid = \"//m2m.example/Sroles\"\nfqdn = \"roles.example\"\nrepository = \"/id-far\"\n", want: "is no address on another CSE"},
 		{name: "tokens for an AE", file: "[pdp]\ntokens-to = [\"Cae\"]\n", want: "pdp.tokens-to: \"Cae\" is no CSE-ID"},
 		{name: "further points of this CSE", file: "[pip]\nask = [\"cse-in/pip\"]\n", want: "pip.ask: \"cse-in/pip\" is no address of another CSE"},
 		{name: "targets without policies", file: "[[governed]]\ntargets = [\"//m2m.example/id-mn/*\"]\n", want: "governed[0].policies: must name"},

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"bulwark/onem2m"
 )
@@ -73,14 +74,24 @@ func refused(err error) bool {
 	}
 }
 
-// obtain asks for all that is missing. What doesn't come in time is done without.
+// obtain asks for all that is missing. What doesn't come in time is done without,
+// and not asked for again for a moment; a request that has less time itself says
+// nothing about whom it asks.
 func (k *call) obtain(ctx context.Context) error {
 	resume := Yield(ctx)
-	asking, cancel := context.WithTimeout(context.WithValue(ctx, yieldKey{}, nil), foreignPatience)
+	until := time.Now().Add(2 * foreignPatience)
+	if k.expires != 0 {
+		until = k.deadline()
+	}
+	asking, cancel := context.WithDeadline(context.WithValue(ctx, yieldKey{}, nil), until)
 	var group sync.WaitGroup
 	for _, address := range k.missed.list {
 		group.Go(func() {
-			k.c.copies.Fetch(asking, address, k.c.instant, func(ctx context.Context) (*foreign, error) { return k.c.fetchMissed(ctx, address) })
+			k.c.copies.Fetch(asking, address, k.c.instant, func(ctx context.Context) (*foreign, error) {
+				ctx, cancel := context.WithTimeout(ctx, foreignPatience)
+				defer cancel()
+				return k.c.fetchMissed(ctx, address)
+			})
 		})
 	}
 	if k.remote != nil {

@@ -30,7 +30,7 @@ func benchMake(b *testing.B, c *CSE, to string, ty int64, root, body string) {
 // each. It should take no longer with the number of resources to a policy, and at
 // most linearly longer with the number of policies.
 func BenchmarkDiscoveryUnderPolicies(b *testing.B) {
-	const resources = 2_000
+	const resources = 10_000
 	for _, bm := range []struct{ policies, each int }{{1, 1}, {100, 1}, {10_000, 1}, {100, 5}} {
 		b.Run(fmt.Sprintf("policies=%d/each=%d", bm.policies, bm.each), func(b *testing.B) {
 			c := benchCSE(b)

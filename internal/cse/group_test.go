@@ -103,3 +103,14 @@ func TestGroup_C063_AskingForMembersTellsNothingToStrangers(t *testing.T) {
 		}
 	}
 }
+
+func TestMembership_A66_WhatNamesAnAEIsntLookedFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	g := groups{snapshot: snapshot{c: w.c}} // without a store: it would be asked
+	for _, entry := range []string{"Capp01", "Sapp01", "/id-in/Capp01", "//m2m.example/id-in/Capp01", "//m2m.example/Sapp01"} {
+		if g.Member(entry, "//m2m.example/id-in/Capp01") {
+			t.Errorf("%s is taken for a group", entry)
+		}
+	}
+}

@@ -131,6 +131,9 @@ func (g *groups) Member(resourceID string, who onem2m.ID) bool {
 	if err != nil || address.Attribute != "" {
 		return false
 	}
+	if address.Entity(g.c.Home).Stem() != "" {
+		return false // names an AE, as most entries of most rules: no group has such an identifier
+	}
 	search := membership{groups: g, who: who}
 	path, ok := g.c.hosted(address)
 	if !ok {

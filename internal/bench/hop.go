@@ -54,7 +54,7 @@ func measureHops(ctx context.Context, t *table, g *rig, r cli.BenchRequest, dir 
 		added := t.byID[m.to].perSecond/f.perSecond - 1
 		t.value("  added by the hop", fmt.Sprintf("%.2f × %s", added, m.to), "≤ 0.5", added <= 0.5)
 	}
-	return nil
+	return measurePoint(ctx, t, g, h, r)
 }
 
 // startHop runs the MN-CSE in this process and waits until its AE gets through.
@@ -137,6 +137,9 @@ func (h *hop) furnish(ctx context.Context, url, ca, prefix string) error {
 	if _, err := c.Register(ctx, client.AE{Name: "hop", App: "Nbench"}); err != nil {
 		return err
 	}
+	if err := h.delegate(ctx, c); err != nil {
+		return err
+	}
 	h.address = strings.TrimPrefix(url, "https://")
 	if h.tls, err = clientTLS(ca, prefix); err != nil {
 		return err
@@ -147,4 +150,32 @@ func (h *hop) furnish(ctx context.Context, url, ca, prefix string) error {
 			return err
 		}
 	}
+}
+
+// delegate makes two containers at the MN-CSE: one of the AE, and one whose
+// policy leaves the decision to the other CSE.
+func (h *hop) delegate(ctx context.Context, c *client.Client) error {
+	labels := onem2m.TextsValue([]string{strings.Repeat("a", 90), strings.Repeat("b", 80)})
+	for _, one := range []struct {
+		ty    onem2m.ResourceType
+		attrs onem2m.Object
+	}{
+		{onem2m.TypeAccessControlPolicy, onem2m.Object{
+			{Name: "rn", Value: onem2m.TextValue("remote")},
+			{Name: "pv", Value: []byte("{}")},
+			{Name: "pvs", Value: []byte(`{"acr":[{"acor":["CBenchHop"],"acop":63}]}`)},
+			{Name: "adri", Value: onem2m.TextsValue([]string{"/id-in/cse-in/pdp"})},
+		}},
+		{onem2m.TypeContainer, onem2m.Object{{Name: "rn", Value: onem2m.TextValue("own")}, {Name: "lbl", Value: labels}}},
+		{onem2m.TypeContainer, onem2m.Object{
+			{Name: "rn", Value: onem2m.TextValue("asked")},
+			{Name: "lbl", Value: labels},
+			{Name: "acpi", Value: onem2m.TextsValue([]string{"cse-mn/hop/remote"})},
+		}},
+	} {
+		if _, err := c.Create(ctx, "cse-mn/hop", one.ty, one.attrs); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -25,6 +25,7 @@ import (
 type rig struct {
 	node        *node.Node
 	plain, safe string // addresses
+	grantor     *grantor
 	tls         *tls.Config
 	stop        func() error
 }
@@ -73,6 +74,9 @@ func measureServer(ctx context.Context, t *table, r cli.BenchRequest, dir string
 			t.value("  p99 / p50", fmt.Sprintf("%.1f", float64(f.p99)/float64(f.p50)), "≤ 10", f.p99 <= 10*f.p50)
 		}
 	}
+	if err := measureGrants(ctx, t, g, r); err != nil {
+		return err
+	}
 	if err := measureHops(ctx, t, g, r, dir); err != nil {
 		return err
 	}
@@ -117,8 +121,12 @@ func startEcho(ctx context.Context) (address string, stop func() error, err erro
 // startRig runs a CSE in this process, with a trusting plain listener and a TLS
 // one, and makes what is measured.
 func startRig(ctx context.Context, data string) (*rig, error) {
-	file := data + ".toml"
-	if err := os.WriteFile(file, []byte(establishing), 0o600); err != nil {
+	grants, err := newGrantor()
+	if err != nil {
+		return nil, err
+	}
+	file, err := grants.configuration(filepath.Dir(data), establishing)
+	if err != nil {
 		return nil, err
 	}
 	cfg, err := config.Load(config.Sources{File: file, Flags: map[string]string{
@@ -134,7 +142,7 @@ func startRig(ctx context.Context, data string) (*rig, error) {
 	running, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	go func() { done <- n.Run(running) }()
-	g := &rig{node: n, stop: func() error { cancel(); return errors.Join(<-done, n.Close()) }}
+	g := &rig{node: n, grantor: grants, stop: func() error { cancel(); return errors.Join(<-done, n.Close()) }}
 	for _, address := range n.Addresses() {
 		if rest, ok := strings.CutPrefix(address, "https://"); ok {
 			g.safe = rest

@@ -46,8 +46,8 @@ type Governed struct {
 
 // Bounds of the questions that the points of this CSE work on.
 const (
-	maxAnswering     = 128
-	maxAnsweringEach = 32 // of one CSE
+	maxAnswering     = 256
+	maxAnsweringEach = 64 // of one CSE
 )
 
 // resource returns the address that is bound, or "".

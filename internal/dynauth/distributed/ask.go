@@ -112,19 +112,19 @@ var errSilent = errors.New("no answer in time")
 // one asks a point. Where others follow, one that is silent leaves them half of
 // the time.
 func (a *Asker) one(ctx context.Context, address string, more bool, content *onem2m.Content, read reading) (Status, string, error) {
-	leave, err := a.Gate.Enter(address, a.Now())
-	if err != nil {
-		return 0, "", err
-	}
 	wait := remaining(ctx)
 	if more {
 		wait /= 2
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	res := a.Send(ctx, address, content, wait)
+	leave, err := a.Gate.Enter(ctx, address, a.Now)
+	if err != nil {
+		return 0, "", err
+	}
+	res := a.Send(ctx, address, content, remaining(ctx))
 	silent := ctx.Err() != nil || res.Code == onem2m.RequestTimeout || res.Code == onem2m.TargetNotReachable
-	leave(!silent, a.Now())
+	leave(!silent)
 	if silent {
 		return 0, "", errSilent
 	}

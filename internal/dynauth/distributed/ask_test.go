@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -108,50 +110,88 @@ func TestAsker_A191_APointThatIsSilentRests(t *testing.T) {
 
 func TestGate_A191_IsBoundedForEachPointAndInAll(t *testing.T) {
 	t.Parallel()
-	g := NewGate()
-	var leave []func(bool, onem2m.Timestamp)
-	enter := func(address string) error {
-		l, err := g.Enter(address, 1)
-		if err == nil {
-			leave = append(leave, l)
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGate()
+		now := func() onem2m.Timestamp { return onem2m.TimestampOf(time.Now()) }
+		ctx, cancel := context.WithCancel(t.Context())
+		open := make(chan struct{})
+		var group sync.WaitGroup
+		var working, refused atomic.Int64
+		enter := func(address string) {
+			group.Go(func() {
+				leave, err := g.Enter(ctx, address, now)
+				if err != nil {
+					refused.Add(1)
+					return
+				}
+				working.Add(1)
+				<-open
+				working.Add(-1)
+				leave(true)
+			})
 		}
-		return err
-	}
-	for range maxAsking {
-		if err := enter("slow"); err != nil {
-			t.Fatal(err)
+		for range maxWaiting + 10 {
+			enter("slow")
 		}
-	}
-	if enter("slow") == nil {
-		t.Error("one more than there may be")
-	}
-	if err := enter("other"); err != nil {
-		t.Errorf("a slow point keeps others out: %v", err)
-	}
-	for i := 0; len(leave) < maxAll; i++ {
-		if err := enter(fmt.Sprint(i)); err != nil {
-			t.Fatal(err)
+		synctest.Wait()
+		if working.Load() != maxAsking || refused.Load() != 10 {
+			t.Errorf("%d are asked, %d refused", working.Load(), refused.Load())
 		}
-	}
-	if enter("more") == nil {
-		t.Error("one more than there may be in all")
-	}
-	for _, l := range leave {
-		l(true, 2)
-	}
-	if len(g.asking) != 0 || g.all != 0 {
-		t.Errorf("left behind: %v, %d", g.asking, g.all)
-	}
-	for i := range maxResting + 10 {
-		l, err := g.Enter(fmt.Sprint(i), 3)
-		if err != nil {
-			t.Fatal(err)
+		enter("other")
+		synctest.Wait()
+		if working.Load() != maxAsking+1 {
+			t.Error("a slow point keeps others out")
 		}
-		l(false, 3)
-	}
-	if len(g.rests) > maxResting {
-		t.Errorf("%d rest", len(g.rests))
-	}
+		for i := range maxAll {
+			enter(fmt.Sprint(i))
+		}
+		synctest.Wait()
+		if n := refused.Load(); n != 10+maxWaiting+1 {
+			t.Errorf("%d refused", n)
+		}
+		cancel() // who waits gives up
+		synctest.Wait()
+		close(open)
+		group.Wait()
+		if len(g.lanes) != 0 || g.all != 0 {
+			t.Errorf("left behind: %v, %d", g.lanes, g.all)
+		}
+		for i := range maxResting + 10 {
+			leave, err := g.Enter(t.Context(), fmt.Sprint(i), now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			leave(false)
+		}
+		if len(g.rests) > maxResting {
+			t.Errorf("%d rest", len(g.rests))
+		}
+	})
+}
+
+func TestGate_A191_WhoWaitsForASilentPointIsSentAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := &Asker{Gate: NewGate(), Now: func() onem2m.Timestamp { return onem2m.TimestampOf(time.Now()) }}
+		a.Send = func(ctx context.Context, _ string, _ *onem2m.Content, _ time.Duration) *onem2m.Response {
+			<-ctx.Done()
+			return &onem2m.Response{Code: onem2m.RequestTimeout}
+		}
+		var group sync.WaitGroup
+		for range 3 * maxAsking {
+			group.Go(func() {
+				v, _, _ := a.Decide(t.Context(), []string{"silent"}, &Question{To: "a", From: "b", Operation: onem2m.Retrieve})
+				if v.Status == OK {
+					t.Error("decided")
+				}
+			})
+		}
+		begun := time.Now()
+		group.Wait()
+		if took := time.Since(begun); took > patience {
+			t.Errorf("it took %s", took)
+		}
+	})
 }
 
 // TestTrail_A180_EndsEveryWalk hands a question on among a few points in any

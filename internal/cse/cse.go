@@ -257,6 +257,7 @@ type CSE struct {
 	assigned   assignments       // <role>s and <token>s
 	tokens     *token.Cache      // nil without Verifier
 	delegating atomic.Bool       // whether some policy leaves something to points
+	contracts  atomic.Bool       // whether there may be service subscription data; the store rules
 	gate       *distributed.Gate // of questions to points
 	answering  pending           // questions that the points of this CSE are working on
 	pointMark  string            // of this CSE in the trail of a question

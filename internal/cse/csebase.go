@@ -35,6 +35,9 @@ func (c *CSE) open(ctx context.Context) error {
 		if _, err := tx.Setting(watchSetting); err == nil {
 			c.watching.Store(true)
 		}
+		if _, err := tx.Setting(subscribedSetting); err == nil {
+			c.contracts.Store(true)
+		}
 		if err := c.putContactList(tx); err != nil {
 			return err
 		}

@@ -18,7 +18,8 @@ func serviceProfileProcedures() *procedures {
 
 // createdServiceProfile: from the first profile on, who registers needs a rule
 // (S-116, decision 18).
-func createdServiceProfile(_ *call, tx store.Tx, _ *subject) error {
+func createdServiceProfile(k *call, tx store.Tx, _ *subject) error {
+	k.c.contracts.Store(true)
 	return tx.SetSetting(subscribedSetting, []byte{1})
 }
 
@@ -44,6 +45,9 @@ func removeServiceProfile(c *CSE, tx store.Tx, rec *store.Record) error {
 func (c *CSE) subscribed(r store.Reader) (bool, error) {
 	if c.RequireSubscription {
 		return true, nil
+	}
+	if !c.contracts.Load() { // each request that claims a role asks
+		return false, nil
 	}
 	_, err := r.Setting(subscribedSetting)
 	if errors.Is(err, store.ErrNotFound) {

@@ -151,7 +151,11 @@ func (k *call) readTokens(r store.Reader, rec *store.Record) ([]access.Token, er
 	}
 	for i, text := range k.req.Tokens {
 		cached, err := k.c.verifyToken(text, k.now)
-		if err := add(tokenNumber(i, text), i, heldToken{cached: cached, text: text}, err); err != nil {
+		which := "" // a good one says itself which it is
+		if err != nil {
+			which = tokenNumber(i, text)
+		}
+		if err := add(which, i, heldToken{cached: cached, text: text}, err); err != nil {
 			return nil, err
 		}
 	}

@@ -14,11 +14,11 @@ import (
 // each world gets that many requests.
 const questions = 500
 
-func TestDecision_A70_A83_A95_A131_ARunningCSEDecidesAsANaiveReaderWould(t *testing.T) {
+func TestDecision_A70_A83_A95_A107_A131_ARunningCSEDecidesAsANaiveReaderWould(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	var decided, permitted int
+	var decided, permitted, byRole int
 	for i := range harness.Rounds(2, 60) {
 		t.Run(fmt.Sprintf("world %d", i), func(t *testing.T) {
 			w := build(t, seed+uint64(i))
@@ -30,9 +30,13 @@ func TestDecision_A70_A83_A95_A131_ARunningCSEDecidesAsANaiveReaderWould(t *test
 					t.Fatalf("seed %d", seed+uint64(i))
 				}
 			}
+			byRole += w.byRole
 		})
 	}
-	t.Logf("%d decisions, %d permitted", decided, permitted)
+	t.Logf("%d decisions, %d permitted, %d by a role", decided, permitted, byRole)
+	if byRole == 0 {
+		t.Error("roles make no difference")
+	}
 	if permitted < decided/20 || permitted > decided*19/20 {
 		t.Error("the policies don't discriminate")
 	}
@@ -77,8 +81,8 @@ func (w *world) ask(t *testing.T) (yes, n int) {
 	}
 	got := w.send(t, a, r)
 	if want && got.RSC != success || !want && got.RSC != 4103 {
-		t.Errorf("%s %s type %d by %s from %s, authentic %t, at %s: got %s, want permit %t; rules %+v; token %+v",
-			r.Method, r.Target, r.Type, a.from, a.source, a.authentic, w.clock.Now().Format(time.RFC3339), got, want, w.governing(g, false), k.permissions)
+		t.Errorf("%s %s type %d by %s from %s, authentic %t, at %s: got %s, want permit %t; rules %+v; claims %v; token %+v",
+			r.Method, r.Target, r.Type, a.from, a.source, a.authentic, w.clock.Now().Format(time.RFC3339), got, want, w.governing(g, false), a.claims, k.permissions)
 	}
 	if want && r.Method == http.MethodDelete {
 		w.trusted.Make(t, "CAdmin", "/"+strings.TrimSuffix(g.address, "/one"), 4, `{"m2m:cin":{"rn":"one","con":"1"}}`)
@@ -125,7 +129,7 @@ func (w *world) askDiscovery(t *testing.T, a asker, k ticket) (yes, n int) {
 
 func (w *world) send(t *testing.T, a asker, r harness.Request) *harness.Answer {
 	t.Helper()
-	r.From = a.from
+	r.From, r.Target = a.from, a.claiming(r.Target)
 	if r.Header == nil {
 		r.Header = map[string][]string{}
 	}

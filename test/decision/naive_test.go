@@ -65,7 +65,7 @@ type question struct {
 	time       time.Time
 	source     netip.Addr
 	place      *place
-	roles      []string // of a token
+	roles      []string // that it claims and holds, or has of a token
 }
 
 // permits reports whether any rule permits.

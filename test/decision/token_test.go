@@ -116,6 +116,11 @@ func (k ticket) header() map[string][]string {
 // permitsWith reports whether the rules permit, or the token does.
 func (w *world) permitsWith(k ticket, g *target, all []rule, self bool, q question) bool {
 	if permits(all, q) {
+		if bare := q; len(q.roles) > 0 {
+			if bare.roles = nil; !permits(all, bare) {
+				w.byRole++
+			}
+		}
 		return true
 	}
 	if !k.good {
@@ -133,6 +138,7 @@ func (w *world) permitsWith(k ticket, g *target, all []rule, self bool, q questi
 			return true
 		}
 		with := q
+		with.roles = slices.Clone(q.roles)
 		for _, role := range p.Roles {
 			if role != "operator@elsewhere.example" { // not the issuer's to give
 				with.roles = append(with.roles, role)

@@ -66,6 +66,7 @@ func entries() []string {
 		"all", "Cdec1", "Cdec2", "Cdec*", "Cdec2*", "C*1", "/id-in/Cdec1", "/id-in/C*", "/id-b/*", "/id-b", "/id-b*", "/*",
 		"//m2m.example", "//other.example", "//m2m.example/id-in/Cdec3", "//*/id-in/Cdec1", "//*/id-in", "//*.example/id-b/C*", "//*/*/Cdec1",
 		"cse-in/nogroup", "operator@m2m.example", "operator@das.example", "visitor@das.example", "operator@elsewhere.example",
+		"operator@roles.m2m.example", "visitor@roles.m2m.example",
 	}
 }
 
@@ -95,6 +96,9 @@ type world struct {
 	selves   [][]rule // selfPrivileges
 	targets  []*target
 	issuer   *issuing
+
+	assignments []assignment // roles
+	byRole      int          // decisions that a role made
 }
 
 func pickOne[T any](r *rand.Rand, list []T) T { return list[r.IntN(len(list))] }
@@ -109,6 +113,9 @@ func pickSome[T any](r *rand.Rand, list []T, most int) []T {
 
 func (w *world) rule() rule {
 	r := rule{Originators: pickSome(w.random, entries(), 3), Operations: 1 + w.random.IntN(63)}
+	if w.random.IntN(3) == 0 {
+		r.Originators = append(r.Originators, pickOne(w.random, roleNames()))
+	}
 	if w.random.IntN(4) == 0 {
 		flag := w.random.IntN(3) > 0
 		r.Flag = &flag
@@ -158,7 +165,7 @@ func build(t *testing.T, seed uint64) *world {
 	t.Helper()
 	w := &world{random: rand.New(rand.NewPCG(seed, 5)), clock: harness.NewClock(time.Date(2026, time.March, 4, 10, 30, 0, 0, time.UTC))}
 	w.issuer = newIssuing(t)
-	n := harness.StartNode(t, configuration+w.issuer.config, w.clock)
+	n := harness.StartNode(t, configuration+authority+w.issuer.config, w.clock)
 	w.trusted, w.open = harness.NewClient(t, n.Addresses[0], nil, 1), harness.NewClient(t, n.Addresses[1], nil, 1)
 	for i, stem := range local() {
 		w.open.Register(t, stem, fmt.Sprintf("ae%d", i))
@@ -180,6 +187,7 @@ func build(t *testing.T, seed uint64) *world {
 		w.container(t, i)
 	}
 	w.trusted.Delete(t, "CAdmin", "/cse-in/gone").Expect(t, 2002, 200)
+	w.assign(t)
 	return w
 }
 
@@ -253,6 +261,7 @@ type asker struct {
 	authentic bool
 	client    *harness.Client
 	source    string
+	claims    []string // roles
 }
 
 func (w *world) asker() asker {
@@ -265,13 +274,16 @@ func (w *world) asker() asker {
 	default:
 		a.from, a.client, a.authentic = pickOne(w.random, local()), w.trusted, true
 	}
+	if w.random.IntN(2) == 0 {
+		a.claims = pickSome(w.random, roleNames(), 4)
+	}
 	return a
 }
 
 func (w *world) question(a asker, privilege int) question {
 	q := question{
 		originator: absolute(a.from), authentic: a.authentic, privilege: privilege,
-		time: w.clock.Now().UTC(), place: places()[a.from],
+		time: w.clock.Now().UTC(), place: places()[a.from], roles: w.held(a),
 	}
 	if !strings.Contains(a.from, "/C") { // what a CSE forwards doesn't show where its originator is (A-90)
 		q.source = netip.MustParseAddr(a.source).Unmap()

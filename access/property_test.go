@@ -164,7 +164,7 @@ func newSource(t *rapid.T) source {
 	return source{rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))}
 }
 
-func TestDecision_A04_AgreesWithAPlainReadingOfTheAlgorithm(t *testing.T) {
+func TestDecision_A02_A04_AgreesWithAPlainReadingOfTheAlgorithm(t *testing.T) {
 	t.Parallel()
 	total, permitted := 0, 0
 	rapid.Check(t, func(t *rapid.T) {

@@ -90,7 +90,7 @@ func TestContactList_C210_KeepsWhatCSEsTellOfTheirReferences(t *testing.T) {
 	})
 }
 
-func TestTracking_C210_AnAEMovesToAnotherRegistrar(t *testing.T) {
+func TestTracking_A69_C210_AnAEMovesToAnotherRegistrar(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, notifiable)
 	w.registerCSE("id-mn")

@@ -173,7 +173,7 @@ func TestGathering_C357_WhatIsNoMemberAnyMore(t *testing.T) {
 	}
 }
 
-func TestGathering_C356_StrangersCantUseIt(t *testing.T) {
+func TestGathering_A81_C356_StrangersCantUseIt(t *testing.T) {
 	t.Parallel()
 	w := withEngine(t)
 	w.register("Cother1", "other")

@@ -317,7 +317,7 @@ func anyFrom() *rapid.Generator[string] {
 	})
 }
 
-func TestCheck_A24_NobodyIsAuthenticatedWithoutAnAssociationForIt(t *testing.T) {
+func TestCheck_A23_A24_NobodyIsAuthenticatedWithoutAnAssociationForIt(t *testing.T) {
 	t.Parallel()
 	ids := rapid.SampledFrom([]onem2m.ID{alpha, bravo, plain, meter, admin, middle, "//m2m.example/Sa1", "//far.example/id-far", "//m2m.example/id-in"})
 	credentials := rapid.SampledFrom([]string{"", "31-0.2.481.1.100.3030.10011", "12-therm01@m2m.example", "33-" + string(alpha)})

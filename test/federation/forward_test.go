@@ -17,7 +17,7 @@ func (b *box) open(t *testing.T, name string, originators ...string) {
 	b.plain.Make(t, "CAdmin", "/"+b.name, 3, `{"m2m:cnt":{"rn":"`+name+`","acpi":["`+b.name+`/acp-`+name+`"]}}`)
 }
 
-func TestForward_EveryOperationInEveryDirection(t *testing.T) {
+func TestForward_A10_EveryOperationInEveryDirection(t *testing.T) {
 	t.Parallel()
 	tr := newTree(t)
 	tests := []struct {

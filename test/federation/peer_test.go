@@ -59,7 +59,7 @@ startWithTUI=False
 	other := exec.CommandContext(t.Context(), command, "--config", "acme.ini", "--base-directory", dir, "--headless")
 	other.Dir = dir
 	if err := other.Start(); err != nil {
-		t.Skipf("%s: %v", peerVariable, err)
+		t.Fatalf("%s: %v", peerVariable, err)
 	}
 	t.Cleanup(func() { _ = other.Process.Kill(); _ = other.Wait() })
 	url = "http://127.0.0.1:" + port

@@ -189,7 +189,7 @@ func TestTLS_S072_AnUnknownPeerIsNeverHeard(t *testing.T) {
 	}
 }
 
-func TestTLS_S060_ExpiryAndRevocationCloseTheConnection(t *testing.T) {
+func TestTLS_A28_S060_ExpiryAndRevocationCloseTheConnection(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"expired while idle", "revoked while idle", "expired at the next request"} {
 		t.Run("S-060 "+name, func(t *testing.T) {

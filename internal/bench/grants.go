@@ -183,7 +183,8 @@ func (g *rig) admin(ctx context.Context, parent string, ty onem2m.ResourceType, 
 	return err
 }
 
-// governedResources are what one discovery decides about.
+// governedResources are what one discovery decides about: as many as one answer
+// may hold here, so that a discovery is one request.
 const governedResources = 10_000
 
 // measurePolicies times a discovery of everything under one policy of ten rules,

@@ -117,6 +117,9 @@ func measureGrants(ctx context.Context, t *table, g *rig, r cli.BenchRequest) er
 	if err := g.grantor.measureFirst(t); err != nil {
 		return err
 	}
+	if err := measureDirect(ctx, t, g); err != nil {
+		return err
+	}
 	return measurePolicies(ctx, t, g)
 }
 

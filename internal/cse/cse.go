@@ -83,7 +83,7 @@ type Audit struct {
 	Authentic   bool // rq_authn
 	Operation   onem2m.Operation
 	To          string
-	Stage       string // "identity", "registration", "admin", "static", "tokens", "dynamic", "special", "esprim", "transit"
+	Stage       string // "identity", "registration", "admin", "static", "tokens", "dynamic", "distributed", "point", "special", "esprim", "transit"
 	Rule        string // policy and number of the rule that permitted, or ""
 	Permit      bool
 	Code        onem2m.StatusCode // of a refusal

@@ -24,6 +24,9 @@ func (c *CSE) registerAnnounced() {
 			c.types[info.Type] = announcedProcedures()
 		}
 	}
+	if p := c.types[onem2m.TypeAEAnnc]; p != nil {
+		p.visible, p.public = visibleAEAnnc, publicAEAnnc
+	}
 }
 
 // announcer is the CSE whose resource an announced one is a copy of: that in its

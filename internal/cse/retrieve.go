@@ -231,8 +231,7 @@ func (x *candidate) Size() (int64, bool) {
 }
 
 func (x *candidate) Labels() []string {
-	labels, _ := attributes(x.rec).Texts("lbl")
-	return labels
+	return x.k.labelsOf(x.rec)
 }
 
 // ContentType is the media type part of contentInfo.
@@ -249,6 +248,12 @@ func (x *candidate) ContentType() (string, bool) {
 
 func (x *candidate) Attribute(name string) jsontext.Value {
 	if x.k.hides(x.rec, name) {
+		return nil
+	}
+	if name == "lbl" && x.rec.Type == onem2m.TypeAEAnnc {
+		if list := x.k.labelsOf(x.rec); len(list) > 0 {
+			return onem2m.TextsValue(list)
+		}
 		return nil
 	}
 	if x.rec.Counted {

@@ -60,9 +60,13 @@ func (k *call) mayRegisterSP(reg spRegistration, parent int64, rec *store.Record
 // and the service subscription permits it (S-111, S-118). The registrar is
 // believed as to what the credential is.
 func (k *call) checkSP(r store.Reader, s *subject, reg spRegistration) error {
+	asked := reg.stem
+	if asked == "" {
+		asked = "S"
+	}
 	link, _ := k.draft.attrs.Text("lnk")
-	if a, err := onem2m.ParseAddress(link); err != nil || a.Host(k.c.Home) != reg.registrar || len(a.Path) != 1 {
-		return onem2m.Errorf(onem2m.BadRequest, "lnk", "not an <AE> of the registrar")
+	if a, err := onem2m.ParseAddress(link); err != nil || a.Host(k.c.Home) != reg.registrar || len(a.Path) != 1 || a.Path[0] != asked {
+		return onem2m.Errorf(onem2m.BadRequest, "lnk", "not the <AE> at the registrar")
 	}
 	credential, ok := credentialIn(k.draft.attrs)
 	if !ok {
@@ -78,10 +82,6 @@ func (k *call) checkSP(r store.Reader, s *subject, reg spRegistration) error {
 	enforced, err := k.c.subscribed(r)
 	if err != nil || !enforced {
 		return err
-	}
-	asked := reg.stem
-	if asked == "" {
-		asked = "S"
 	}
 	given, err := k.admittedAs(r, asked, credential, api, reg.registrar)
 	s.assigned = given.stem
@@ -106,6 +106,12 @@ func (k *call) freeSP(r store.Reader, s *subject, reg spRegistration, credential
 		return onem2m.Errorf(onem2m.OriginatorNotAuthenticated, "fr", "this AE-ID belongs to another credential")
 	}
 	if s.old != nil {
+		// Without a credential nothing shows that it is the same AE, while it is
+		// registered elsewhere (S-118).
+		at := k.c.announcer(attributes(s.old))
+		if credential == "" && at != "" && at != reg.registrar && !expired(s.old, k.now) {
+			return taken
+		}
 		return nil
 	}
 	switch rec, err := r.ByRI(reg.stem); {

@@ -35,6 +35,8 @@ func TestSPRegistration_S111_S118_TheINCSEDecides(t *testing.T) {
 		{"C-204 not below the <CSEBase>", ask{op: "C10002", to: "/id-in/cse-in/here", from: "/id-mn/Stwo", body: sent("/id-mn/Stwo", ""), assoc: over}, 4103},
 		{"C-203 a link to another CSE", ask{op: "C10002", to: "/id-in/-", from: "/id-mn/S", body: sent("/id-mn2/S", ""), assoc: over}, 4000},
 		{"C-203 without the label", ask{op: "C10002", to: "/id-in/-", from: "/id-mn/S", body: `{"m2m:aeA":{"lnk":"/id-mn/S","api":"N.x","srv":["3"],"et":"20270101T000000"}}`, assoc: over}, 4000},
+		{"C-203 a link to another AE of the registrar", ask{op: "U", to: "/id-in/Sone", from: "/id-mn/Sone", body: again("/id-mn/Cother", "30-a"), assoc: over}, 4000},
+		{"C-203 a link that asks for an AE-ID", ask{op: "U", to: "/id-in/Sone", from: "/id-mn/Sone", body: again("/id-mn/S", "30-a"), assoc: over}, 4000},
 		{"C-204 again", ask{op: "U", to: "/id-in/Sone", from: "/id-mn/Sone", body: again("/id-mn/Sone", "30-a"), assoc: over}, 2004},
 		{"S-118 over another credential", ask{op: "U", to: "/id-in/Sone", from: "/id-mn2/Sone", body: again("/id-mn2/Sone", "30-b"), assoc: over2}, 4106},
 		{"S-118 over none", ask{op: "U", to: "/id-in/Sone", from: "/id-mn2/Sone", body: again("/id-mn2/Sone", ""), assoc: over2}, 4106},
@@ -48,6 +50,11 @@ func TestSPRegistration_S111_S118_TheINCSEDecides(t *testing.T) {
 		{"C-206 nobody is there", ask{op: "N", to: "/Sone", from: "Capp01", body: `{"m2m:sgn":{"sur":"x"}}`}, 5103},
 		{"S-118 a stem that was left, over another credential", ask{op: "U", to: "/id-in/Sone", from: "/id-mn/Sone", body: again("/id-mn/Sone", "30-b"), assoc: over}, 4106},
 		{"C-204 and comes back", ask{op: "U", to: "/id-in/Sone", from: "/id-mn/Sone", body: again("/id-mn/Sone", "30-a"), assoc: over}, 2004},
+		{"C-204 one without a credential", ask{op: "C10002", to: "/id-in/-", from: "/id-mn/Sbare", body: sent("/id-mn/Sbare", ""), assoc: over}, 2001},
+		{"C-204 which its registrar renews", ask{op: "U", to: "/id-in/Sbare", from: "/id-mn/Sbare", body: again("/id-mn/Sbare", ""), assoc: over}, 2004},
+		{"S-118 and no other CSE takes while it is there", ask{op: "U", to: "/id-in/Sbare", from: "/id-mn2/Sbare", body: again("/id-mn2/Sbare", ""), assoc: over2}, 4117},
+		{"C-206 it leaves", ask{op: "U", to: "/id-in/Sbare", from: "/id-mn", body: `{"m2m:aeA":{"lnk":"INACTIVE"}}`, assoc: over}, 2004},
+		{"C-204 and comes to another CSE", ask{op: "U", to: "/id-in/Sbare", from: "/id-mn2/Sbare", body: again("/id-mn2/Sbare", ""), assoc: over2}, 2004},
 	} {
 		if res := p.in.do(tt.ask); res.Code != tt.code {
 			t.Errorf("%s: got %d %s, want %d", tt.name, res.Code, text(res), tt.code)
@@ -97,7 +104,7 @@ func TestSPRegistration_C210_WhoRefersToAnAEThatMovesIsTold(t *testing.T) {
 	w.must(onem2m.OK, ask{op: "N", to: "cse-in", from: "/id-mn3", assoc: mn("id-mn3"), body: `{"m2m:sgn":{"aerid":true,"tid1":null,"tid2":"/id-mn/Sone"}}`})
 	w.must(onem2m.Created, ask{op: "C1", to: "cse-in", from: "CAdmin", body: `{"m2m:acp":{"rn":"acp","pv":{"acr":[{"acor":["/id-mn/Sone"],"acop":63}]},"pvs":{"acr":[{"acor":["CAdmin"],"acop":63}]}}}`})
 	at := func(name string) string {
-		return `{"m2m:aeA":{"lnk":"/` + name + `/Sone","lbl":["Credential-ID:"],"et":"20270101T000000","srv":["3"]`
+		return `{"m2m:aeA":{"lnk":"/` + name + `/Sone","lbl":["Credential-ID:30-a"],"et":"20270101T000000","srv":["3"]`
 	}
 	w.must(onem2m.Created, ask{op: "C10002", to: "/id-in/-", from: "/id-mn/Sone", body: at("id-mn") + `,"api":"N.x"}}`, assoc: mn("id-mn")})
 	w.must(onem2m.Updated, ask{op: "U", to: "/id-in/Sone", from: "/id-mn2/Sone", body: at("id-mn2") + `}}`, assoc: mn("id-mn2")})
@@ -113,5 +120,39 @@ func TestSPRegistration_C210_WhoRefersToAnAEThatMovesIsTold(t *testing.T) {
 	}
 	if o := w.must(onem2m.OK, ask{op: "R", to: "cse-in/acp", from: "CAdmin"}); !strings.Contains(string(o.Get("pv")), "/id-mn2/Sone") {
 		t.Errorf("the policy is %s", o.Get("pv"))
+	}
+}
+
+func TestSPRegistration_S118_TheCredentialIsReadByTheRegistrarAlone(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	w := p.in
+	w.must(onem2m.Created, ask{op: "C16", to: "cse-in", from: "/id-mn2", body: `{"m2m:csr":{"rn":"id-mn2","cb":"/id-mn2/cse","rr":false,"srv":["3"]}}`})
+	acp := w.must(onem2m.Created, ask{op: "C1", to: "cse-in", from: "CAdmin", body: `{"m2m:acp":{"pv":{"acr":[{"acor":["all"],"acop":63}]},"pvs":{"acr":[{"acor":["CAdmin"],"acop":63}]}}}`})
+	policy, _ := acp.Text("ri")
+	w.must(onem2m.Created, ask{
+		op: "C10002", to: "/id-in/-", from: "/id-mn/Sone", assoc: mn("id-mn"),
+		body: `{"m2m:aeA":{"lnk":"/id-mn/Sone","api":"N.x","srv":["3"],"et":"20270101T000000","acpi":["` + policy + `"],"lbl":["rover","Credential-ID:30-a"]}}`,
+	})
+	for _, tt := range []struct {
+		name string
+		who  ask
+		sees bool
+	}{
+		{"the registrar sees it", ask{from: "/id-mn", assoc: mn("id-mn")}, true},
+		{"the administrator sees it", ask{from: "CAdmin"}, true},
+		{"another CSE doesn't", ask{from: "/id-mn2", assoc: mn("id-mn2")}, false},
+	} {
+		tt.who.op = "R"
+		tt.who.to = "/id-in/Sone"
+		o := w.must(onem2m.OK, tt.who)
+		labels, _ := o.Texts("lbl")
+		if got := len(labels) == 2; got != tt.sees || len(labels) == 0 {
+			t.Errorf("S-118 %s: labels %v", tt.name, labels)
+		}
+		tt.who.to = "cse-in?fu=1&lbl=Credential-ID:30-a"
+		if res := w.do(tt.who); strings.Contains(text(res), "Sone") != tt.sees {
+			t.Errorf("S-118 %s in discovery: %s", tt.name, text(res))
+		}
 	}
 }

@@ -287,6 +287,9 @@ func (s *subject) public(p *procedures) onem2m.Object {
 	for _, name := range p.private {
 		o.Delete(name)
 	}
+	if p.public != nil {
+		o = p.public(o)
+	}
 	return o
 }
 

@@ -68,6 +68,17 @@ func TestDirect_OnlyWhoDecidesAboutPoliciesChoosesTheServer(t *testing.T) {
 	c.must(onem2m.Updated, ask{op: "U", to: "cse-in/bay/den", from: "CAdmin", body: `{"m2m:cnt":{"lbl":["y"],"daci":["cse-in/bay/dac"]}}`})
 }
 
+func TestDirect_OnlyWhoDecidesAboutPoliciesTurnsAConsultationElsewhere(t *testing.T) {
+	t.Parallel()
+	c := newConsulting(t)
+	c.policy("Cowner1", "cse-in/bay", "writers", `{"acor":["Ctok001"],"acop":63}`)
+	c.must(onem2m.Created, ask{op: "C34", to: "cse-in/bay", from: "Cowner1", body: `{"m2m:dac":{"rn":"open","dae":true,"dap":["` + dasPoint + `"],"acpi":["cse-in/bay/writers"]}}`})
+	c.must(onem2m.Updated, ask{op: "U", to: "cse-in/bay/open", from: "Ctok001", body: `{"m2m:dac":{"lbl":["x"]}}`})
+	c.must(onem2m.OriginatorHasNoPrivilege, ask{op: "U", to: "cse-in/bay/open", from: "Ctok001", body: `{"m2m:dac":{"dap":["https://mine.example/"]}}`})
+	c.must(onem2m.OriginatorHasNoPrivilege, ask{op: "U", to: "cse-in/bay/open", from: "Ctok001", body: `{"m2m:dac":{"lbl":["y"],"dae":false}}`})
+	c.must(onem2m.Updated, ask{op: "U", to: "cse-in/bay/open", from: "CAdmin", body: `{"m2m:dac":{"dae":false,"dap":["https://other.example/"]}}`})
+}
+
 func TestToken_A131_A134_CountsForChildrenAndInDiscoveryToo(t *testing.T) {
 	t.Parallel()
 	c := newConsulting(t)

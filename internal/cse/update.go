@@ -120,9 +120,7 @@ func (k *call) vetUpdate(r store.Reader, s *subject) (*procedures, error) {
 		err = k.authorizeReholding(t.rec)
 	default:
 		err = k.authorizeNaming(r, t.rec, onem2m.Update, access.Update, k.sentNames())
-		if err == nil && k.draft.raw.Has("daci") && k.c.infoOf(t.rec).Has("acpi") {
-			// Whoever is asked may grant anything on the resource, so the choice is
-			// that of who decides about its policies.
+		if err == nil && k.choosesWhoIsAsked(t.rec) {
 			err = k.authorizeSelf(r, t.rec)
 		}
 	}
@@ -143,6 +141,17 @@ func (k *call) vetUpdate(r store.Reader, s *subject) (*procedures, error) {
 		return nil, onem2m.Errorf(onem2m.BadRequest, "pc", "the root element isn't that of the addressed resource, %s", t.rec.Root)
 	}
 	return p, k.merge(r, p, s, info, t.rec)
+}
+
+// choosesWhoIsAsked reports whether an UPDATE changes who is asked for access:
+// the consultations of a resource, or whom a consultation names and whether.
+// Whoever is asked may grant anything on what links to it, so the choice is that
+// of who decides about the policies.
+func (k *call) choosesWhoIsAsked(rec *store.Record) bool {
+	if rec.Type == onem2m.TypeDynamicAuthorizationConsultation {
+		return k.draft.raw.Has("dap") || k.draft.raw.Has("dae")
+	}
+	return k.draft.raw.Has("daci") && k.c.infoOf(rec).Has("acpi")
 }
 
 // authorizeLinks decides an UPDATE that touches accessControlPolicyIDs: alone

@@ -284,6 +284,31 @@ func TestReview_WhatThePolicyWouldNotGiveAnyMoreIsRevoked(t *testing.T) {
 	}
 }
 
+func TestHand_HoldsATokenAgainstThePolicyAsItIsNow(t *testing.T) {
+	t.Parallel()
+	s := start(t, tenMinutes)
+	id := s.verify(s.direct(ask()).Tokens[0]).ID
+	hand := func(why string, want int, fails bool) {
+		t.Helper()
+		tokens, err := s.Hand(t.Context(), cse, visitor, []string{id})
+		if len(tokens) != want || (err != nil) != fails {
+			t.Errorf("%s: %d tokens, %v", why, len(tokens), err)
+		}
+		if d := s.last(); d.Permit != (want > 0) {
+			t.Errorf("%s: audited %+v", why, d)
+		}
+	}
+	hand("what the policy gives", 1, false)
+	s.set("") // nothing is reviewed yet
+	hand("a grant that is gone", 0, false)
+	s.mu.Lock()
+	s.policy = nil
+	s.mu.Unlock()
+	hand("a policy that cannot be read", 0, true)
+	s.set(tenMinutes)
+	hand("what it gives again", 1, false)
+}
+
 func TestRotate_OldKeysStayPublishedUntilTheirLastTokenHasEnded(t *testing.T) {
 	t.Parallel()
 	s := start(t, tenMinutes)

@@ -137,11 +137,18 @@ func joined(names []string) string { return strings.Join(names, " ") }
 
 // Hand returns tokens by their IDs to the CSE that they are meant for (F-3). One
 // that does not exist, is for another CSE or another holder, has ended or was
-// revoked is left out.
+// revoked is left out, and so is one that the policy would not give any more.
+// While the policy cannot be read there are none.
 func (a *Authority) Hand(ctx context.Context, asker, holder onem2m.ID, ids []string) ([]string, error) {
 	var tokens []string
 	d := Decision{Asked: "retrieval", Asker: asker, Question: Question{Originator: holder, CSE: asker}}
-	err := a.o.Ledger.View(ctx, func(r Reader) error {
+	p, err := a.o.Policy()
+	if err != nil {
+		d.Reason = errClosed.Error()
+		a.o.Audit(d)
+		return nil, errors.Join(errClosed, err)
+	}
+	err = a.o.Ledger.View(ctx, func(r Reader) error {
 		now := a.o.Now()
 		for _, id := range ids {
 			e, err := r.Entry(id)
@@ -151,7 +158,7 @@ func (a *Authority) Hand(ctx context.Context, asker, holder onem2m.ID, ids []str
 			if err != nil {
 				return err
 			}
-			if !e.Token || e.Audience != asker || !e.Live(now) || !a.heldBy(r, e, holder) {
+			if !e.Token || e.Audience != asker || !e.Live(now) || !a.heldBy(r, e, holder) || p.withdrawn(e) != "" {
 				continue
 			}
 			text, err := a.text(e)
@@ -162,6 +169,9 @@ func (a *Authority) Hand(ctx context.Context, asker, holder onem2m.ID, ids []str
 		}
 		return nil
 	})
+	if err != nil {
+		tokens, d.TokenIDs = nil, nil
+	}
 	d.Permit = len(tokens) > 0
 	if !d.Permit {
 		d.Reason = "none of the tokens is for this CSE and holder, and good"

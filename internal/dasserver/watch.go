@@ -19,6 +19,8 @@ const (
 	watchEvery = time.Second
 	// tidyEvery is how often what ended long ago is forgotten.
 	tidyEvery = time.Hour
+	// unseen is the turn of a policy that nothing was held against yet.
+	unseen = -1
 	// KeysFile is the published key set in the folder of the server, for a CSE on
 	// the same machine.
 	KeysFile = "jwks.json"
@@ -30,19 +32,25 @@ func (s *Server) watch(ctx context.Context) {
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
 	seen, tidied := s.policy.turn(), s.o.Now()
-	s.look(ctx, true)
+	told := seen // the turn that was last told of
+	if !s.look(ctx, true) {
+		seen = unseen
+	}
 	for {
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
 			return
 		}
-		if _, err := s.policy.current(); err != nil && s.policy.turn() != seen {
+		_, err := s.policy.current()
+		turned := s.policy.turn()
+		if err != nil && turned != told {
 			s.log.ErrorContext(ctx, "the policy cannot be used, nothing is granted", "err", err)
 		}
-		turned := s.policy.turn()
-		s.look(ctx, turned != seen)
-		seen = turned
+		told = turned
+		if s.look(ctx, turned != seen) {
+			seen = turned
+		}
 		if now := s.o.Now(); now.Sub(tidied) >= tidyEvery {
 			tidied = now
 			if err := s.das.Tidy(ctx); err != nil {
@@ -52,10 +60,13 @@ func (s *Server) watch(ctx context.Context) {
 	}
 }
 
-// look does what there is to do now.
-func (s *Server) look(ctx context.Context, changed bool) {
+// look does what there is to do now, and reports whether what was granted could
+// be held against the policy, if that has changed. Where not it is tried again.
+func (s *Server) look(ctx context.Context, changed bool) (reviewed bool) {
+	reviewed = true
 	if changed {
 		if gone, err := s.das.Review(ctx); err != nil {
+			reviewed = false
 			s.log.WarnContext(ctx, "what was granted cannot be held against the policy", "err", err)
 		} else if len(gone) > 0 {
 			s.log.InfoContext(ctx, "revoked what the policy would not give any more", "count", len(gone))
@@ -64,6 +75,7 @@ func (s *Server) look(ctx context.Context, changed bool) {
 	if err := s.publish(ctx); err != nil && ctx.Err() == nil {
 		s.log.WarnContext(ctx, "keys or revocations cannot be published", "err", err)
 	}
+	return reviewed
 }
 
 // publish writes the key set next to the ledger and tells of revocations.

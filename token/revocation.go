@@ -31,6 +31,7 @@ type Revocations struct {
 
 	mu    sync.RWMutex // guards what follows
 	until map[Ref]onem2m.Timestamp
+	await map[onem2m.ID]bool // issuers of which nobody knows yet what they have revoked
 }
 
 // NewRevocations returns an empty list for limit tokens, DefaultRevocations if 0.
@@ -38,7 +39,7 @@ func NewRevocations(limit int) *Revocations {
 	if limit <= 0 {
 		limit = DefaultRevocations
 	}
-	return &Revocations{limit: limit, until: map[Ref]onem2m.Timestamp{}}
+	return &Revocations{limit: limit, until: map[Ref]onem2m.Timestamp{}, await: map[onem2m.ID]bool{}}
 }
 
 // Add revokes a token until it expires; 0 is for ever. The same token again
@@ -67,12 +68,28 @@ func (r *Revocations) Add(token Revocation, now onem2m.Timestamp) error {
 	return nil
 }
 
-// Has reports whether a token is revoked.
+// Await makes every token of an issuer count as revoked until Learned is called
+// for it: the list does not outlive the process, and what the issuer had revoked
+// before must not count again until it has been asked.
+func (r *Revocations) Await(issuer onem2m.ID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.await[issuer] = true
+}
+
+// Learned ends Await: what the issuer has revoked is in the list.
+func (r *Revocations) Learned(issuer onem2m.ID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.await, issuer)
+}
+
+// Has reports whether a token is revoked, or may be for all that is known.
 func (r *Revocations) Has(token Ref) bool {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	_, ok := r.until[token]
-	return ok
+	return ok || r.await[token.Issuer]
 }
 
 // All returns the list in a fixed order, for a caller that keeps it.

@@ -34,6 +34,9 @@ func Issuers(cfg *config.Config) (*token.Verifier, *token.Revocations, error) {
 			return nil, nil, fmt.Errorf("token.issuer[%d] %s: %w", i, c.ID, err)
 		}
 		issuers = append(issuers, issuer)
+		if c.Revocations != "" {
+			revoked.Await(onem2m.ID(c.ID)) // until its list has been read once
+		}
 		for _, id := range c.Revoked {
 			if err := revoked.Add(token.Revocation{Ref: token.Ref{Issuer: onem2m.ID(c.ID), ID: id}}, 0); err != nil {
 				return nil, nil, fmt.Errorf("token.issuer[%d].revoked: %w", i, err)

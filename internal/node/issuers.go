@@ -99,15 +99,11 @@ func (n *Node) followRevocations(ctx context.Context, issuer *config.TokenIssuer
 	for {
 		list, err := server.Revoked(ctx)
 		if err != nil && ctx.Err() == nil && !failing {
-			n.log.WarnContext(ctx, "the list of revoked tokens cannot be had; what was revoked goes on to count", "issuer", issuer.ID, "err", err)
+			n.log.WarnContext(ctx, "the list of revoked tokens cannot be had; none counts until it was once, then what was revoked since goes on to count", "issuer", issuer.ID, "err", err)
 		}
 		failing = err != nil
-		for _, t := range list {
-			until, err := onem2m.ParseTimestamp(t.Until)
-			if err != nil {
-				until = 0 // for good
-			}
-			n.revoke(token.Ref{Issuer: onem2m.ID(issuer.ID), ID: t.ID}, until)
+		if err == nil {
+			n.noteRevocations(issuer, list)
 		}
 		select {
 		case <-ticker.C:
@@ -117,14 +113,31 @@ func (n *Node) followRevocations(ctx context.Context, issuer *config.TokenIssuer
 	}
 }
 
-// revoke keeps the CSE from taking a token.
-func (n *Node) revoke(ref token.Ref, until onem2m.Timestamp) {
+// noteRevocations takes the list of an issuer, whose tokens count from then on.
+func (n *Node) noteRevocations(issuer *config.TokenIssuer, list []client.RevokedToken) {
+	all := true
+	for _, t := range list {
+		until, err := onem2m.ParseTimestamp(t.Until)
+		if err != nil {
+			until = 0 // for good
+		}
+		all = n.revoke(token.Ref{Issuer: onem2m.ID(issuer.ID), ID: t.ID}, until) && all
+	}
+	if all && n.revoked != nil {
+		n.revoked.Learned(onem2m.ID(issuer.ID))
+	}
+}
+
+// revoke keeps the CSE from taking a token, and reports whether it could.
+func (n *Node) revoke(ref token.Ref, until onem2m.Timestamp) bool {
 	if n.revoked == nil {
-		return // the CSE takes no tokens
+		return true // the CSE takes no tokens
 	}
 	if err := n.revoked.Add(token.Revocation{Ref: ref, Until: until}, onem2m.TimestampOf(n.o.Now())); err != nil {
 		n.log.Error("a revoked token goes on to count", "tkid", ref.ID, "err", err)
+		return false
 	}
+	return true
 }
 
 // shownFiles returns the files with the certificate that others are shown.

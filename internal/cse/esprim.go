@@ -113,7 +113,10 @@ func (k *call) runInner(ctx context.Context, fault error) (*onem2m.Response, err
 		return nil, onem2m.Errorf(onem2m.NotFound, "to", "the receiver of a protected request hosts its target") // E-76
 	}
 	err = k.c.Store.Read(ctx, func(r store.Reader) error { // who is known here is told the shorter names
-		reg := k.c.registry(r, k.now)
+		reg := entrants{snapshot{c: k.c, r: r, now: k.now}}
+		if deregistered(reg, k.c.Home, k.from.ID) {
+			return onem2m.Errorf(onem2m.OriginatorNotAuthenticated, "fr", "is not registered")
+		}
 		k.from.Forwarded = !reg.AERegistered(k.from.ID) && !reg.CSERegistered(k.from.ID)
 		return nil
 	})
@@ -121,4 +124,22 @@ func (k *call) runInner(ctx context.Context, fault error) (*onem2m.Response, err
 		return nil, err
 	}
 	return k.run(ctx)
+}
+
+// deregistered reports whether id is an AE that this CSE answers for and that is
+// not registered: its key doesn't outlive its registration. An AE of the whole SP
+// is one of here while its AE-ID is bound here and no other CSE is known to have
+// it.
+func deregistered(reg entrants, home onem2m.Home, id onem2m.ID) bool {
+	switch {
+	case reg.AERegistered(id), reg.CSERegistered(id), id.SP() != home.SP:
+		return false
+	case id.Registrar() != "":
+		return id.Registrar() == home.ID()
+	}
+	if at := reg.RegistrarOf(id); at != "" && at != home.ID() {
+		return false
+	}
+	_, bound := reg.CredentialOf(id)
+	return bound
 }

@@ -12,6 +12,7 @@ import (
 	"bulwark/e2e/esprim"
 	"bulwark/e2e/keys"
 	"bulwark/internal/identity"
+	"bulwark/internal/store"
 	"bulwark/onem2m"
 )
 
@@ -482,4 +483,34 @@ func TestESPrim_E73_InANonBlockingOuterRequest(t *testing.T) {
 	if res, err := call.Open(epo); err != nil || res.Code != onem2m.OK || res.Content.Name != "m2m:cnt" {
 		t.Errorf("got %+v %v", res, err)
 	}
+}
+
+func TestESPrim_C208_AKeyDoesNotOutliveTheRegistration(t *testing.T) {
+	t.Parallel()
+	const wide = onem2m.ID("//m2m.example/Swide1")
+	w := newWorld(t, protecting(t, "//m2m.example/id-in/Capp01", farMeter, wide))
+	flagged(w)
+	w.policy("Capp01", "cse-in/app", "all", `{"acor":["all"],"acop":63},{"acor":["Capp01"],"acop":63}`)
+	w.must(onem2m.Updated, ask{op: "U", to: "cse-in/app/data", from: "Capp01", body: `{"m2m:cnt":{"acpi":["cse-in/app/all"]}}`})
+	near, far, sp := w.farAsker(t, "//m2m.example/id-in/Capp01"), w.farAsker(t, farMeter), w.farAsker(t, wide)
+	asks := func(name string, a *farAsker, from string, want onem2m.StatusCode) {
+		t.Helper()
+		if res := a.do(ask{op: "R", to: "/id-in/cse-in/app/data", from: from}); res.Code != want {
+			t.Errorf("%s: got %d %s", name, res.Code, text(res))
+		}
+	}
+	asks("registered", near, "Capp01", onem2m.OK)
+	asks("an AE of the whole SP that is registered elsewhere", sp, "/Swide1", onem2m.OK)
+	if err := w.c.Store.Update(t.Context(), func(tx store.Tx) error {
+		return tx.Bind(store.Binding{ID: wide, Credential: "10-swide", Since: onem2m.TimestampOf(w.now())})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	asks("one that was registered here, and isn't", sp, "/Swide1", onem2m.OriginatorNotAuthenticated)
+	w.must(onem2m.Updated, ask{op: "U", to: "cse-in/app", from: "Capp01", body: `{"m2m:ae":{"regs":2}}`})
+	asks("INACTIVE", near, "Capp01", onem2m.OriginatorNotAuthenticated)
+	asks("one of another CSE", far, farMeterS, onem2m.OK)
+	w.must(onem2m.Deleted, ask{op: "D", to: "cse-in/app", from: "CAdmin"})
+	asks("deleted", near, "Capp01", onem2m.OriginatorNotAuthenticated)
+	asks("one of another CSE, the target being gone", far, farMeterS, onem2m.NotFound)
 }

@@ -433,6 +433,69 @@ func TestSessions_OfOneKeyAreBounded(t *testing.T) {
 	w.round("c")
 }
 
+func TestReplay_E93_WhoHoldsTheMostMarksPaysForTheRoom(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(ro *ReceiverOptions, _ *OriginatorOptions) { ro.Limits.KeyMarks, ro.Limits.AllMarks = 6, 8 })
+	key := Key{ID: "fedcba9876543210@mef.m2m.example", Secret: secretOf(t, strings.Repeat("09", 32)), Peer: host}
+	victim := *w
+	var err error
+	if victim.g, err = NewOriginator(OriginatorOptions{Key: key, Now: w.now}); err != nil {
+		t.Fatal(err)
+	}
+	key.Peer = asker
+	w.keys[key.ID] = key
+	victim.learn()
+	victim.round("a")
+	w.learn()
+	for range 3 {
+		w.round("a")
+		w.round("b")
+		w.g.current = nil
+	}
+	if w.r.marks != 7 || w.r.count != 4 {
+		t.Fatalf("there are %d marks in %d sessions", w.r.marks, w.r.count)
+	}
+	w.round("a session of its own ends")
+	if p := w.r.peers[kid]; p.marks != 5 || w.r.marks != 6 {
+		t.Errorf("the key holds %d of %d marks", p.marks, w.r.marks)
+	}
+	for range 4 { // full in between
+		victim.round("b")
+	}
+	if p, v := w.r.peers[kid], w.r.peers[key.ID]; v.marks != 5 || p.marks+v.marks != w.r.marks || w.r.marks > 8 {
+		t.Errorf("the keys hold %d and %d of %d marks", p.marks, v.marks, w.r.marks)
+	}
+	w.advance(11 * time.Minute)
+	w.r.Purge()
+	if w.r.marks != 0 || w.r.count != 0 || len(w.r.peers) != 0 {
+		t.Errorf("%d marks, %d sessions and %d peers are left", w.r.marks, w.r.count, len(w.r.peers))
+	}
+}
+
+func TestReplay_E93_ARefusedSessionTakesNoPlace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(ro *ReceiverOptions, _ *OriginatorOptions) {
+		ro.Limits.KeyMarks, ro.Limits.AllMarks, ro.Limits.OfKey = 1, 1, 2
+	})
+	w.learn()
+	w.round("a")
+	again, _ := w.request("b")
+	w.refused(onem2m.ESPrimUnknownOrigRandID, again) // its own session is the one that ends
+	if w.r.count != 1 || w.r.marks != 0 {
+		t.Errorf("%d sessions with %d marks", w.r.count, w.r.marks)
+	}
+	w.g.current = nil
+	w.round("c")
+	w.g.current = nil
+	for range 3 {
+		more, _ := w.request("d")
+		w.refused(onem2m.ESPrimUnknownOrigRandID, more)
+	}
+	if w.r.count != 2 || w.r.marks != 1 {
+		t.Errorf("%d sessions with %d marks: a refusal costs nobody anything", w.r.count, w.r.marks)
+	}
+}
+
 func TestAlgorithms_E55_E59_E65_10And11(t *testing.T) {
 	t.Parallel()
 	for _, p := range []int64{keys.A128GCM, keys.A192GCM, keys.A256GCM} {

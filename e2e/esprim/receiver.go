@@ -55,6 +55,7 @@ type Limits struct {
 	OfKey    int     // sessions, and originator objects, of one key; 64
 	Sessions int     // in all; 4096
 	Marks    int     // accepted objects of one session; 65536
+	KeyMarks int     // of all sessions of one key; an eighth of AllMarks
 	AllMarks int     // in all; a million, some 40 MB
 	Rate     float64 // requests for unique objects per second, twice as many at once; 500
 }
@@ -110,6 +111,7 @@ func NewReceiver(o ReceiverOptions) (*Receiver, error) {
 	def(&o.Limits.Sessions, 4096)
 	def(&o.Limits.Marks, 1<<16)
 	def(&o.Limits.AllMarks, 1<<20)
+	def(&o.Limits.KeyMarks, max(1, o.Limits.AllMarks/8))
 	if o.Limits.Rate <= 0 {
 		o.Limits.Rate = 500
 	}
@@ -294,13 +296,22 @@ func (r *Receiver) accept(a *attempt, x *Exchange, now onem2m.Timestamp) error {
 	if p == nil {
 		p = &peer{objects: map[string]originatorRand{}}
 	}
-	if a.session == nil {
+	if a.session != nil {
+		if _, twice := a.session.seen[a.object.iv]; twice {
+			return refuse(onem2m.ESPrimDecryptionError, "this object has been seen before")
+		}
+	} else {
 		if stale := offer.sessions[at]; stale != nil {
 			r.drop(offer, at, stale)
 		}
 		if p.sessions >= r.limits.OfKey || r.count >= r.limits.Sessions || a.fresh && len(p.objects) >= r.limits.OfKey {
 			return refuse(onem2m.ESPrimUnknownOrigRandID, "there are too many sessions")
 		}
+	}
+	if !r.markable(at, a.session) { // before a session takes a place
+		return refuse(onem2m.ESPrimUnknownOrigRandID, "the session is used up")
+	}
+	if a.session == nil {
 		a.session = &session{
 			pairwise: a.key.Secret, key: a.secret, expires: min(a.oro.expires, a.rro.Expires), ciphers: map[int64]cipher.AEAD{a.algorithm: a.aead},
 			seen: map[[ivLength]byte]struct{}{},
@@ -310,15 +321,8 @@ func (r *Receiver) accept(a *attempt, x *Exchange, now onem2m.Timestamp) error {
 		p.sessions++
 		r.count++
 	}
-	s := a.session
-	if _, twice := s.seen[a.object.iv]; twice {
-		return refuse(onem2m.ESPrimDecryptionError, "this object has been seen before")
-	}
-	if len(s.seen) >= r.limits.Marks || r.marks >= r.limits.AllMarks {
-		r.end(at, s)
-		return refuse(onem2m.ESPrimUnknownOrigRandID, "the session is used up")
-	}
-	s.seen[a.object.iv] = struct{}{}
+	a.session.seen[a.object.iv] = struct{}{}
+	p.marks++
 	r.marks++
 	p.objects[at.ori] = a.oro
 	if h.oro != nil && (h.oro.ID == h.ori || len(p.objects) < r.limits.OfKey && h.oro.expires > now) {

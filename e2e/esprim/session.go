@@ -38,6 +38,7 @@ func (s *session) cipher(algorithm int64) (cipher.AEAD, error) {
 type peer struct {
 	objects  map[string]originatorRand // by esri
 	sessions int
+	marks    int // accepted objects
 }
 
 // drop forgets a session that can't be used any more. The lock is held.
@@ -47,6 +48,7 @@ func (r *Receiver) drop(o *offer, at pair, s *session) {
 	delete(o.sessions, at)
 	if p := r.peers[at.kid]; p != nil {
 		p.sessions--
+		p.marks -= len(s.seen)
 		r.tidy(at.kid, p)
 	}
 }
@@ -55,10 +57,63 @@ func (r *Receiver) drop(o *offer, at pair, s *session) {
 // forgotten otherwise (E-93). The originator has to make a new object.
 func (r *Receiver) end(at pair, s *session) {
 	r.marks -= len(s.seen)
-	s.seen, s.key, s.ciphers = nil, keys.Secret{}, nil
 	if p := r.peers[at.kid]; p != nil {
+		p.marks -= len(s.seen)
 		delete(p.objects, at.ori)
 	}
+	s.seen, s.key, s.ciphers = nil, keys.Secret{}, nil
+}
+
+// markable makes room for one more accepted object of a session, nil for one
+// that is to begin. Who has the most pays for it: where there are too many in
+// all, a session of the key that holds the most of them ends, so that one key
+// holder can't end the sessions of others. It reports false if the session
+// itself has ended. The lock is held.
+func (r *Receiver) markable(at pair, s *session) bool {
+	if s != nil && len(s.seen) >= r.limits.Marks {
+		r.end(at, s)
+		return false
+	}
+	if p := r.peers[at.kid]; p != nil && p.marks >= r.limits.KeyMarks {
+		if gone := r.endLargest(at.kid); gone == nil || gone == s {
+			return false
+		}
+	}
+	if r.marks >= r.limits.AllMarks {
+		if gone := r.endLargest(r.greediest()); gone == nil || gone == s {
+			return false
+		}
+	}
+	return true
+}
+
+// greediest is the key whose sessions hold the most marks.
+func (r *Receiver) greediest() string {
+	most, found := 0, ""
+	for kid, p := range r.peers {
+		if p.marks > most {
+			most, found = p.marks, kid
+		}
+	}
+	return found
+}
+
+// endLargest ends the session of a key that holds the most marks, and returns it;
+// nil if the key has none.
+func (r *Receiver) endLargest(kid string) *session {
+	var largest *session
+	var where pair
+	for _, o := range r.offers {
+		for at, s := range o.sessions {
+			if at.kid == kid && len(s.seen) > 0 && (largest == nil || len(s.seen) > len(largest.seen)) {
+				largest, where = s, at
+			}
+		}
+	}
+	if largest != nil {
+		r.end(where, largest)
+	}
+	return largest
 }
 
 func (r *Receiver) tidy(kid string, p *peer) {

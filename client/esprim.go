@@ -34,9 +34,10 @@ type protection struct {
 // itself. Addresses are written as they are valid there: "/id-in/cse-in/lamp".
 //
 // Sessions come and go by themselves. Where the target has forgotten one, after
-// a restart say, the request is sent once more with a new session; that it was
-// not carried out the first time is then the word of the CSEs on the way, as it
-// is after any error that is not protected.
+// a restart say, a RETRIEVE is sent once more with a new session. Any other
+// request ends with an *OuterError then, and the next one has a new session: that
+// it was not carried out is the word of the CSEs on the way alone, as after any
+// error that is not protected, and sent again it might be carried out twice.
 func (c *Client) ESPrim(t Target) (*Client, error) {
 	if _, err := onem2m.ParseAddress(t.To); err != nil {
 		return nil, fmt.Errorf("the target of protected requests: %w", err)
@@ -75,7 +76,8 @@ func (e *OuterError) Error() string {
 	return fmt.Sprintf("no protected answer; on the way, unauthenticated: %d %s", e.Code, e.Text)
 }
 
-// do sends a request protected. It is tried again once (E-88).
+// do sends a request protected. A RETRIEVE, which changes nothing, is tried again
+// once (E-88).
 func (p *protection) do(ctx context.Context, req *onem2m.Request) (*onem2m.Response, error) {
 	var last error
 	for range 2 {
@@ -96,7 +98,7 @@ func (p *protection) do(ctx context.Context, req *onem2m.Request) (*onem2m.Respo
 			return opened(call, outer.Content)
 		}
 		last = outerError(outer)
-		if !p.originator.Forget(outer.Code) {
+		if again := p.originator.Forget(outer.Code); !again || req.Operation != onem2m.Retrieve {
 			break
 		}
 	}

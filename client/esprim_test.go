@@ -198,6 +198,45 @@ func TestESPrim_E88_WhatIsNotProtectedIsNoAnswer(t *testing.T) {
 	}
 }
 
+func TestESPrim_E88_WhatChangesSomethingIsNotSentAgain(t *testing.T) {
+	t.Parallel()
+	for _, op := range []onem2m.Operation{onem2m.Create, onem2m.Update, onem2m.Delete, onem2m.Notify} {
+		c, tr := asker(t)
+		request := func() error {
+			req := &onem2m.Request{Operation: op, To: "x"}
+			if op == onem2m.Create {
+				ty := int64(onem2m.TypeContentInstance)
+				req.Type = &ty
+			}
+			if op != onem2m.Delete {
+				req.Content = &onem2m.Content{Name: "m2m:cin", Value: []byte(`{"con":"1"}`)}
+			}
+			_, err := c.Do(t.Context(), req)
+			return err
+		}
+		if err := request(); err != nil {
+			t.Fatalf("%d: before: %v", op, err)
+		}
+		for _, rsc := range []string{"4113", "4114"} {
+			tr.set(func() {
+				tr.count = 0
+				tr.instead = func(w http.ResponseWriter, _ string) bool { // it has swallowed the answer
+					w.Header()["X-M2M-RSC"] = []string{rsc}
+					return true
+				}
+			})
+			var outer *client.OuterError
+			if err := request(); !errors.As(err, &outer) || tr.count != 1 {
+				t.Errorf("%d: %v after %d requests", op, err, tr.count)
+			}
+			tr.set(func() { tr.instead = nil })
+			if err := request(); err != nil {
+				t.Errorf("%d: the next one has no session: %v", op, err)
+			}
+		}
+	}
+}
+
 func TestESPrim_E44_ARandObjectThatIsNone(t *testing.T) {
 	t.Parallel()
 	for _, answer := range []string{`{"m2m:seci":{"sit":5,"epo":"a..b.c.d"}}`, `{"m2m:seci":{"sit":4,"ero":{}}}`, `{"m2m:seci":{"sit":4}}`, ``} {

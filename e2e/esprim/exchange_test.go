@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -328,7 +329,7 @@ func TestRandObjects_E36_E42_E43_E46_E47(t *testing.T) {
 	w.round("a")
 	seen := map[string]bool{inUse.ID: true}
 	for range 40 {
-		w.advance(time.Millisecond)
+		w.advance(time.Second / ownRate)
 		rro, err := w.r.Offer(asker)
 		if err != nil {
 			t.Fatal(err)
@@ -345,15 +346,52 @@ func TestRandObjects_E36_E42_E43_E46_E47(t *testing.T) {
 	w.g.o.Key.ID, w.g.o.Key.Secret, w.g.current = other, w.keys[other].Secret, nil
 	stolen, _ := w.request("c")
 	w.refused(onem2m.ESPrimUnknownRecvRandID, stolen) // E-46
-	for i := range 3 * 100 {
-		if _, err := w.r.Offer(asker); err != nil {
-			if onem2m.AsError(err).Code != onem2m.InternalServerError || i < 100 {
-				t.Errorf("E-47: after %d: %v", i, err)
+	w.advance(time.Minute)
+	granted := 0
+	for range 300 {
+		if _, err := w.r.Offer(asker); err == nil {
+			granted++
+		} else if onem2m.AsError(err).Code != onem2m.InternalServerError {
+			t.Errorf("E-47: %v", err)
+		}
+	}
+	if granted != ownBurst {
+		t.Errorf("E-47: one requester got %d at once", granted)
+	}
+	for i := range 300 { // under names of its own making
+		if _, err := w.r.Offer(onem2m.ID(fmt.Sprintf("//m2m.example/id-mn/C%d", i))); err != nil {
+			if i < 100 {
+				t.Errorf("E-47: one that asks often takes it from others: after %d: %v", i, err)
 			}
 			return
 		}
 	}
 	t.Error("E-47: there is no limit")
+}
+
+func TestAskers_E47_AreBounded(t *testing.T) {
+	t.Parallel()
+	a, now := askers{of: map[onem2m.ID]*bucket{}}, onem2m.Timestamp(1e12)
+	id := func(i int) onem2m.ID { return onem2m.ID(fmt.Sprintf("//m2m.example/id-mn/C%d", i)) }
+	for i := range 2 * maxAskers {
+		if !a.take(id(i), now) {
+			t.Fatalf("the first time of %d", i)
+		}
+	}
+	if len(a.of) != maxAskers {
+		t.Errorf("%d are remembered", len(a.of))
+	}
+	for range ownBurst - 1 {
+		a.take(id(0), now)
+	}
+	now += micros(100 * time.Millisecond)
+	if a.take(id(0), now) {
+		t.Error("who has asked often is forgotten")
+	}
+	now += micros(4 * time.Second)
+	if !a.take(id(2*maxAskers), now) || len(a.of) != 1 {
+		t.Errorf("after some time %d are remembered", len(a.of))
+	}
 }
 
 func TestSharedObject_E40_E48(t *testing.T) {
@@ -437,7 +475,7 @@ func TestReplay_E93_WhoHoldsTheMostMarksPaysForTheRoom(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(ro *ReceiverOptions, _ *OriginatorOptions) { ro.Limits.KeyMarks, ro.Limits.AllMarks = 6, 8 })
 	key := Key{ID: "fedcba9876543210@mef.m2m.example", Secret: secretOf(t, strings.Repeat("09", 32)), Peer: host}
-	victim := *w
+	victim := &world{t: t, clock: w.clock, keys: w.keys, r: w.r}
 	var err error
 	if victim.g, err = NewOriginator(OriginatorOptions{Key: key, Now: w.now}); err != nil {
 		t.Fatal(err)

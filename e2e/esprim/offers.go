@@ -2,6 +2,7 @@ package esprim
 
 import (
 	"errors"
+	"time"
 
 	"bulwark/onem2m"
 )
@@ -26,13 +27,13 @@ func busy(text string) error {
 }
 
 // Offer makes a receiver object that nobody else gets (E-41, E-42). It fails
-// with 5000, for ErrBusy, when the requester, or everybody together, asks too often, and when
-// all that there is room for is in use (E-47).
+// with 5000, for ErrBusy, when the requester, or everybody together, asks too
+// often, and when all that there is room for is in use (E-47).
 func (r *Receiver) Offer(requester onem2m.ID) (ReceiverRand, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.now()
-	if !r.rate.take(now) {
+	if !r.askers.take(requester, now) || !r.rate.take(now) {
 		return ReceiverRand{}, busy("too many requests for rand objects; try again later")
 	}
 	if !r.makeRoom(requester, now) {
@@ -147,6 +148,50 @@ type bucket struct {
 	rate, burst float64 // per second, at once
 	tokens      float64
 	last        onem2m.Timestamp
+}
+
+// Bounds on how often one requester gets a unique object. A session needs one in
+// five minutes.
+const (
+	ownRate   = 5    // per second
+	ownBurst  = 16   // at once
+	maxAskers = 4096 // requesters that are told apart, some 500 kB
+)
+
+// askers bounds how often each requester asks, so that one leaves something of
+// what there is for all together.
+type askers struct {
+	of    map[onem2m.ID]*bucket
+	swept onem2m.Timestamp
+}
+
+// take reports whether a requester may ask now. Where there are too many to be
+// told apart, a new one has no bound but that of all.
+func (a *askers) take(who onem2m.ID, now onem2m.Timestamp) bool {
+	b := a.of[who]
+	if b == nil {
+		if len(a.of) >= maxAskers && !a.sweep(now) {
+			return true
+		}
+		b = &bucket{rate: ownRate, burst: ownBurst, tokens: ownBurst, last: now}
+		a.of[who] = b
+	}
+	return b.take(now)
+}
+
+// sweep forgets who hasn't asked for so long that it makes no difference, once a
+// second at most. It reports whether there is room.
+func (a *askers) sweep(now onem2m.Timestamp) bool {
+	if now < a.swept+micros(time.Second) {
+		return false
+	}
+	a.swept = now
+	for who, b := range a.of {
+		if now >= b.last+micros(ownBurst*time.Second/ownRate) {
+			delete(a.of, who)
+		}
+	}
+	return len(a.of) < maxAskers
 }
 
 func (b *bucket) take(now onem2m.Timestamp) bool {

@@ -79,6 +79,7 @@ type Receiver struct {
 	peers     map[string]*peer
 	count     int // sessions
 	marks     int // accepted objects
+	askers    askers
 	rate      bucket
 	heads     map[string]*header // of objects that were authentic, by their first part
 	purged    onem2m.Timestamp
@@ -131,7 +132,8 @@ func NewReceiver(o ReceiverOptions) (*Receiver, error) {
 		home: o.Home, registers: o.Registers, keys: o.Keys, protections: slices.Clone(o.Protections),
 		clock: o.Now, random: o.Random, codec: o.Codec, lives: o.Lives, limits: o.Limits,
 		offers: map[string]*offer{}, peers: map[string]*peer{}, heads: map[string]*header{},
-		rate: bucket{rate: o.Limits.Rate, burst: 2 * o.Limits.Rate, tokens: 2 * o.Limits.Rate},
+		askers: askers{of: map[onem2m.ID]*bucket{}},
+		rate:   bucket{rate: o.Limits.Rate, burst: 2 * o.Limits.Rate, tokens: 2 * o.Limits.Rate},
 	}, nil
 }
 

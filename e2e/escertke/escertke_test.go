@@ -302,8 +302,8 @@ func TestTerminator_E96_E109_E110_OrderAndRepetition(t *testing.T) {
 	} {
 		opened()
 		refused(tt.name, near, tt.message, onem2m.BadRequest)
-		if term.Open() != 0 {
-			t.Errorf("%s: the handshake is still open", tt.name)
+		if term.Open() != 1 {
+			t.Errorf("%s: the handshake is gone", tt.name)
 		}
 	}
 	opened()
@@ -355,6 +355,9 @@ func TestTerminator_E110_Bounds(t *testing.T) {
 	}
 	if _, _, err := term.Receive(t.Context(), near, hello); code(err) != onem2m.InternalServerError {
 		t.Errorf("too many starts: %v", err)
+	}
+	if term.Open() != 1 {
+		t.Error("a start that is refused ends the handshake before")
 	}
 	at.advance(StartWindow)
 	if _, _, err := term.Receive(t.Context(), near, hello); err != nil {

@@ -96,14 +96,14 @@ func (t *Terminator) Open() int {
 // Receive takes a message of an initiator, known by the absolute form of the
 // From of the notification, and returns the answer: message 2 for message 1, and
 // for message 3 message 4 and the key, which the caller stores before it sends
-// the answer. A message of the wrong place, or a failure, drops the handshake.
+// the answer. A message 3 that fails drops the handshake; what has not the shape of
+// a message of an initiator leaves it alone, whoever on the way has sent it.
 // The errors are *onem2m.Error (E-109): 4000 for what is no such message, 4103 for
 // a peer that is not configured, 4106 for certificate and identity, 4008 for a
 // handshake that is too old, 5000 when there are too many. It waits for nothing
 // but the computing of one flight.
 func (t *Terminator) Receive(ctx context.Context, from onem2m.ID, message []byte) ([]byte, *Key, error) {
 	if _, err := records(message); err != nil {
-		t.forget(from)
 		return nil, nil, badMessage(err)
 	}
 	if isHello(message) {
@@ -119,7 +119,6 @@ func (t *Terminator) first(ctx context.Context, from onem2m.ID, message []byte) 
 		return nil, onem2m.Errorf(onem2m.OriginatorHasNoPrivilege, "fr", "may not establish a key with this end-point")
 	}
 	if err := checkShape(message, 1); err != nil {
-		t.forget(from)
 		return nil, badMessage(err)
 	}
 	h, err := t.start(ctx, from, message)
@@ -156,11 +155,14 @@ func (t *Terminator) start(ctx context.Context, from onem2m.ID, message []byte) 
 	if now.Sub(p.window) >= StartWindow || now.Before(p.window) {
 		p.window, p.started = now, 0
 	}
-	t.finish(p.current)
-	p.current = nil
-	if p.started >= t.starts || t.open >= MaxOpen {
+	others := t.open
+	if p.current != nil && !p.current.ended {
+		others-- // it gives way
+	}
+	if p.started >= t.starts || others >= MaxOpen {
 		return nil, onem2m.Errorf(onem2m.InternalServerError, "", "too many key establishments")
 	}
+	t.finish(p.current)
 	p.started++
 	h := &handshake{peer: from, started: now, lane: newServerLane(message)}
 	h.mu.Lock()
@@ -173,6 +175,9 @@ func (t *Terminator) start(ctx context.Context, from onem2m.ID, message []byte) 
 
 // third answers message 3.
 func (t *Terminator) third(from onem2m.ID, message []byte) ([]byte, *Key, error) {
+	if err := checkShape(message, 3); err != nil {
+		return nil, nil, badMessage(err)
+	}
 	h, aged := t.claim(from)
 	switch {
 	case h == nil && aged:
@@ -181,9 +186,6 @@ func (t *Terminator) third(from onem2m.ID, message []byte) ([]byte, *Key, error)
 		return nil, nil, badMessage(errors.New("no key establishment is open"))
 	}
 	defer t.drop(h)
-	if err := checkShape(message, 3); err != nil {
-		return nil, nil, badMessage(err)
-	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	got, err := h.lane.feed(message)
@@ -216,13 +218,6 @@ func (t *Terminator) claim(from onem2m.ID) (h *handshake, aged bool) {
 		return nil, true
 	}
 	return h, false
-}
-
-// forget drops what is open with a peer.
-func (t *Terminator) forget(from onem2m.ID) {
-	if h, _ := t.claim(from); h != nil {
-		t.drop(h)
-	}
 }
 
 // drop ends a handshake.

@@ -101,5 +101,6 @@ func canonical(id string) string {
 var (
 	ErrUnknown    = errors.New("there is no key with this identifier")
 	ErrConfigured = errors.New("the key stands in the configuration, and is changed there")
+	ErrTaken      = errors.New("the identifier is that of a key of another peer")
 	ErrFull       = errors.New("there are too many keys; remove some")
 )

@@ -178,6 +178,29 @@ func TestRing_E28_E31_E124_Identifiers(t *testing.T) {
 	}
 }
 
+func TestRing_E105_AnEstablishedKeyTakesThePlaceOfNobodyElses(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.open()
+	put := func(peer onem2m.ID, source Source) error {
+		return r.Put(t.Context(), Entry{ID: "a@m2m.example", Peer: peer, Source: source, Secret: secret(t, octets)})
+	}
+	for _, source := range []Source{Imported, FromESCert} {
+		if err := put(peer, source); err != nil {
+			t.Fatal(err)
+		}
+		if err := put(peer+"2", FromESCert); !errors.Is(err, ErrTaken) || r.List()[0].Peer != peer {
+			t.Errorf("over a key that is %s: %v", source, err)
+		}
+		if err := put(peer, FromESCert); err != nil {
+			t.Errorf("of the same peer: %v", err)
+		}
+	}
+	if err := put(peer+"2", Imported); err != nil {
+		t.Errorf("the operator has the say: %v", err)
+	}
+}
+
 func TestRing_ConfiguredKeysStay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

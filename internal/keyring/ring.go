@@ -142,7 +142,9 @@ func (r *Ring) Watch(f func()) {
 }
 
 // Put keeps a key, and is durable when it returns. A key with the same
-// identifier gives way, but for a configured one. Created is set if it is 0.
+// identifier gives way, but for a configured one, and a key that was agreed on by
+// certificate takes the place of none of another peer: its identifier is of the
+// making of both ends. Created is set if it is 0.
 func (r *Ring) Put(ctx context.Context, e Entry) error {
 	if err := e.check(); err != nil {
 		return err
@@ -170,6 +172,8 @@ func (r *Ring) write(ctx context.Context, at string, e *Entry) error {
 	switch {
 	case had && old.Source == Configured:
 		return ErrConfigured
+	case e != nil && had && e.Source == FromESCert && old.Peer != e.Peer:
+		return ErrTaken
 	case e == nil && !had:
 		return ErrUnknown
 	case e != nil && !had && full && !r.evict(ctx):

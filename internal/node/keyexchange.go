@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -61,7 +63,7 @@ func (n *Node) openExchange(late *directory) error {
 	}
 	var err error
 	n.exchange, err = keyexchange.New(keyexchange.Options{
-		Home: n.cfg.Home(), Certificate: n.own.Certificate, Peers: peers, Keys: keybook{n.keys}, Now: n.o.Now, Log: n.log, Observe: n.exchangedKey,
+		Home: n.cfg.Home(), Certificate: n.own.Certificate, Peers: peers, Keys: &keybook{ring: n.keys}, Now: n.o.Now, Log: n.log, Observe: n.exchangedKey,
 		Send: func(ctx context.Context, to string, content *onem2m.Content) (*onem2m.Response, error) {
 			return late.cse.Notify(ctx, to, content)
 		},
@@ -156,14 +158,19 @@ func (n *Node) exchangedKey(e keyexchange.Event) {
 }
 
 // keybook keeps established keys with those of other sources.
-type keybook struct{ ring *keyring.Ring }
+type keybook struct {
+	ring *keyring.Ring
+	mu   sync.Mutex // one key is kept at a time: two don't count the same older ones
+}
 
 // keptKeys is how many keys of one peer are kept: the one before the last may
 // still be in use at the other end, whose message 4 was lost.
 const keptKeys = 2
 
 // Keep implements keyexchange.Keys.
-func (b keybook) Keep(ctx context.Context, key escertke.Key) error {
+func (b *keybook) Keep(ctx context.Context, key escertke.Key) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	err := b.ring.Put(ctx, keyring.Entry{
 		ID: key.ID, Peer: key.Peer, Source: keyring.FromESCert, Expires: onem2m.TimestampOf(key.Expires), Secret: key.Secret,
 	})
@@ -172,7 +179,8 @@ func (b keybook) Keep(ctx context.Context, key escertke.Key) error {
 	}
 	mine := b.of(key.Peer)
 	for _, old := range mine[min(keptKeys, len(mine)):] {
-		if err := b.ring.Remove(ctx, old.ID); err != nil {
+		err := b.ring.Remove(ctx, old.ID)
+		if err != nil && !errors.Is(err, keyring.ErrUnknown) { // the administrator may have been faster, or the room was needed
 			return err
 		}
 	}
@@ -180,7 +188,7 @@ func (b keybook) Keep(ctx context.Context, key escertke.Key) error {
 }
 
 // Latest implements keyexchange.Keys.
-func (b keybook) Latest(_ context.Context, peer onem2m.ID) (time.Time, bool, error) {
+func (b *keybook) Latest(_ context.Context, peer onem2m.ID) (time.Time, bool, error) {
 	mine := b.of(peer)
 	if len(mine) == 0 {
 		return time.Time{}, false, nil
@@ -189,7 +197,7 @@ func (b keybook) Latest(_ context.Context, peer onem2m.ID) (time.Time, bool, err
 }
 
 // of lists the established keys with a peer, the newest first.
-func (b keybook) of(peer onem2m.ID) []keyring.Entry {
+func (b *keybook) of(peer onem2m.ID) []keyring.Entry {
 	mine := slices.DeleteFunc(b.ring.List(), func(e keyring.Entry) bool { return e.Peer != peer || e.Source != keyring.FromESCert })
 	slices.SortStableFunc(mine, func(a, b keyring.Entry) int { return cmp.Compare(b.Created, a.Created) })
 	return mine

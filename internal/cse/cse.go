@@ -239,6 +239,7 @@ type CSE struct {
 	backlog    backlog  // non-blocking requests
 	channels   channels // what waits at polling channels
 	peers      *federation.Table
+	spBelow    spBelow
 	depot      *cmdh.Depot  // requests to other CSEs that CMDH holds
 	answers    cmdh.Answers // to those that have left in a <delivery>
 	trail      *federation.Trail

@@ -179,10 +179,14 @@ func (k *call) movedSP(tx store.Tx, s *subject, reg spRegistration) error {
 }
 
 // RegistrarOf is the CSE that an AE of the whole SP is registered with, as the
-// IN-CSE knows; "" if it isn't known.
+// IN-CSE knows, or on another CSE the registree that it is below of; "" if it
+// isn't known.
 func (s snapshot) RegistrarOf(id onem2m.ID) onem2m.ID {
-	if s.c.Type != IN || id.Registrar() != "" || id.SP() != s.c.Home.SP {
+	if id.Registrar() != "" || id.SP() != s.c.Home.SP {
 		return ""
+	}
+	if s.c.Type != IN {
+		return s.c.spBelow.registree(id.Stem())
 	}
 	rec, err := s.r.ByRI(id.Stem())
 	if err != nil || rec.Type != onem2m.TypeAEAnnc || expired(rec, s.now) {

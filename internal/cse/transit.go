@@ -55,6 +55,7 @@ func (k *call) passOn(ctx context.Context) (*onem2m.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	k.learnSP(ctx, res)
 	return k.brought(res), nil
 }
 

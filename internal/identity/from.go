@@ -16,7 +16,8 @@ type Registry interface {
 	// CSERegistered reports whether a CSE with this CSE-ID is registered here.
 	CSERegistered(id onem2m.ID) bool
 	// RegistrarOf returns the CSE that an AE of the whole SP is known to be
-	// registered with, "" if that isn't known.
+	// registered with, or the registree that it is below of; "" if neither is
+	// known.
 	RegistrarOf(id onem2m.ID) onem2m.ID
 	// Descendant reports whether the CSE id is somewhere below the registree
 	// of; with of = "" below any registree.
@@ -40,6 +41,7 @@ type check struct {
 	home   onem2m.Home
 	admin  onem2m.ID
 	a      *Association
+	to     string
 	reg    Registry
 	enters bool // CREATE of <AE>
 	claim
@@ -58,7 +60,7 @@ func Check(home onem2m.Home, admin onem2m.ID, a *Association, req *onem2m.Reques
 	if a == nil {
 		a = &Association{}
 	}
-	c := check{home: home, admin: admin, a: a, reg: reg, enters: createsAE(req)}
+	c := check{home: home, admin: admin, a: a, to: req.To, reg: reg, enters: createsAE(req)}
 	var err error
 	if c.claim, err = readFrom(home, req, reg); err != nil {
 		return Originator{}, err
@@ -243,8 +245,10 @@ func (c *check) behind(peer onem2m.ID) bool {
 		if c.reg.AERegistered(c.id) {
 			return c.a.Upstream
 		}
-		_, bound := c.reg.CredentialOf(c.id)
-		return !bound
+		if _, bound := c.reg.CredentialOf(c.id); bound {
+			return false
+		}
+		return c.a.Upstream || c.id.SP() != c.home.SP || c.ascends()
 	case answers == peer:
 		return true
 	case answers == c.home.ID():
@@ -257,6 +261,18 @@ func (c *check) behind(peer onem2m.ID) bool {
 		return true // of the peer's provider
 	}
 	return c.reg.Descendant(peer, answers)
+}
+
+// ascends reports whether the request leads neither to this CSE nor to what is
+// below it, but up, where more is known of the originator. Only so is an AE of
+// the whole SP believed that nobody has told this CSE of (S-093).
+func (c *check) ascends() bool {
+	address, err := onem2m.ParseAddress(c.to)
+	if err != nil || address.Local(c.home) {
+		return false
+	}
+	host := address.Host(c.home) // or an AE of the whole SP
+	return host != c.home.ID() && !c.reg.Descendant("", host) && !c.reg.AERegistered(host) && c.reg.RegistrarOf(host) == ""
 }
 
 // isAdmin reports whether the claimed originator is the administrator.

@@ -90,6 +90,13 @@ func request(from string) *onem2m.Request {
 	return &onem2m.Request{Operation: onem2m.Retrieve, To: "cse-in", From: from, HasFrom: true}
 }
 
+// requestTo is a RETRIEVE from another CSE.
+func requestTo(to, from string) *onem2m.Request {
+	req := request(from)
+	req.To = to
+	return req
+}
+
 // register is a CREATE of <AE>.
 // announce is a request about an <AEAnnc>.
 func announce(op onem2m.Operation, from string) *onem2m.Request {
@@ -173,7 +180,12 @@ func TestCheck(t *testing.T) {
 		{"S-093", "a CSE that forwards for an unknown CSE", ofMN, request("/id-x"), Originator{}, 4106},
 		{"S-093", "a CSE that names an AE registered here", ofMN, request("/id-in/Calpha1"), Originator{}, 4106},
 		{"S-093", "a CSE that names an S-type AE registered here", ofMN, request("/Shere"), Originator{}, 4106},
-		{"S-093", "a CSE that forwards for an S-type AE registered elsewhere", ofMN, request("/Sfar"), via("//m2m.example/Sfar"), 0},
+		{"S-093", "a CSE that forwards for an S-type AE that nobody knows", ofMN, request("/Sfar"), Originator{}, 4106},
+		{"S-093", "a CSE that forwards for one to what is below another registree", ofMN, requestTo("/id-asn2/x", "/Sfar"), Originator{}, 4106},
+		{"S-093", "a CSE that forwards for one to an S-type AE here", ofMN, requestTo("/Shere", "/Sfar"), Originator{}, 4106},
+		{"S-093", "a CSE that forwards for one to an S-type AE below", ofMN, requestTo("/Sasn", "/Sfar"), Originator{}, 4106},
+		{"S-093", "a CSE that forwards for one to a CSE above", ofMN, requestTo("/id-top/x", "/Sfar"), via("//m2m.example/Sfar"), 0},
+		{"S-093", "the registrar forwards for one", up, request("/Sfar"), via("//m2m.example/Sfar"), 0},
 		{"S-093", "a CSE that forwards for an S-type AE registered below it", ofMN, request("/Sasn"), via("//m2m.example/Sasn"), 0},
 		{"S-093", "a CSE that forwards for an S-type AE registered beside it", ofMN, request("/Smn2"), Originator{}, 4106},
 		{"A-196", "a CSE announces the AE-ID of an AE of its own", ofMN, announce(onem2m.Create, "/id-mn/S"), via("//m2m.example/id-mn/S"), 0},

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"bulwark/internal/identity"
+	"bulwark/internal/store"
 	"bulwark/onem2m"
 )
 
@@ -111,6 +112,12 @@ func TestTracking_A69_C210_AnAEMovesToAnotherRegistrar(t *testing.T) {
 		{name: "A-69 nor of an AE of another stem", ask: moved("/id-mn", "/id-in/Cmove1", "/id-mn/Capp01", mn("id-mn")), code: 4103},
 		{name: "C-210 without the CSEs", ask: moved("/id-mn", "/Smove1", "/id-mn/Smove1", mn("id-mn")), code: 4000},
 		{name: "A-69 nothing has changed so far", ask: ask{op: "R", to: "cse-in/app/g", from: "Capp01"}, code: 2000, show: map[string]string{"mid": `["Cmove1","Capp01"]`}},
+		{name: "A-69 an AE that doesn't want to be tracked stays", ask: moved("/id-mn", "/id-in/Cmove1", "/id-mn/Cmove1", mn("id-mn")), code: 4103},
+		{name: "A-69 nor does one come that isn't here", ask: moved("/id-mn", "/id-in/Cnone1", "/id-mn/Cnone1", mn("id-mn")), code: 4103},
+		{name: "A-69 nor one of another CSE that is known", ask: moved("/id-mn", "/id-far/Cmove1", "/id-mn/Cmove1", mn("id-mn")), code: 4103},
+		{name: "A-69 nor one of the whole SP that isn't announced from there", ask: moved("/id-mn", "/id-far/Smove1", "/id-mn/Smove1", mn("id-mn")), code: 4103},
+		{name: "A-69 it wants to be tracked", ask: ask{op: "U", to: "cse-in/moving", from: "Cmove1", body: `{"m2m:ae":{"trps":true}}`}, code: 2004},
+		{name: "A-69 so does another one", ask: ask{op: "U", to: "cse-in/app", from: "Capp01", body: `{"m2m:ae":{"trps":true}}`}, code: 2004},
 		{name: "C-210 told by the new registrar", ask: moved("/id-mn", "/id-in/Cmove1", "/id-mn/Cmove1", mn("id-mn")), code: 2000},
 		{name: "C-210 the policy follows", ask: ask{op: "R", to: "cse-in/app/c1", from: "/id-mn/Cmove1", assoc: mn("id-mn")}, code: 2000},
 		{name: "C-210 and admits nobody under the old name", ask: ask{op: "R", to: "cse-in/app/c1", from: "Cmove1"}, code: 4103},
@@ -129,6 +136,17 @@ func TestTracking_A69_C210_AnAEMovesToAnotherRegistrar(t *testing.T) {
 	if len(w.changed) != 1 {
 		t.Errorf("C-210: %d subscriptions told of their new target, want 1", len(w.changed))
 	}
+	t.Run("A-69 an AE with a credential stays", func(t *testing.T) {
+		w.register("Cbound", "bound")
+		w.must(onem2m.Updated, ask{op: "U", to: "cse-in/bound", from: "Cbound", body: `{"m2m:ae":{"trps":true}}`})
+		err := w.c.Store.Update(t.Context(), func(tx store.Tx) error {
+			return tx.Bind(store.Binding{ID: "//m2m.example/id-in/Cbound", Credential: "30-a", Since: 1})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.must(onem2m.OriginatorHasNoPrivilege, moved("/id-mn", "/id-in/Cbound", "/id-mn/Cbound", mn("id-mn")))
+	})
 	t.Run("C-084 a notification of no known kind", func(t *testing.T) {
 		w.must(onem2m.BadRequest, ask{op: "N", to: "cse-in", from: "/id-mn", body: `{"m2m:sgn":{"aerp":true,"aerid":true,"tid1":"/id-in/Cx1","tid2":"/id-mn/Cx1"}}`, assoc: mn("id-mn")})
 		w.must(onem2m.BadRequest, ask{op: "N", to: "cse-in", from: "/id-mn", body: `{"m2m:sgn":{"sur":"cse-in/x"}}`, assoc: mn("id-mn")})

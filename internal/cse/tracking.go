@@ -97,6 +97,15 @@ func (k *call) follow(ctx context.Context, was, is contact.Name) error {
 	case was == is:
 		return nil
 	}
+	if k.c.Type == IN {
+		moves, err := k.moves(ctx, was, is)
+		if err != nil {
+			return err
+		}
+		if !moves {
+			return k.strange("what this CSE knows of the AE doesn't let it move there")
+		}
+	}
 	if err := k.c.redirectReferences(ctx, was, is); err != nil {
 		return err
 	}

@@ -1,0 +1,41 @@
+package cse
+
+import (
+	"context"
+
+	"bulwark/internal/contact"
+	"bulwark/internal/store"
+	"bulwark/onem2m"
+)
+
+// moves reports whether an IN-CSE may believe a CSE that an AE has come to it. All
+// that refers to the AE, policies included, follows; so the word of the new
+// registrar isn't enough:
+//   - an AE of the whole SP is where its <AEAnnc> says;
+//   - an AE of this CSE has asked to be tracked, and is bound to no credential,
+//     which would be all that it is known by;
+//   - an AE of another CSE stays there while that CSE is known.
+func (k *call) moves(ctx context.Context, was, is contact.Name) (moves bool, err error) {
+	err = k.c.Store.Read(ctx, func(r store.Reader) error {
+		stem, before := was.Stem(), onem2m.ID(k.c.Home.SP+was.Registrar())
+		if stem[0] != 'S' && before != k.c.Home.ID() {
+			_, known := k.c.peers.Via(before, k.now)
+			moves = !known
+			return nil
+		}
+		rec, err := r.ByRI(stem)
+		if err != nil {
+			return unlessMissing(err)
+		}
+		if stem[0] == 'S' {
+			moves = rec.Type == onem2m.TypeAEAnnc && !expired(rec, k.now) &&
+				k.c.announcer(attributes(rec)) == onem2m.ID(k.c.Home.SP+is.Registrar())
+			return nil
+		}
+		_, bound := k.c.registry(r, k.now).CredentialOf(rec.Origin)
+		tracked, _ := attributes(rec).Bool("trps")
+		moves = rec.Type == onem2m.TypeAE && !expired(rec, k.now) && tracked && !bound
+		return nil
+	})
+	return moves, err
+}

@@ -246,7 +246,7 @@ func TestDirect_A146_TheDynamicPolicyIsAResource(t *testing.T) {
 	}
 	got := c.must(onem2m.OK, ask{op: "R", to: list[0].RI, from: "CAdmin"})
 	for name, want := range map[string]string{
-		"pi": `"` + c.ri("cse-in/bay") + `"`, "pv": `{"acr":[` + readRule + `]}`, "pvs": `{"acr":[{"acor":["/id-in"],"acop":14}]}`, "et": `"20260304T120000,000000"`,
+		"pi": `"` + c.ri("cse-in/bay") + `"`, "pv": `{"acr":[` + strings.TrimSuffix(readRule, "}") + `,"acaf":true}]}`, "pvs": `{"acr":[{"acor":["/id-in"],"acop":14}]}`, "et": `"20260304T120000,000000"`,
 	} {
 		if string(got.Get(name)) != want {
 			t.Errorf("%s: got %s, want %s", name, got.Get(name), want)

@@ -269,3 +269,29 @@ func TestDesk_A191_OnlySoManyQuestionsAreOnTheirWay(t *testing.T) {
 		t.Errorf("something is left: %d, %v, %v", d.all, d.points, d.askers)
 	}
 }
+
+func TestReadGrant_F1_CountsForTheAuthenticatedOriginatorAlone(t *testing.T) {
+	t.Parallel()
+	for _, gp := range []string{
+		`{"acr":[{"acor":["Ctok001"],"acop":2},{"acor":["Ctok001"],"acop":4,"acaf":false}]}`,
+		`{"acr":[{"acor":["Ctok001"],"acop":2,"acaf":true},{"acor":["Ctok001"],"acop":4}]}`,
+	} {
+		grant, err := ReadGrant(home, &onem2m.DASResponse{DynamicACP: true, Privileges: []byte(gp)}, who, now, Lifetimes{Default: time.Hour, Max: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, err := onem2m.ParseObject(grant.Privileges)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rules, _ := o.Objects("acr")
+		if len(rules) != 2 {
+			t.Errorf("%d rules", len(rules))
+		}
+		for _, rule := range rules {
+			if string(rule.Get("acaf")) != "true" {
+				t.Errorf("somebody who isn't authenticated may use %s", rule.Append(nil))
+			}
+		}
+	}
+}

@@ -59,7 +59,34 @@ func ReadGrant(home onem2m.Home, answer *onem2m.DASResponse, who onem2m.ID, now 
 	if until = min(until, now+onem2m.Timestamp(life.Max.Microseconds())); until <= now {
 		return nil, ErrOver
 	}
-	return &Grant{Privileges: answer.Privileges, Until: until}, nil
+	proven, err := forAuthenticated(answer.Privileges)
+	if err != nil {
+		return nil, err
+	}
+	return &Grant{Privileges: proven, Until: until}, nil
+}
+
+// forAuthenticated makes the rules of a set count for an originator that is
+// authenticated alone: a server is asked about no other, and somebody who merely
+// says that it is the originator gets nothing of the grant.
+func forAuthenticated(set []byte) ([]byte, error) {
+	o, err := onem2m.ParseObject(set)
+	if err != nil {
+		return nil, err
+	}
+	rules, _ := o.Objects("acr")
+	all := []byte{'['}
+	for i, rule := range rules {
+		if i > 0 {
+			all = append(all, ',')
+		}
+		rule = rule.Clone()
+		rule.Set("acaf", []byte("true"))
+		all = rule.Append(all)
+	}
+	o = o.Clone()
+	o.Set("acr", append(all, ']'))
+	return o.Append(nil), nil
 }
 
 // only reports an error unless every rule of a set names the originator alone.

@@ -146,7 +146,7 @@ func (k *call) retrieveFrom(ctx context.Context, points, ids []string) {
 	e := k.further
 	about := e.about
 	about.TokenIDs = ids
-	_, at, res, err := k.reachServer(ctx, points, func(*dynauth.Server) *onem2m.Content { return consultation.Request(&about) })
+	server, at, res, err := k.reachServer(ctx, points, func(*dynauth.Server) *onem2m.Content { return consultation.Request(&about) })
 	var answer *onem2m.DASResponse
 	if err == nil {
 		answer, err = consultation.ReadResponse(res)
@@ -164,7 +164,7 @@ func (k *call) retrieveFrom(ctx context.Context, points, ids []string) {
 		case err != nil:
 			e.say("%s: %s: %s", at, tokenNumber(i, text), err)
 		case slices.Contains(ids, cached.ID): // others weren't asked for
-			e.texts[cached.ID] = text
+			e.texts[cached.ID], e.stood[cached.ID] = text, k.c.standsBy(server, at, cached.Verified)
 		}
 	}
 }

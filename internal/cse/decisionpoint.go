@@ -154,7 +154,7 @@ func (k *call) verdictByTokens(r store.Reader, rec *store.Record, q *distributed
 		return d, true, nil
 	}
 	tokens, err := k.readTokens(r, rec)
-	if errors.Is(err, errUnknownID) {
+	if errors.Is(err, errUnknownID) || errors.Is(err, errUnconfirmed) {
 		return d, true, nil
 	}
 	if err == nil {

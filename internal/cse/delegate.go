@@ -64,7 +64,7 @@ func (c *CSE) delegatesIn(there onem2m.Home, attrs onem2m.Object) *delegates {
 // it, valid for requests of this CSE.
 func (c *CSE) pointAddress(there onem2m.Home, text string) (string, bool) {
 	a, err := onem2m.ParseAddress(text)
-	if err != nil || len(a.Path) == 0 || a.Attribute != "" || strings.Contains(text, ":") {
+	if err != nil || len(a.Path) == 0 || a.Attribute != "" || strings.Contains(text, ":") || namesFanOut(a.Path) { // many requests of one question
 		return "", false
 	}
 	if a.CSE == "" {
@@ -113,7 +113,7 @@ func (c *CSE) checkDelegates(attrs onem2m.Object) error {
 
 // delegations are what has been asked for one request.
 type delegations struct {
-	trail  distributed.Trail // of the question that this decision answers
+	trail  distributed.Trail // of what is asked for this decision; nil: nobody is asked
 	target string            // the resource that it is about; "": the target of the request
 	asker  onem2m.ID         // who asks for it: whom tokens have to be for
 	vouch  bool              // it answers for who brings tokens
@@ -190,7 +190,7 @@ func (k *call) delegate(r store.Reader, rec *store.Record, sources []access.Sour
 			if len(list.addresses) == 0 {
 				continue
 			}
-			one := k.delegation(rec, list.kind, list.addresses)
+			one := k.delegation(r, rec, list.kind, list.addresses)
 			if one == nil {
 				steps = append(steps, sources[i].Name+": its "+list.kind.String()+" isn't asked")
 				continue
@@ -208,11 +208,11 @@ func (k *call) delegate(r store.Reader, rec *store.Record, sources []access.Sour
 
 // delegation returns what the points of a list have said about the question of
 // the request; nil if they haven't been asked.
-func (k *call) delegation(rec *store.Record, kind distributed.Kind, addresses []string) *delegation {
+func (k *call) delegation(r store.Reader, rec *store.Record, kind distributed.Kind, addresses []string) *delegation {
 	q := k.pointQuestion(rec)
 	key := fmt.Sprint(kind, " ", q.To, " ", q.Operation, " ", q.ChildType, " ", k.question.Privilege, " ", strings.Join(addresses, " "))
 	if k.remote == nil {
-		k.remote = &delegations{}
+		k.remote = &delegations{trail: k.trail()}
 	}
 	if one := k.remote.all[key]; one != nil {
 		if one.asked {
@@ -220,7 +220,10 @@ func (k *call) delegation(rec *store.Record, kind distributed.Kind, addresses []
 		}
 		return nil
 	}
-	if !k.curious || len(k.remote.all) >= maxDelegations {
+	if !k.curious || k.remote.trail == nil || len(k.remote.all) >= maxDelegations {
+		return nil
+	}
+	if addresses = k.askable(r, kind, addresses); len(addresses) == 0 {
 		return nil
 	}
 	if k.remote.all == nil {
@@ -243,6 +246,9 @@ func (k *call) pointQuestion(rec *store.Record) distributed.Question {
 	}
 	if q.To == "" {
 		q.To = k.c.Home.SP + k.c.Home.CSE + "/" + rec.RI
+		if rec.Type == onem2m.TypeGroup && k.fansOut() { // who decides about the group has no say about its members
+			q.To += "/" + fanOutPoint
+		}
 	}
 	if q.Operation == onem2m.Create {
 		q.ChildType = k.ty

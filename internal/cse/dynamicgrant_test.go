@@ -7,6 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"bulwark/internal/dynauth"
+	"bulwark/internal/dynauth/distributed"
+	"bulwark/internal/identity"
+	"bulwark/internal/store"
 	"bulwark/onem2m"
 	"bulwark/token"
 )
@@ -224,4 +228,66 @@ func TestDirect_A195_AGrantEndsWhenItsServerDoesNotStandByIt(t *testing.T) {
 	c.advance(time.Minute)
 	c.das.says(2000, "")
 	c.must(onem2m.OriginatorHasNoPrivilege, read("cse-in/bay/lamp"))
+}
+
+func TestToken_A195_OnlyItsOwnServerConfirmsAToken(t *testing.T) {
+	t.Parallel()
+	own := dynauth.Server{ID: "//m2m.example/Sdas001", Domains: []string{"das.example"}, Points: []string{dasPoint}}
+	open := own
+	open.Points = []string{"http://das.example/onem2m"}
+	for name, tt := range map[string]struct {
+		server dynauth.Server
+		point  string
+		code   onem2m.StatusCode
+	}{
+		"its own":                        {own, dasPoint, onem2m.OK},
+		"one of the holder":              {own, "https://holder.example/", onem2m.OriginatorHasNoPrivilege},
+		"its own, where anybody answers": {open, open.Points[0], onem2m.OriginatorHasNoPrivilege},
+	} {
+		t.Run("A-195 "+name, func(t *testing.T) {
+			t.Parallel()
+			c := newConsulting(t, func(o *Options) { o.Timing.TokenRecheck, o.Servers = time.Minute, dynauth.Servers{tt.server} })
+			c.must(onem2m.Updated, ask{op: "U", to: "cse-in/bay/dac", from: "Cowner1", body: `{"m2m:dac":{"dap":["` + tt.point + `"]}}`})
+			text := c.direct(nil)
+			c.das.set(func(_ context.Context, point string, _ *onem2m.Request) (*onem2m.Response, error) {
+				if point != tt.point {
+					return securityAnswer(2000, ""), nil
+				}
+				return securityAnswer(2000, `{"sit":2,"dres":{"tkns":["`+text+`"]}}`), nil
+			})
+			c.do(read("cse-in/bay/lamp")) // it is handed over
+			if res := c.do(bring("cse-in/bay/lamp", text)); res.Code != tt.code {
+				t.Errorf("got %d, want %d", res.Code, tt.code)
+			}
+		})
+	}
+}
+
+func TestDecisionPoint_A175_ATokenThatIsNotConfirmedIsLacking(t *testing.T) {
+	t.Parallel()
+	for life, want := range map[time.Duration]bool{0: false, time.Minute: true} {
+		c := newConsulting(t, func(o *Options) { o.Timing.TokenRecheck = life })
+		text := c.issue(nil)
+		k := &call{
+			c: c.c, now: c.c.instant(), from: identity.Originator{ID: "//m2m.example/id-in/Ctok001"}, req: &onem2m.Request{Tokens: []string{text}},
+			remote: &delegations{asker: "//m2m.example/id-in", target: "//m2m.example/id-in/" + c.ri("cse-in/bay/lamp"), vouch: true},
+		}
+		err := c.c.Store.Read(t.Context(), func(r store.Reader) error {
+			rec, err := c.c.resolve(r, []string{"cse-in", "bay", "lamp"}, k.now)
+			if err != nil {
+				return err
+			}
+			_, lacking, err := k.verdictByTokens(r, rec.rec, &distributed.Question{Tokens: []string{text}}, nil)
+			if lacking != want {
+				t.Errorf("recheck after %s: lacking %t", life, lacking)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		if n := c.das.count(); n != 0 {
+			t.Errorf("asked %d times", n)
+		}
+	}
 }

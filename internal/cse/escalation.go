@@ -25,6 +25,7 @@ type escalation struct {
 	wanted   []wantedToken     // tokens that are to be retrieved
 	about    onem2m.DASRequest // of the questions for these
 	texts    map[string]string // what was retrieved: token by Token-ID, "" if it can't be had
+	stood    map[string]bool   // of these: those that their own server has handed over
 	unsigned []heldToken       // tokens of which the signature is to be asked for
 	known    map[string]bool   // tokens of which it was
 
@@ -47,7 +48,7 @@ type inquiry struct {
 // escalating returns the escalation of the request, made when it is needed.
 func (k *call) escalating() *escalation {
 	if k.further == nil {
-		k.further = &escalation{asked: map[string]int{}, texts: map[string]string{}, known: map[string]bool{}}
+		k.further = &escalation{asked: map[string]int{}, texts: map[string]string{}, stood: map[string]bool{}, known: map[string]bool{}}
 	}
 	return k.further
 }
@@ -81,7 +82,7 @@ func (e *escalation) told(reason string) string {
 // asked, then the points that the policies name, or the denial is final. With self
 // nobody is asked: what servers grant opens no policy.
 func (k *call) escalate(r store.Reader, rec *store.Record, op onem2m.Operation, self bool, sources []access.Source, stage, reason string) error {
-	if !self && k.from.Authenticated {
+	if !self && k.from.Authenticated && k.from.ID != k.c.Home.ID() {
 		err := k.refer(r, rec, sources)
 		switch {
 		case err != nil:
@@ -132,7 +133,12 @@ func (k *call) refer(r store.Reader, rec *store.Record, sources []access.Source)
 // fansOut reports whether the request is for the members of a group. A server can
 // only be asked about the group itself, which it would open instead.
 func (k *call) fansOut() bool {
-	return slices.ContainsFunc(k.address.Path, func(segment string) bool { return segment == fanOutPoint || segment == semanticFanOutPoint })
+	return namesFanOut(k.address.Path)
+}
+
+// namesFanOut reports whether a path goes through the members of a group.
+func namesFanOut(path []string) bool {
+	return slices.ContainsFunc(path, func(segment string) bool { return segment == fanOutPoint || segment == semanticFanOutPoint })
 }
 
 // questionAbout makes the question about what k.question was denied.
@@ -288,7 +294,7 @@ func (k *call) accept(ctx context.Context, q *inquiry, u *referral, server *dyna
 			e.say("%s: more than %d tokens", u.name, maxTokens)
 			break
 		}
-		if err := k.acceptToken(text); err != nil {
+		if err := k.acceptToken(server, point, text); err != nil {
 			e.say("%s: %s: %s", u.name, tokenNumber(i, text), err)
 			continue
 		}
@@ -322,7 +328,7 @@ func (k *call) accept(ctx context.Context, q *inquiry, u *referral, server *dyna
 // acceptToken takes a token that a server has handed over: of any issuer that is
 // trusted (decision 20), made out to the originator, and for this CSE alone
 //
-func (k *call) acceptToken(text string) error {
+func (k *call) acceptToken(server *dynauth.Server, point, text string) error {
 	if k.c.tokens == nil {
 		return errUntrusted
 	}
@@ -335,7 +341,9 @@ func (k *call) acceptToken(text string) error {
 	if err := cached.Check(on); err != nil {
 		return err
 	}
-	k.c.confirmed.note(cached.Digest, now)
+	if k.c.standsBy(server, point, cached.Verified) {
+		k.c.confirmed.note(cached.Digest, now)
+	}
 	k.assignLocal(heldToken{cached: cached, text: text, direct: true})
 	return nil
 }

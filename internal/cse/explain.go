@@ -221,13 +221,14 @@ func (k *call) explainElsewhere(r store.Reader, rec *store.Record, sources []acc
 			continue
 		}
 		for _, list := range d.lists() {
-			if len(list.addresses) == 0 {
+			addresses := k.askable(r, list.kind, list.addresses)
+			if len(addresses) == 0 {
 				continue
 			}
 			e.Stage = "distributed"
 			e.Reasons = append(e.Reasons, access.Reason{
 				Source: sources[i].Name, Rule: -1, Part: access.PartPolicy,
-				Text: "a request would have the " + list.kind.String() + " " + strings.Join(list.addresses, ", else ") + " asked; an explanation asks nobody, and takes it for a refusal",
+				Text: "a request would have the " + list.kind.String() + " " + strings.Join(addresses, ", else ") + " asked; an explanation asks nobody, and takes it for a refusal",
 			})
 		}
 	}

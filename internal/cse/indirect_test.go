@@ -417,3 +417,27 @@ func TestRelation_A161_A163_SignaturesArePassedOnToTheServer(t *testing.T) {
 	c.das.set(nil)
 	c.must(onem2m.TargetNotReachable, tell("Ctok001", `{"aus":["c2ln"],"tids":["tk6@das.example"]}`))
 }
+
+func TestRelation_A161_SignaturesTakeAnAuthenticatedWayAlone(t *testing.T) {
+	t.Parallel()
+	c := newConsulting(t, func(o *Options) {
+		o.BasePolicy = []byte(`{"acr":[{"acor":["Ctok001"],"acop":16},{"acor":["all"],"acop":47}]}`)
+	})
+	c.das.says(2000, "")
+	text := c.issue(func(x *token.Claims) { x.Permissions[0].Privileges = []byte(`{"acr":[{"acor":["all"],"acop":2}]}`) })
+	c.must(onem2m.OK, bring("cse-in/bay/lamp", text))
+	c.register("Cnew77", "new77")
+	c.c.Servers[0].Points = []string{"http://das.example/onem2m"}
+	c.das.count()
+	t.Run("A-161 they aren't sent over another", func(t *testing.T) {
+		c.must(onem2m.TargetNotReachable, ask{op: "N", to: "/id-in/-", from: "Ctok001", body: `{"m2m:seci":{"sit":7,"darq":{"aus":["c2ln"],"tids":["tk6@das.example"]}}}`})
+		if n := c.das.count(); n != 0 {
+			t.Errorf("sent %d times", n)
+		}
+	})
+	t.Run("A-164 nor taken from there", func(t *testing.T) {
+		c.das.says(2000, `{"sit":8,"dars":{"tkns":["`+text+`"],"signature":["`+recorded+`"]}}`)
+		c.must(onem2m.OriginatorHasNoPrivilege, asNew(text))
+		c.must(onem2m.OriginatorHasNoPrivilege, asNew(text, recorded))
+	})
+}

@@ -63,7 +63,7 @@ func (k *call) rulesAbout(r store.Reader, address onem2m.Address) (sets []jsonte
 		if d == nil || len(d.policy) == 0 {
 			continue
 		}
-		if one := k.delegation(rec, distributed.Policy, d.policy); one != nil {
+		if one := k.delegation(r, rec, distributed.Policy, d.policy); one != nil {
 			sets = append(sets, one.sets...)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"sync"
 
+	"bulwark/internal/dynauth"
+	"bulwark/internal/dynauth/consultation"
 	"bulwark/internal/store"
 	"bulwark/onem2m"
 	"bulwark/token"
@@ -17,7 +19,17 @@ import (
 // there are more all are asked for anew: it costs time and grants nothing.
 const maxConfirmed = 10_000
 
-var errWithdrawn = errors.New("its server doesn't hand it over any more")
+var (
+	errWithdrawn   = errors.New("its server doesn't hand it over any more")
+	errUnconfirmed = errors.New("its server hasn't handed it over of late")
+)
+
+// standsBy reports whether a token that has come from a server at a point of access
+// is confirmed by that: its own server has handed it over, and nobody else can
+// have. A holder may have a server of its own, which hands over what it likes.
+func (c *CSE) standsBy(server *dynauth.Server, point string, v *token.Verified) bool {
+	return server != nil && server == c.serverOf(v) && consultation.Dependable(point)
+}
 
 // confirmations are when servers have handed over tokens last.
 type confirmations struct {
@@ -47,10 +59,13 @@ func (c *confirmations) fresh(digest token.Digest, now, life onem2m.Timestamp) b
 // the token doesn't count. Without a server that is known, nobody is asked.
 func (k *call) confirm(r store.Reader, rec *store.Record, cached *token.Cached) error {
 	life := onem2m.Timestamp(k.c.Timing.TokenRecheck.Microseconds())
-	if life <= 0 || k.deputy() || k.c.serverOf(cached.Verified) == nil || k.c.confirmed.fresh(cached.Digest, k.now, life) {
+	if life <= 0 || k.c.serverOf(cached.Verified) == nil || k.c.confirmed.fresh(cached.Digest, k.now, life) {
 		return nil
 	}
-	if text := k.retrieved(cached.ID); text != "" && token.DigestOf(text) == cached.Digest {
+	if k.deputy() { // who enforces deals with the servers; what isn't confirmed here is lacking
+		return errUnconfirmed
+	}
+	if text := k.retrieved(cached.ID); text != "" && k.further.stood[cached.ID] && token.DigestOf(text) == cached.Digest {
 		k.c.confirmed.note(cached.Digest, k.now)
 		return nil
 	}

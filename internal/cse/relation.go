@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,6 +30,7 @@ const (
 var (
 	errSignature  = errors.New("the signature isn't the one that was recorded")
 	errManyOpen   = errors.New("too many signatures are awaited")
+	errOpenWay    = errors.New("the way to the server isn't authenticated")
 	errOtherReply = errors.New("the answer is about another token")
 )
 
@@ -153,8 +155,11 @@ func (k *call) askSignature(ctx context.Context, a *heldToken) {
 		darq.TokenIDs = []string{a.cached.ID}
 	}
 	server := k.c.serverOf(a.cached.Verified)
-	_, _, res, err := k.reachServer(ctx, server.Points, func(*dynauth.Server) *onem2m.Content { return consultation.RelationRequest(darq) })
+	_, at, res, err := k.reachServer(ctx, server.Points, func(*dynauth.Server) *onem2m.Content { return consultation.RelationRequest(darq) })
 	var answer *onem2m.RelationResponse
+	if err == nil && !consultation.Dependable(at) {
+		err = errOpenWay
+	}
 	if err == nil {
 		answer, err = consultation.ReadRelationResponse(res)
 	}
@@ -245,7 +250,11 @@ func (k *call) record(ctx context.Context, darq *onem2m.RelationRequest) (*onem2
 	}
 	defer Yield(ctx)()
 	for _, part := range parts {
-		_, _, res, err := k.reachServer(ctx, part.server.Points, func(*dynauth.Server) *onem2m.Content { return consultation.RelationRequest(&part.request) })
+		var res *onem2m.Response
+		points, err := k.c.dependable(ctx, part.server.Points)
+		if err == nil {
+			_, _, res, err = k.reachServer(ctx, points, func(*dynauth.Server) *onem2m.Content { return consultation.RelationRequest(&part.request) })
+		}
 		switch {
 		case err != nil:
 			k.c.Log.InfoContext(ctx, "signatures over tokens aren't recorded", "req", k.req.RequestID, "server", string(part.server.ID), "err", err)
@@ -255,6 +264,30 @@ func (k *call) record(ctx context.Context, darq *onem2m.RelationRequest) (*onem2
 		}
 	}
 	return &onem2m.Response{Code: onem2m.OK}, nil
+}
+
+// dependable returns the points of a server that signatures are sent to: whoever
+// reads one on the way could show it for the token.
+func (c *CSE) dependable(ctx context.Context, points []string) (out []string, err error) {
+	err = errOpenWay
+	for _, point := range points {
+		at := []string{point}
+		if !strings.Contains(point, ":") {
+			reach, failed := c.Reach(ctx, point)
+			if failed != nil {
+				err = failed
+				continue
+			}
+			at = reach.Points
+		}
+		if !slices.ContainsFunc(at, func(p string) bool { return !consultation.Dependable(p) }) {
+			out = append(out, point)
+		}
+	}
+	if len(out) > 0 {
+		err = nil
+	}
+	return out, err
 }
 
 // relationPart is what one server is told.

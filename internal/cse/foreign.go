@@ -108,10 +108,37 @@ func (c *CSE) readForeign(host onem2m.ID, content *onem2m.Content) (*foreign, er
 		f.entity, _, err = there.ParseID(aei)
 		return f, err
 	case "m2m:dac":
-		f.referral = referralOf("a consultation of "+string(host), attrs)
+		f.referral = foreignReferral(there, attrs)
 		return f, nil
 	}
 	return nil, fmt.Errorf("%s says nothing about access", content.Name)
+}
+
+// foreignReferral reads a consultation of the CSE there. A point of access of it
+// that names a resource is one of that CSE, whatever has the same name here; one
+// that can't be made valid everywhere is none.
+func foreignReferral(there onem2m.Home, attrs onem2m.Object) *referral {
+	u := referralOf("a consultation of "+string(there.ID()), attrs)
+	if u == nil {
+		return nil
+	}
+	points := make([]string, 0, len(u.points))
+	for _, point := range u.points {
+		switch {
+		case strings.Contains(point, ":"), strings.HasPrefix(point, "//"):
+		case point == "":
+			continue
+		case strings.HasPrefix(point, "/"):
+			point = there.SP + point
+		default:
+			point = string(there.ID()) + "/" + point
+		}
+		points = append(points, point)
+	}
+	if u.points = points; len(points) == 0 {
+		return nil
+	}
+	return u
 }
 
 // foreignRules compiles a set of rules of another CSE: a group that they name

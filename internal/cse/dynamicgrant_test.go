@@ -168,6 +168,20 @@ func TestDirect_A191_TheSameGrantAgainMakesNoOtherPolicy(t *testing.T) {
 	}
 }
 
+func TestDirect_A191_OneOriginatorLeavesDynamicPoliciesToOthers(t *testing.T) {
+	t.Parallel()
+	c := newConsulting(t)
+	who := c.c.Home.ID() + "/Ctok001"
+	for i := range int64(maxDynamicOne) {
+		c.c.dynamic.set(-1-i, -1, who)
+	}
+	c.das.says(2000, grantsOf(readRule, ""))
+	c.must(onem2m.OriginatorHasNoPrivilege, read("cse-in/bay/lamp"))
+	c.c.dynamic.drop(-1)
+	c.advance(time.Minute)
+	c.must(onem2m.OK, read("cse-in/bay/lamp"))
+}
+
 func TestDirect_NobodyIsAskedAboutAGroupInPlaceOfItsMembers(t *testing.T) {
 	t.Parallel()
 	c := newConsulting(t)

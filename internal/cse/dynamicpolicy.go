@@ -32,6 +32,7 @@ import (
 const (
 	maxDynamic         = 10_000 // at the CSE
 	maxDynamicResource = 64     // for one resource
+	maxDynamicOne      = 256    // for one originator, who could otherwise leave none to the others
 )
 
 // dynamicSource begins the name of a dynamic policy among the sources of a
@@ -48,18 +49,22 @@ type dynamicPolicies struct {
 	mu      sync.RWMutex // guards what follows
 	byFor   map[int64][]int64
 	subject map[int64]int64 // what a policy is for
+	who     map[int64]onem2m.ID
+	count   map[onem2m.ID]int // policies for an originator
 }
 
 func (d *dynamicPolicies) any() bool { return d.some.Load() }
 
-func (d *dynamicPolicies) set(policy, subject int64) {
+func (d *dynamicPolicies) set(policy, subject int64, who onem2m.ID) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.byFor == nil {
 		d.byFor, d.subject = map[int64][]int64{}, map[int64]int64{}
+		d.who, d.count = map[int64]onem2m.ID{}, map[onem2m.ID]int{}
 	}
 	if _, ok := d.subject[policy]; !ok {
-		d.subject[policy] = subject
+		d.subject[policy], d.who[policy] = subject, who
+		d.count[who]++
 		d.byFor[subject] = append(slices.Clone(d.byFor[subject]), policy)
 	}
 	d.some.Store(true)
@@ -72,7 +77,12 @@ func (d *dynamicPolicies) drop(policy int64) {
 	if !ok {
 		return
 	}
+	who := d.who[policy]
+	if d.count[who]--; d.count[who] <= 0 {
+		delete(d.count, who)
+	}
 	delete(d.subject, policy)
+	delete(d.who, policy)
 	rest := slices.DeleteFunc(slices.Clone(d.byFor[subject]), func(other int64) bool { return other == policy })
 	if d.byFor[subject] = rest; len(rest) == 0 {
 		delete(d.byFor, subject)
@@ -93,6 +103,13 @@ func (d *dynamicPolicies) is(policy int64) bool {
 	defer d.mu.RUnlock()
 	_, ok := d.subject[policy]
 	return ok
+}
+
+// granted is how many policies there are for an originator.
+func (d *dynamicPolicies) granted(who onem2m.ID) int {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.count[who]
 }
 
 func (d *dynamicPolicies) len() int {
@@ -126,15 +143,17 @@ func stageOf(source string) string {
 	return "static"
 }
 
-// dynamicLink is kept for each dynamic policy: what it is for.
+// dynamicLink is kept for each dynamic policy: what it is for, and
+// whom.
 type dynamicLink struct {
-	For int64 `json:"for"`
+	For int64     `json:"for"`
+	Who onem2m.ID `json:"who,omitzero"`
 }
 
 func dynamicName(policy int64) string { return "dynamic policy " + strconv.FormatInt(policy, 10) }
 
-// makeDynamic makes a dynamic policy of a grant for a resource.
-func (c *CSE) makeDynamic(ctx context.Context, target int64, grant *consultation.Grant) (string, error) {
+// makeDynamic makes a dynamic policy of a grant to an originator for a resource.
+func (c *CSE) makeDynamic(ctx context.Context, target int64, who onem2m.ID, grant *consultation.Grant) (string, error) {
 	name := ""
 	err := c.Store.Update(ctx, func(tx store.Tx) error {
 		now := c.instant()
@@ -148,7 +167,7 @@ func (c *CSE) makeDynamic(ctx context.Context, target int64, grant *consultation
 		if name, err = c.sameDynamic(tx, target, grant, now); name != "" || err != nil {
 			return err
 		}
-		if c.dynamic.len() >= maxDynamic || len(c.dynamic.of(target)) >= maxDynamicResource {
+		if c.dynamic.len() >= maxDynamic || len(c.dynamic.of(target)) >= maxDynamicResource || c.dynamic.granted(who) >= maxDynamicOne {
 			return errManyDynamic
 		}
 		parent, err := c.holderOfPolicies(tx, rec)
@@ -168,12 +187,12 @@ func (c *CSE) makeDynamic(ctx context.Context, target int64, grant *consultation
 		if err != nil {
 			return err
 		}
-		data, err := json.Marshal(dynamicLink{For: target})
+		data, err := json.Marshal(dynamicLink{For: target, Who: who})
 		if err != nil {
 			return err
 		}
 		name = dynamicSource + made.RI
-		tx.OnCommit(func() { c.dynamic.set(made.ID, target) })
+		tx.OnCommit(func() { c.dynamic.set(made.ID, target, who) })
 		return tx.SetSetting(dynamicName(made.ID), data)
 	})
 	return name, err
@@ -266,6 +285,6 @@ func (c *CSE) loadDynamic(r store.Reader, rec *store.Record) error {
 	if err := json.Unmarshal(data, &l); err != nil {
 		return err
 	}
-	c.dynamic.set(rec.ID, l.For)
+	c.dynamic.set(rec.ID, l.For, l.Who)
 	return nil
 }

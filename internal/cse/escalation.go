@@ -309,7 +309,7 @@ func (k *call) accept(ctx context.Context, q *inquiry, u *referral, server *dyna
 	}
 	name := ""
 	if err == nil && grant != nil {
-		name, err = k.c.makeDynamic(ctx, q.subject, grant)
+		name, err = k.c.makeDynamic(ctx, q.subject, k.from.ID, grant)
 	}
 	switch {
 	case err != nil:

@@ -217,6 +217,9 @@ func TestTrail_A180_EndsEveryWalk(t *testing.T) {
 			rqi = rapid.StringMatching(`([a-z2-7]{14}\.){0,3}`).Draw(t, "transit") + trail.Onward(mark).RequestID("x"+strconv.Itoa(hops))
 		}
 	})
+	if trail := TrailOf(Trail{"2222222222pt"}.RequestID("x0")); len(trail) != 1 {
+		t.Errorf("a mark that ends like the beginning of a trail: read %v", trail)
+	}
 	if trail := TrailOf("somebody-else"); trail != nil {
 		t.Errorf("read %v", trail)
 	}

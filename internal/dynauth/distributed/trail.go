@@ -17,7 +17,7 @@ const MaxHops = 4
 type Trail []string
 
 const (
-	trailBegin = "pt-"
+	trailBegin = "pt_" // no mark and no unique word has such a character
 	trailSep   = "-"
 )
 

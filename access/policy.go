@@ -53,3 +53,24 @@ func Owner(id onem2m.ID) *Policy {
 		originators: originators{written: []string{string(id)}, entities: []string{string(id)}},
 	}}}
 }
+
+// Confined reports whether no rule of the policy gives anything to anybody but
+// one entity, whatever the circumstances. Of a nil policy, which nobody could
+// read, that isn't known.
+func (p *Policy) Confined(to onem2m.ID) bool {
+	if p == nil || to == "" {
+		return false
+	}
+	for i := range p.rules {
+		o := &p.rules[i].originators
+		if o.anyone || len(o.domains)+len(o.patterns)+len(o.roles) > 0 || len(o.entities) != len(o.written) {
+			return false
+		}
+		for _, id := range o.entities {
+			if id != string(to) {
+				return false
+			}
+		}
+	}
+	return true
+}

@@ -65,10 +65,11 @@ func (k *call) checkConsultations() error {
 
 // referrals returns the consultations that govern a resource: of its own
 // dynamicAuthorizationConsultationIDs, or where these lead to none of the nearest
-// ancestor whose do, or else the one of the configuration. One that is
-// disabled governs too, and nobody is asked. A policy has none.
-func (c *CSE) referrals(r store.Reader, rec *store.Record, now onem2m.Timestamp, lacking *missed) ([]*referral, error) {
-	for rec.Type != onem2m.TypeAccessControlPolicy && rec.Type != onem2m.TypePollingChannel {
+// ancestor whose do, as far as these count for it, or else the one of the
+// configuration. One that is disabled governs too, and nobody is asked
+// . A policy has none.
+func (c *CSE) referrals(r store.Reader, target *store.Record, now onem2m.Timestamp, lacking *missed) ([]*referral, error) {
+	for rec := target; rec.Type != onem2m.TypeAccessControlPolicy && rec.Type != onem2m.TypePollingChannel; {
 		var found []*referral
 		links := c.guard(rec).consults
 		for i := range links {
@@ -76,7 +77,16 @@ func (c *CSE) referrals(r store.Reader, rec *store.Record, now onem2m.Timestamp,
 				found = append(found, u)
 			}
 		}
-		if len(found) > 0 || len(lacking.list) > 0 {
+		if len(lacking.list) > 0 {
+			return found, nil
+		}
+		if rec != target {
+			var err error
+			if found, err = c.inherited(r, found, rec, target, now); err != nil {
+				return nil, err
+			}
+		}
+		if len(found) > 0 {
 			return found, nil
 		}
 		if rec.Type == onem2m.TypeCSEBase {

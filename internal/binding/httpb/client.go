@@ -116,7 +116,7 @@ func (c *Client) Send(ctx context.Context, target string, who onem2m.ID, req *on
 // known identity at the other end: over TLS the configuration for plain URLs
 // decides then.
 func (c *Client) Ask(ctx context.Context, base string, who onem2m.ID, req *onem2m.Request) (*onem2m.Response, error) {
-	return c.exchange(ctx, base, who, req, c.encodeAt, c.decode)
+	return c.exchange(ctx, base, who, req, c.encodeAt, c.decodeOfCSE)
 }
 
 // exchange sends one request and reads the answer.
@@ -151,12 +151,40 @@ func (c *Client) exchange(ctx context.Context, target string, who onem2m.ID, req
 	defer answer.Body.Close() //nolint:errcheck // the answer has been read or is given up
 	resp, err := decode(answer, c.o.MaxResponse)
 	if err != nil {
+		return nil, c.unreachable(ctx, u, sentError{unusable(err)})
+	}
+	if err := matched(answer, resp, who, req); err != nil {
 		return nil, c.unreachable(ctx, u, sentError{err})
 	}
-	if resp.RequestID == "" {
-		resp.RequestID = req.RequestID
-	}
 	return resp, nil
+}
+
+// matched checks that the answer of a CSE is one to the request (C-008), and that
+// no connection is used again whose other end has lost count: the next one to ask
+// would get what is for somebody else. Entities that know little of oneM2M answer
+// notifications with any identifier, or none.
+func matched(answer *http.Response, resp *onem2m.Response, who onem2m.ID, req *onem2m.Request) error {
+	got := resp.RequestID
+	resp.RequestID = req.RequestID
+	if got == "" || got == req.RequestID {
+		return nil
+	}
+	if b, ok := answer.Body.(*body); ok {
+		b.last = true
+	}
+	if who != "" && who.Stem() == "" {
+		return errors.New("the answer is to another request")
+	}
+	return nil
+}
+
+// unusable hides what is wrong with an answer behind a cause: the request was not
+// the one that is malformed.
+func unusable(err error) error {
+	if _, ok := errors.AsType[*onem2m.Error](err); !ok {
+		return err
+	}
+	return &onem2m.Error{Code: onem2m.TargetNotReachable, Text: "the answer of the target can't be read", Cause: err}
 }
 
 func success(status int) bool { return status >= 200 && status < 300 }

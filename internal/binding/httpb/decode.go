@@ -80,6 +80,17 @@ func (c *Client) decode(r *http.Response, limit int64) (*onem2m.Response, error)
 	return decodeResponse(c.o.Codec, r, limit)
 }
 
+// decodeOfCSE reads the answer of a CSE. Something else that is in its place, and
+// has a page for everybody, has not carried out anything.
+func (c *Client) decodeOfCSE(r *http.Response, limit int64) (*onem2m.Response, error) {
+	if _, stated := responseCode(r); !stated && success(r.StatusCode) && r.ContentLength != 0 {
+		if media, _, _ := contentType(r.Header.Get("Content-Type")); mediaFamily(media) == unstated {
+			return nil, errors.New("the answer is none of a CSE")
+		}
+	}
+	return c.decode(r, limit)
+}
+
 // decodePlain reads the answer of a plain URL: what such a receiver says in a
 // success is its own affair, and no failure becomes one by a header (B-42).
 func (c *Client) decodePlain(r *http.Response, limit int64) (*onem2m.Response, error) {

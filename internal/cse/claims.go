@@ -125,9 +125,14 @@ func (k *call) checkClaims(s *subject, of onem2m.ID) error {
 	}
 	for _, below := range k.c.claimedBy(k.draft.attrs) {
 		switch {
-		case slices.Contains(before, below):
+		case slices.Contains(before, below), k.c.pinned(of, below, k.now):
 		case k.c.peers.Elsewhere(of, below, k.now):
+			if k.c.peers.Has(below, k.now) { // over an association of its own
+				k.c.peers.Caught(of, below, k.now)
+			}
 			return onem2m.Errorf(onem2m.SecurityAssociationRequired, "dcse", "%s is not below this CSE", below.Across(k.c.Home))
+		case k.c.peers.Barred(of, below, k.now):
+			return onem2m.Errorf(onem2m.NotAcceptable, "dcse", "%s was claimed wrongly before: not now", below.Across(k.c.Home))
 		case !k.c.expected(of, below):
 			return onem2m.Errorf(onem2m.OriginatorHasNoPrivilege, "dcse", "%s is not expected below this CSE", below.Across(k.c.Home))
 		}
@@ -142,10 +147,31 @@ func (c *CSE) expected(of, below onem2m.ID) bool {
 	return len(patterns) == 0 || slices.ContainsFunc(patterns, func(p string) bool { return onem2m.MatchID(p, string(below)) })
 }
 
+// pinned reports whether the operator says where a CSE is: below the registree of,
+// while the one that has claimed it until now is open to all. What shows by an
+// association of its own where it is needs no operator.
+func (c *CSE) pinned(of, below onem2m.ID, now onem2m.Timestamp) bool {
+	holder := c.peers.Holder(below)
+	return len(c.Expected[of]) > 0 && c.expected(of, below) && holder != "" && holder != of && len(c.Expected[holder]) == 0 &&
+		below != c.Home.ID() && below != c.Registrar && below.SP() == c.Home.SP && !c.peers.Has(below, now)
+}
+
+// unseat takes what a registree claims by the operator's word from those that
+// have claimed it before.
+func (c *CSE) unseat(tx store.Tx, rec *store.Record, now onem2m.Timestamp) error {
+	of := c.represents(rec)
+	ids := slices.DeleteFunc(c.claimedBy(attributes(rec)), func(below onem2m.ID) bool { return !c.pinned(of, below, now) })
+	return c.disown(tx, now, rec.ID, ids...)
+}
+
 // disown takes some CSEs out of what registrees state: each of them is known to
 // be elsewhere by now. The registree sees it when it looks at its registration.
-func (c *CSE) disown(tx store.Tx, now onem2m.Timestamp, ids ...onem2m.ID) error {
-	for _, id := range c.peers.Claimants(ids...) {
+// The one whose record is but keeps them; 0 for none.
+func (c *CSE) disown(tx store.Tx, now onem2m.Timestamp, but int64, ids ...onem2m.ID) error {
+	for _, id := range slices.Sorted(maps.Keys(c.peers.Claimants(ids...))) {
+		if id == but {
+			continue
+		}
 		rec, err := tx.ByID(id)
 		if errors.Is(err, store.ErrNotFound) {
 			continue
@@ -202,11 +228,8 @@ func (c *CSE) Vouched(ctx context.Context, taken, refused []onem2m.ID) error {
 		if err := tx.SetSetting(vouchedName, data); err != nil {
 			return err
 		}
-		if err := c.disown(tx, now, refused...); err != nil {
-			return err
-		}
-		tx.OnCommit(func() { c.peers.Vouch(taken, refused, now) })
-		return nil
+		tx.OnCommit(func() { c.peers.Vouch(taken, refused, now) }) // first: it looks at who claims
+		return c.disown(tx, now, 0, refused...)
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -94,13 +95,84 @@ func TestRemoteCSE_S093_WhatIsKnownFromElsewhereIsRefused(t *testing.T) {
 	if via(deep) != "//m2m.example/id-open" || via(lie) != "" || has("/id-open") != `["/id-deep"]` {
 		t.Errorf("via %q, %q; left is %s", via(deep), via(lie), has("/id-open"))
 	}
-	w.must(onem2m.SecurityAssociationRequired, ask{op: "U", to: "cse-in/id-open", from: "/id-open", body: `{"m2m:csr":{"dcse":["/id-deep","/id-lie"]}}`})
+	w.must(onem2m.NotAcceptable, ask{op: "U", to: "cse-in/id-open", from: "/id-open", body: `{"m2m:csr":{"dcse":["/id-deep","/id-lie"]}}`})
+	if res := register("/id-new", ""); res.Code != onem2m.Created {
+		t.Error(text(res))
+	}
+	w.must(onem2m.Updated, ask{op: "U", to: "cse-in/id-new", from: "/id-new", body: `{"m2m:csr":{"dcse":["/id-lie"]}}`}) // who was not wrong about it
 	w.restart(dir, change)
 	if via(deep) != "//m2m.example/id-open" {
 		t.Error("a restart forgets what the registrar has taken")
 	}
 	if res := register("/id-deep", ""); res.Code != onem2m.Created || via(deep) != deep || has("/id-open") != "" {
 		t.Errorf("one that registers here itself: %s, via %q, still claimed: %s", text(res), via(deep), has("/id-open"))
+	}
+}
+
+// A registree says again and again that another CSE is below it. It keeps that one
+// from nothing: neither from registering here nor from moving below another.
+func TestRemoteCSE_S093_WhoShowsItselfWinsOverWhoClaimsIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *Options) { o.Type = MN })
+	id, liar, honest := onem2m.ID("//m2m.example/id-a"), onem2m.ID("//m2m.example/id-liar"), onem2m.ID("//m2m.example/id-b")
+	register := func(id onem2m.ID) {
+		t.Helper()
+		name := id.SPRelative()
+		w.must(onem2m.Created, ask{op: "C16", to: "cse-in", from: name, assoc: certificate(identity.KindCSE, id), body: `{"m2m:csr":{"rn":"` + name[1:] + `","cb":"` + name + `/cse","srv":["3"],"rr":false}}`})
+	}
+	claim := func(by onem2m.ID, code onem2m.StatusCode) {
+		t.Helper()
+		w.must(code, ask{op: "U", to: "cse-in" + by.SPRelative(), from: by.SPRelative(), assoc: certificate(identity.KindCSE, by), body: `{"m2m:csr":{"dcse":["/id-a"]}}`})
+	}
+	via := func(want onem2m.ID) {
+		t.Helper()
+		if n, _ := w.c.peers.Via(id, w.c.instant()); n.ID != want {
+			t.Errorf("via %q, want %q", n.ID, want)
+		}
+	}
+	register(liar)
+	register(honest)
+	claim(liar, onem2m.Updated)
+	via(liar)
+	register(id)
+	via(id)
+	for range 5 {
+		claim(liar, onem2m.SecurityAssociationRequired)
+		w.advance(50 * time.Second)
+	}
+	w.must(onem2m.Deleted, ask{op: "D", to: "cse-in/id-a", from: "/id-a", assoc: certificate(identity.KindCSE, id)})
+	claim(liar, onem2m.NotAcceptable)
+	claim(honest, onem2m.Updated)
+	via(honest)
+	w.advance(time.Hour)
+	claim(liar, onem2m.SecurityAssociationRequired)
+	via(honest)
+}
+
+func TestRemoteCSE_S093_WhereTheOperatorSaysThatACSEIsItIs(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	change := func(o *Options) {
+		o.Type = MN
+		o.Expected = map[onem2m.ID][]string{"//m2m.example/id-b": {"//m2m.example/id-a"}}
+	}
+	w := newWorldIn(t, dir, change)
+	for _, id := range []string{"/id-liar", "/id-b"} {
+		w.must(onem2m.Created, ask{op: "C16", to: "cse-in", from: id, body: `{"m2m:csr":{"rn":"` + id[1:] + `","cb":"` + id + `/cse","srv":["3"],"rr":false}}`})
+	}
+	claim := func(id string, code onem2m.StatusCode) {
+		t.Helper()
+		w.must(code, ask{op: "U", to: "cse-in" + id, from: id, body: `{"m2m:csr":{"dcse":["/id-a"]}}`})
+	}
+	claim("/id-liar", onem2m.Updated)
+	claim("/id-b", onem2m.Updated)
+	claim("/id-liar", onem2m.SecurityAssociationRequired)
+	w.restart(dir, change)
+	if n, _ := w.c.peers.Via("//m2m.example/id-a", 0); n.ID != "//m2m.example/id-b" {
+		t.Errorf("via %q", n.ID)
+	}
+	if res := w.must(onem2m.OK, ask{op: "R", to: "cse-in/id-liar", from: "/id-liar"}); res.Has("dcse") {
+		t.Errorf("still claimed: %s", res.Get("dcse"))
 	}
 }
 

@@ -151,7 +151,17 @@ func claimCSE(k *call, tx store.Tx, s *subject) error {
 
 func createdRemoteCSE(k *call, tx store.Tx, s *subject) error {
 	rec := s.record()
-	if err := k.c.disown(tx, k.now, k.c.represents(rec)); err != nil { // it is here now, and below nobody
+	id := k.c.represents(rec)
+	claimants := k.c.peers.Claimants(id)
+	if err := k.c.disown(tx, k.now, 0, id); err != nil { // it is here now, and below nobody
+		return err
+	}
+	tx.OnCommit(func() {
+		for _, of := range claimants {
+			k.c.peers.Caught(of, id, k.now)
+		}
+	})
+	if err := k.c.unseat(tx, rec, k.now); err != nil {
 		return err
 	}
 	st, err := k.c.keepStanding(tx, rec, k.secures(rec), k.now)
@@ -164,6 +174,9 @@ func createdRemoteCSE(k *call, tx store.Tx, s *subject) error {
 
 func updateRemoteCSE(k *call, tx store.Tx, s *subject) error {
 	rec := s.version()
+	if err := k.c.unseat(tx, rec, k.now); err != nil {
+		return err
+	}
 	st, err := k.c.keepStanding(tx, rec, k.secures(rec), k.now)
 	if err != nil {
 		return err

@@ -82,11 +82,11 @@ type Table struct {
 
 	mu      sync.RWMutex // guards what follows
 	all     map[onem2m.ID]*Neighbour
-	stakes  map[onem2m.ID][]stake          // by descendant
-	behind  map[onem2m.ID]onem2m.ID        // descendant to the neighbour above it
-	last    onem2m.Timestamp               // the latest of all claims
-	vouched map[onem2m.ID]bool             // that the registrar has taken
-	refused map[onem2m.ID]onem2m.Timestamp // that it has not, and until when nobody may claim them
+	stakes  map[onem2m.ID][]stake            // by descendant
+	behind  map[onem2m.ID]onem2m.ID          // descendant to the neighbour above it
+	last    onem2m.Timestamp                 // the latest of all claims
+	vouched map[onem2m.ID]bool               // that the registrar has taken
+	bars    map[onem2m.ID]map[onem2m.ID]*bar // by neighbour: what it has claimed wrongly; it outlives its registration
 }
 
 // NewTable returns an empty table of the CSE home, which registers with
@@ -94,7 +94,7 @@ type Table struct {
 func NewTable(home onem2m.Home, registrar onem2m.ID) *Table {
 	return &Table{
 		home: home, registrar: registrar, all: map[onem2m.ID]*Neighbour{},
-		stakes: map[onem2m.ID][]stake{}, behind: map[onem2m.ID]onem2m.ID{}, refused: map[onem2m.ID]onem2m.Timestamp{},
+		stakes: map[onem2m.ID][]stake{}, behind: map[onem2m.ID]onem2m.ID{}, bars: map[onem2m.ID]map[onem2m.ID]*bar{},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -122,18 +123,73 @@ func TestTable_S093_AClaimCountsOnceTheRegistrarHasTakenIt(t *testing.T) {
 		t.Errorf("then: asn by %q, the grandparent by %q", hop(asn), hop(grandparent))
 	}
 	for id, want := range map[onem2m.ID]bool{
-		in: true, middle().ID(): true, mn2: false, asn: false, mn3: false, far: true, grandparent: true,
+		in: true, middle().ID(): true, mn2: false, asn: false, mn3: false, far: true, grandparent: false,
 	} {
 		if got := table.Elsewhere(mn2, id, 0); got != want {
 			t.Errorf("%s is elsewhere: %v", id, got)
 		}
 	}
-	if !table.Elsewhere(mn3, asn, 0) || !table.Elsewhere(mn3, mn2, 0) || table.Elsewhere(mn2, grandparent, onem2m.Timestamp(2*refusal.Microseconds())) {
+	if !table.Elsewhere(mn3, asn, 0) || !table.Elsewhere(mn3, mn2, 0) || !table.Barred(mn2, grandparent, 0) || table.Barred(mn2, grandparent, onem2m.Timestamp(2*refusal.Microseconds())) {
 		t.Error("what is another's isn't refused, or what was refused is for ever")
 	}
 	table.Vouch(nil, nil, 0)
 	if hop(asn) != in {
 		t.Errorf("in the end: asn by %q", hop(asn))
+	}
+}
+
+func TestTable_S093_AWrongClaimIsHeldAgainstWhoMadeItAlone(t *testing.T) {
+	t.Parallel()
+	table := NewTable(middle(), "")
+	now := onem2m.Timestamp(1)
+	after := func(d time.Duration) { now += onem2m.Timestamp(d.Microseconds()) }
+	barred := func(when string, want bool) {
+		t.Helper()
+		if got := table.Barred(mn2, asn, now); got != want {
+			t.Errorf("%s: barred %v", when, got)
+		}
+		if table.Barred(mn3, asn, now) || table.Barred(mn2, mn3, now) {
+			t.Errorf("%s: what nobody has been wrong about is barred", when)
+		}
+	}
+	barred("at first", false)
+	table.Caught(mn2, asn, now)
+	barred("caught", true)
+	after(refusal - time.Second)
+	table.Caught(mn2, asn, now)
+	after(2 * time.Second)
+	barred("caught again meanwhile", true)
+	after(refusal)
+	barred("after a while", false)
+	for want := 2 * refusal; want <= longestRefusal; want *= 2 {
+		table.Caught(mn2, asn, now)
+		after(want - time.Second)
+		barred(fmt.Sprint("just before ", want), true)
+		after(2 * time.Second)
+		barred(fmt.Sprint("after ", want), false)
+	}
+	table.Caught(mn2, asn, now)
+	after(longestRefusal + time.Second)
+	barred("after the longest time", false)
+	after(grudge)
+	table.Caught(mn2, asn, now)
+	after(refusal + time.Second)
+	barred("a while after it was forgotten", false)
+	for i := range 2 * MaxClaims {
+		table.Caught(mn3, onem2m.ID(fmt.Sprintf("%s/id-d%d", sp, i)), now)
+	}
+	if n := len(table.bars[mn3]); n != MaxClaims || !table.Barred(mn3, "//m2m.example/id-any", now) || table.Barred(mn2, "//m2m.example/id-any", now) {
+		t.Errorf("of one that is wrong about everything %d claims are remembered", n)
+	}
+	for i := range 2 * maxLiars {
+		table.Caught(onem2m.ID(fmt.Sprintf("%s/id-r%d", sp, i)), asn, now)
+	}
+	if len(table.bars) > maxLiars {
+		t.Errorf("%d liars are remembered", len(table.bars))
+	}
+	after(longestRefusal + grudge + time.Second)
+	if table.Caught(mn2, asn, now); len(table.bars) != 1 {
+		t.Errorf("%d are left when all is over", len(table.bars))
 	}
 }
 

@@ -59,12 +59,13 @@ type telling struct {
 	has     []onem2m.ID // what the registrar has, and should
 	stale   bool        // it has more than that
 	refused []onem2m.ID
+	later   int // it takes them at another time, if at all
 }
 
 // offer adds what the registrar takes of some CSEs. It fails if the registrar
 // isn't reached.
 func (t *telling) offer(ctx context.Context, more []onem2m.ID) error {
-	if len(more) == 0 || len(t.refused) >= maxDoubts {
+	if len(more) == 0 || len(t.refused)+t.later >= maxDoubts {
 		return nil
 	}
 	err := t.tell(ctx, more)
@@ -74,6 +75,9 @@ func (t *telling) offer(ctx context.Context, more []onem2m.ID) error {
 		return nil
 	case codeOf(err) == 0:
 		return err
+	case len(more) == 1 && codeOf(err) == onem2m.NotAcceptable:
+		t.later++ // this CSE was wrong about it before; whoever says it now need not be
+		return nil
 	case len(more) == 1:
 		t.refused = append(t.refused, more[0])
 		return nil

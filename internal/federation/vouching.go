@@ -1,15 +1,38 @@
 package federation
 
 import (
-	"slices"
+	"maps"
 	"time"
 
 	"bulwark/onem2m"
 )
 
-// refusal is how long nobody may claim a CSE that the registrar has refused: long
-// enough that a lie costs little, and short enough for a CSE that moves.
-const refusal = time.Minute
+// Times of a refusal: of a claim that has turned out to be wrong.
+const (
+	// refusal is how long the same neighbour may not repeat it: long enough that a
+	// lie costs little, and short enough for a CSE that moves.
+	refusal = time.Minute
+	// longestRefusal bounds the growth of that time: it doubles each time the claim
+	// comes back.
+	longestRefusal = 16 * time.Minute
+	// grudge is how long a refusal is remembered after it is over, so that it grows.
+	grudge = time.Hour
+)
+
+// maxLiars bounds the neighbours of which wrong claims are remembered. It takes a
+// certificate, or a listener that trusts everybody, to be one.
+const maxLiars = MaxClaims
+
+// bar keeps a neighbour from claiming a CSE.
+type bar struct {
+	length time.Duration
+	until  onem2m.Timestamp
+}
+
+// forgotten reports whether nothing is held against the neighbour any more.
+func (b *bar) forgotten(now onem2m.Timestamp) bool {
+	return b.until+onem2m.Timestamp(grudge.Microseconds()) <= now
+}
 
 // apex reports whether nobody above could say where a CSE is: this CSE has no
 // registrar in its SP.
@@ -25,7 +48,8 @@ func (t *Table) above(id onem2m.ID) onem2m.ID {
 }
 
 // Vouch says which CSEs the registrar takes to be below this one, in place of all
-// that it took before, and whose claims it refuses.
+// that it took before, and whose claims it refuses: the neighbours that claim them
+// may not for a while.
 func (t *Table) Vouch(taken, refused []onem2m.ID, now onem2m.Timestamp) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -33,21 +57,74 @@ func (t *Table) Vouch(taken, refused []onem2m.ID, now onem2m.Timestamp) {
 	for _, id := range taken {
 		t.vouched[id] = true
 	}
-	for id, until := range t.refused {
-		if until <= now {
-			delete(t.refused, id)
-		}
-	}
 	for _, id := range refused {
-		if len(t.refused) < maxBehind {
-			t.refused[id] = now + onem2m.Timestamp(refusal.Microseconds())
+		for _, s := range t.stakes[id] {
+			t.bar(s.of, id, now)
 		}
 	}
 }
 
+// Caught says that a neighbour has claimed a CSE that has shown, over an
+// association of its own, that it isn't below that one. It may not claim it for a
+// while, and for longer each time it tries again, so that it doesn't get the CSE
+// when that moves. Others may: it is not they who were wrong.
+func (t *Table) Caught(of, below onem2m.ID, now onem2m.Timestamp) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.bar(of, below, now)
+}
+
+// bar is Caught. The lock is held.
+func (t *Table) bar(of, below onem2m.ID, now onem2m.Timestamp) {
+	for who, all := range t.bars {
+		maps.DeleteFunc(all, func(_ onem2m.ID, b *bar) bool { return b.forgotten(now) })
+		if len(all) == 0 {
+			delete(t.bars, who)
+		}
+	}
+	mine := t.bars[of]
+	b := mine[below]
+	switch {
+	case b != nil && b.until <= now:
+		b.length = min(2*b.length, longestRefusal)
+	case b != nil: // it goes on trying
+	case len(mine) >= MaxClaims:
+		return // of so many wrong claims it may make none any more (Barred)
+	default:
+		if mine == nil && len(t.bars) >= maxLiars {
+			return
+		}
+		if mine == nil {
+			mine = map[onem2m.ID]*bar{}
+			t.bars[of] = mine
+		}
+		b = &bar{length: refusal}
+		mine[below] = b
+	}
+	b.until = now + onem2m.Timestamp(b.length.Microseconds())
+}
+
+// Barred reports whether a neighbour may not claim a CSE for now, because it was
+// wrong about it before.
+func (t *Table) Barred(of, below onem2m.ID, now onem2m.Timestamp) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	mine := t.bars[of]
+	if b := mine[below]; b != nil {
+		return b.until > now
+	}
+	standing := 0
+	for _, b := range mine {
+		if !b.forgotten(now) {
+			standing++
+		}
+	}
+	return standing >= MaxClaims
+}
+
 // Elsewhere reports whether a CSE is known to be at another place than below the
 // neighbour of: it is this CSE or its registrar, of another SP, a neighbour
-// itself, below another one, or the registrar has just said so.
+// itself, or below another one.
 func (t *Table) Elsewhere(of, below onem2m.ID, now onem2m.Timestamp) bool {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -56,23 +133,28 @@ func (t *Table) Elsewhere(of, below onem2m.ID, now onem2m.Timestamp) bool {
 		return true
 	case n != nil && n.ID != of && n.alive(now):
 		return true
-	case t.refused[below] > now:
-		return true
 	}
 	n := t.all[t.behind[below]]
 	return n != nil && n.ID != of && n.alive(now)
 }
 
-// Claimants lists the records of the neighbours that claim one of some CSEs.
-func (t *Table) Claimants(ids ...onem2m.ID) []int64 {
+// Holder is the neighbour whose claim of a CSE counts among all that claim it; ""
+// if there is none.
+func (t *Table) Holder(below onem2m.ID) onem2m.ID {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	var records []int64
+	return t.behind[below]
+}
+
+// Claimants are the neighbours that claim one of some CSEs, by their records.
+func (t *Table) Claimants(ids ...onem2m.ID) map[int64]onem2m.ID {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	claimants := map[int64]onem2m.ID{}
 	for _, id := range ids {
 		for _, s := range t.stakes[id] {
-			records = append(records, s.record)
+			claimants[s.record] = s.of
 		}
 	}
-	slices.Sort(records)
-	return slices.Compact(records)
+	return claimants
 }

@@ -99,7 +99,7 @@ func TestIdentity_S093_ACSEThatClaimsAnothersPlace(t *testing.T) {
 	reaches("at once")
 	await(t, "the claim is taken back", func() bool { return tr.mn.plain.Get(t, "CAdmin", "/cse-mn/id-asn").Attribute("dcse") == nil })
 	reaches("then")
-	if a := claim(`"/id-mn2"`); a.RSC != 4107 {
+	if a := claim(`"/id-mn2"`); a.RSC != 5207 {
 		t.Errorf("once more: %s", a)
 	}
 	tr.descendants(t, "[/id-asn]")

@@ -23,11 +23,6 @@ import (
 // the administrator sees it; its deletion ends what was kept. Where a <token> of
 // somebody else holds the token already, that is used, and its deletion counts.
 
-// maxKeptTokens bounds them. When there are more, no Local-Token-IDs are told.
-const maxKeptTokens = 10_000
-
-var errManyKept = errors.New("there are too many tokens kept already")
-
 // keptToken says what goes with a token beyond what it says itself.
 type keptToken struct {
 	record int64  // the <token>
@@ -45,14 +40,18 @@ type keptToken struct {
 // keptTokens finds them. It is a view of the committed store; nothing in it ever
 // changes, entries are replaced.
 type keptTokens struct {
+	most, each int // how many there may be, and of one holder
+
 	mu       sync.RWMutex // guards what follows
 	byRecord map[int64]*keptToken
 	byID     map[string]*keptToken
 	byLocal  map[string]*keptToken
+	byHolder map[onem2m.ID]map[int64]*keptToken // by record
 	direct   map[onem2m.ID][]*keptToken
 }
 
 func (t *keptTokens) init() {
+	t.most, t.each, t.byHolder = maxKeptTokens, maxKeptOne, map[onem2m.ID]map[int64]*keptToken{}
 	t.byRecord, t.byID, t.byLocal, t.direct = map[int64]*keptToken{}, map[string]*keptToken{}, map[string]*keptToken{}, map[onem2m.ID][]*keptToken{}
 }
 
@@ -61,6 +60,10 @@ func (t *keptTokens) set(one *keptToken) {
 	defer t.mu.Unlock()
 	t.forget(one.record)
 	t.byRecord[one.record], t.byID[one.id] = one, one
+	if t.byHolder[one.Holder] == nil {
+		t.byHolder[one.Holder] = map[int64]*keptToken{}
+	}
+	t.byHolder[one.Holder][one.record] = one
 	if one.Local != "" {
 		t.byLocal[one.Local] = one
 	}
@@ -83,6 +86,9 @@ func (t *keptTokens) forget(record int64) *keptToken {
 		return nil
 	}
 	delete(t.byRecord, record)
+	if delete(t.byHolder[one.Holder], record); len(t.byHolder[one.Holder]) == 0 {
+		delete(t.byHolder, one.Holder)
+	}
 	if t.byID[one.id] == one {
 		delete(t.byID, one.id)
 	}
@@ -232,6 +238,11 @@ func (c *CSE) keep(tx store.Tx, a *heldToken, now onem2m.Timestamp) error {
 	if one := c.kept.named(a.cached.ID); one != nil && one.digest == a.cached.Digest {
 		record = one.record
 	}
+	if c.kept.of(record) == nil {
+		if err := c.makeRoom(tx, a.cached.Holder); err != nil {
+			return err
+		}
+	}
 	rec, err := tx.ByID(record)
 	if record == 0 || errors.Is(err, store.ErrNotFound) {
 		rec, err = c.makeToken(tx, a, now)
@@ -270,9 +281,6 @@ func (c *CSE) putKept(tx store.Tx, one *keptToken) error {
 
 // makeToken makes the <token> of the CSE's own for a token.
 func (c *CSE) makeToken(tx store.Tx, a *heldToken, now onem2m.Timestamp) (*store.Record, error) {
-	if c.kept.len() >= maxKeptTokens {
-		return nil, errManyKept
-	}
 	base, err := tx.ByID(baseID)
 	if err != nil {
 		return nil, err

@@ -53,6 +53,15 @@ func (c *CSE) createCopy(ctx context.Context, rec *store.Record, host onem2m.ID,
 	if err != nil {
 		return "", err
 	}
+	ri, err := made(res)
+	if err != nil {
+		return "", err
+	}
+	return c.there(ri, host)
+}
+
+// made returns the resourceID of what a CREATE on another CSE has made.
+func made(res *onem2m.Response) (string, error) {
 	if res.Content == nil {
 		return "", errors.New("the answer doesn't tell what was made")
 	}
@@ -64,7 +73,7 @@ func (c *CSE) createCopy(ctx context.Context, rec *store.Record, host onem2m.ID,
 	if !ok {
 		return "", errors.New("the answer doesn't tell what was made")
 	}
-	return c.there(ri, host)
+	return ri, nil
 }
 
 // there is the address of a resource on another CSE as it is used here. What
@@ -164,7 +173,7 @@ func (c *CSE) toCopy(ctx context.Context, host onem2m.ID, req *onem2m.Request) (
 	if res.Code.Success() {
 		return res, nil
 	}
-	e := onem2m.Errorf(res.Code, "", "%s of an announced resource", req.Operation)
+	e := onem2m.Errorf(res.Code, "", "%s on another CSE", req.Operation)
 	if res.Content != nil {
 		e.Cause = errors.New(string(res.Content.Value))
 	}

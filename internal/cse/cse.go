@@ -244,6 +244,7 @@ type CSE struct {
 	answers    cmdh.Answers // to those that have left in a <delivery>
 	trail      *federation.Trail
 	copies     *federation.Copies[foreign] // of what other CSEs host
+	watches    *federation.Watches         // of them
 	names      *namer
 	series     *alarms  // <timeSeries> whose data are watched
 	points     points   // their latest points
@@ -314,6 +315,7 @@ func New(ctx context.Context, o Options) (*CSE, error) {
 		Now: o.Now, Random: func() float64 { return fraction(o.Random) }, Observe: o.Handled, Policy: c.activePolicy, Carry: c.deliver,
 	})
 	c.copies = newForeign()
+	c.watches = c.newWatches()
 	c.trail = federation.NewTrail(string(c.names.appendTail(nil, markLength)), func() string { return strconv.FormatUint(c.hops.Add(1), 36) })
 	c.series, c.windows, c.deliveries = newAlarms(), newAlarms(), newAlarms()
 	c.unverified, c.debts = newAlarms(), newAlarms()
@@ -375,6 +377,7 @@ func (c *CSE) Run(ctx context.Context) error {
 	errands.Go(func() { c.attend(ctx, "deletions on other CSEs", c.debts, c.rearmDebts, c.PayDebts) })
 	errands.Go(func() { c.runActions(ctx) })
 	errands.Go(func() { c.runArrears(ctx) })
+	errands.Go(func() { c.watches.Run(ctx) })
 	errands.Go(func() { c.runBeacons(ctx) })
 	errands.Go(func() { c.runCapability(ctx) })
 	tick := time.NewTicker(c.Timing.ExpiryCheck)

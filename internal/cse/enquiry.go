@@ -119,11 +119,8 @@ func (c *CSE) fetchForeign(ctx context.Context, address string) (*foreign, error
 		return nil, err
 	}
 	host := a.Host(c.Home)
-	if a.SP == c.Home.SP {
-		a.SP = ""
-	}
 	res := c.relay(ctx, &onem2m.Request{
-		Operation: onem2m.Retrieve, To: a.String(), From: c.Home.CSE, HasFrom: true, Release: "3",
+		Operation: onem2m.Retrieve, To: c.widely(a), From: c.Home.CSE, HasFrom: true, Release: "3",
 		RequestID:         string(c.names.appendTail([]byte("p-"), 12)),
 		RequestExpiration: strconv.FormatInt(foreignPatience.Milliseconds(), 10),
 	})
@@ -132,6 +129,9 @@ func (c *CSE) fetchForeign(ctx context.Context, address string) (*foreign, error
 		f, err = c.readForeign(host, res.Content)
 	} else {
 		err = onem2m.Errorf(res.Code, "", "the other CSE refuses it")
+	}
+	if err == nil {
+		c.watches.Want(address, host)
 	}
 	if err != nil && ctx.Err() == nil {
 		c.Log.WarnContext(ctx, "a decision goes without a resource of another CSE", "resource", address, "code", int(res.Code), "err", err)

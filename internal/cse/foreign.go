@@ -14,12 +14,13 @@ import (
 
 // What decisions about access need and other CSEs host, policies and groups
 // above all, is retrieved as this CSE and kept for a moment (A-52, A-66,
-// a policy that is withdrawn elsewhere may count here for foreignLife
-// longer. What can't be had, or read, grants nothing.
+// A policy that is withdrawn elsewhere counts here until its CSE notifies
+// this one, see copywatch.go, and foreignLife longer at the most. What can't be had,
+// or read, grants nothing.
 const (
 	maxForeign      = 512              // copies
 	maxForeignSize  = 128 << 10        // octets of one: far more than a policy with hundreds of rules
-	foreignLife     = 30 * time.Second // how long a copy counts
+	foreignLife     = 30 * time.Second // how long a copy counts, whatever is heard of it
 	foreignPause    = 5 * time.Second  // how long nobody asks again for what couldn't be had
 	foreignPatience = 3 * time.Second  // how long a request waits for an answer
 )

@@ -21,6 +21,9 @@ func (k *call) notify(ctx context.Context) (*onem2m.Response, error) {
 	if res, done, err := k.crossNotice(ctx); done {
 		return res, err
 	}
+	if res, done := k.copyNotice(); done {
+		return res, nil
+	}
 	if res, done, err := k.deliveredAnswer(); done {
 		return res, err
 	}

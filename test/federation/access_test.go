@@ -56,6 +56,56 @@ func TestAccess_PoliciesAndGroupsOfOtherCSEs(t *testing.T) {
 	})
 }
 
+// A policy and a group of another CSE are subscribed to while they are in use, so
+// that what changes there counts here long before the copy's time is over.
+func TestAccess_A195_AChangeOnAnotherCSETakesEffectAtOnce(t *testing.T) {
+	t.Parallel()
+	tr := newTree(t)
+	mn, in := tr.mn.plain, tr.in.plain
+	mn.Make(t, "Cvisitor", "/cse-mn", 2, `{"m2m:ae":{"rn":"visitor","api":"N.example.test","rr":false,"srv":["3"]}}`)
+	get := func(name string) int { return mn.Get(t, "Cvisitor", "/cse-mn/"+name).RSC }
+	policy := func(name, acor string) {
+		in.Make(t, "CAdmin", "/cse-in", 1, `{"m2m:acp":{"rn":"`+name+`","pv":{"acr":[{"acor":["`+acor+`"],"acop":63}]},"pvs":{"acr":[{"acor":["CAdmin"],"acop":63},{"acor":["/id-mn"],"acop":3}]}}}`)
+	}
+	watched := func(name string) func() bool {
+		return func() bool {
+			get(name)
+			return strings.Contains(in.Get(t, "CAdmin", "/cse-in/"+name+"?fu=1&ty=23").Body, "cse-in/"+name+"/")
+		}
+	}
+	soon := func(what, name string, rsc int) {
+		t.Helper()
+		begun := time.Now()
+		await(t, what, func() bool { return get(name) == rsc })
+		if d := time.Since(begun); d > 5*time.Second {
+			t.Errorf("%s: only after %s", what, d)
+		}
+	}
+	policy("narrow", "/id-mn/Cvisitor")
+	mn.Make(t, "CAdmin", "/cse-mn", 3, `{"m2m:cnt":{"rn":"narrow","acpi":["/id-in/cse-in/narrow"]}}`)
+	if rsc := get("narrow"); rsc != 2000 {
+		t.Fatalf("got %d", rsc)
+	}
+	await(t, "A-52 the policy is subscribed to", watched("narrow"))
+	in.Update(t, "CAdmin", "/cse-in/narrow", `{"m2m:acp":{"pv":{"acr":[{"acor":["/id-mn/Cother"],"acop":63}]}}}`).Expect(t, 2004, 200)
+	soon("A-195 narrowed", "narrow", 4103)
+	in.Update(t, "CAdmin", "/cse-in/narrow", `{"m2m:acp":{"pv":{"acr":[{"acor":["/id-mn/Cvisitor"],"acop":63}]}}}`).Expect(t, 2004, 200)
+	soon("A-195 widened", "narrow", 2000)
+	in.Delete(t, "CAdmin", "/cse-in/narrow").Expect(t, 2002, 200)
+	soon("A-195 deleted", "narrow", 4103)
+
+	in.Make(t, "CAdmin", "/cse-in", 1, `{"m2m:acp":{"rn":"readers","pv":{"acr":[{"acor":["/id-mn"],"acop":3},{"acor":["CAdmin"],"acop":63}]},"pvs":{"acr":[{"acor":["CAdmin"],"acop":63}]}}}`)
+	in.Make(t, "CAdmin", "/cse-in", 9, `{"m2m:grp":{"rn":"crew","mnm":5,"mid":["/id-mn/Cvisitor"],"acpi":["cse-in/readers"]}}`)
+	mn.Make(t, "CAdmin", "/cse-mn", 1, `{"m2m:acp":{"rn":"p-crew","pv":{"acr":[{"acor":["/id-in/cse-in/crew"],"acop":2}]},"pvs":{"acr":[{"acor":["CAdmin"],"acop":63}]}}}`)
+	mn.Make(t, "CAdmin", "/cse-mn", 3, `{"m2m:cnt":{"rn":"crew","acpi":["cse-mn/p-crew"]}}`)
+	if rsc := get("crew"); rsc != 2000 {
+		t.Fatalf("got %d", rsc)
+	}
+	await(t, "A-66 the group is subscribed to", watched("crew"))
+	in.Update(t, "CAdmin", "/cse-in/crew", `{"m2m:grp":{"mid":["/id-mn/Cother"]}}`).Expect(t, 2004, 200)
+	soon("A-66 not a member any more", "crew", 4103)
+}
+
 func TestFanOut_MembersOnOtherCSEs(t *testing.T) {
 	t.Parallel()
 	s := newProvider(t, "//m2m.example")

@@ -86,6 +86,9 @@ func (c *Cache) Trust(v *Verifier) {
 	}
 }
 
+// Knows reports whether tokens of an issuer are accepted.
+func (c *Cache) Knows(issuer onem2m.ID) bool { return c.verifier.Load().Knows(issuer) }
+
 // Verify returns the token of the text: the one that is remembered, or else the
 // one that the Verifier accepts, which is then remembered. direct marks a token
 // that a Dynamic Authorization Server handed over. The error is an

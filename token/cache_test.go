@@ -402,7 +402,7 @@ func TestRevocations_AreBoundedAndLeaveWithTheirTokens(t *testing.T) {
 	if err := add(3, 30, 9); !errors.Is(err, ErrFull) || r.Has(ref(3)) {
 		t.Errorf("a third one: %v", err)
 	}
-	if err := add(3, 30, 10); err != nil || !r.Has(ref(3)) || r.Has(ref(1)) {
+	if err := add(3, 30, 10+Grace); err != nil || !r.Has(ref(3)) || r.Has(ref(1)) {
 		t.Errorf("after the first has ended: %v", err)
 	}
 	if err := errors.Join(add(2, 15, 10), add(3, 0, 10)); err != nil {
@@ -412,7 +412,7 @@ func TestRevocations_AreBoundedAndLeaveWithTheirTokens(t *testing.T) {
 	if got := r.All(); !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
-	if err := errors.Join(add(3, 40, 10), add(4, 40, 1000)); err != nil {
+	if err := errors.Join(add(3, 40, 10), add(4, 40, 1000+Grace)); err != nil {
 		t.Fatal(err)
 	}
 	if !r.Has(ref(3)) {

@@ -12,6 +12,10 @@ import (
 // DefaultRevocations bounds a list of revocations where nobody says otherwise.
 const DefaultRevocations = 100_000
 
+// Grace is how long a revocation stays behind the end of its token, in
+// microseconds: where clocks may differ the token counts for as long.
+const Grace = onem2m.Timestamp(60_000_000)
+
 // ErrFull answers a revocation that there is no room for. The caller must not
 // go on as if the token were revoked: it stops trusting the issuer, or makes
 // room.
@@ -56,7 +60,7 @@ func (r *Revocations) Add(token Revocation, now onem2m.Timestamp) error {
 	}
 	if len(r.until) >= r.limit {
 		for ref, until := range r.until {
-			if until != 0 && until <= now {
+			if until != 0 && until+Grace <= now {
 				delete(r.until, ref)
 			}
 		}
@@ -65,6 +69,41 @@ func (r *Revocations) Add(token Revocation, now onem2m.Timestamp) error {
 		return ErrFull
 	}
 	r.until[token.Ref] = token.Until
+	return nil
+}
+
+// Lift takes a revocation back. One that is for ever stays: it is the word of the
+// operator of the CSE, and not that of the issuer.
+func (r *Revocations) Lift(ref Ref) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.until[ref] != 0 {
+		delete(r.until, ref)
+	}
+}
+
+// Replace puts what an issuer says that it has revoked in the place of what it
+// had said before; what is for ever stays, and so does what has ended, since with
+// clocks that differ it may still count elsewhere. Where there is no room for all
+// of it the error is ErrFull, and nothing that was revoked counts again.
+func (r *Revocations) Replace(issuer onem2m.ID, list []Revocation, now onem2m.Timestamp) error {
+	keep := make(map[Ref]bool, len(list))
+	for _, one := range list {
+		if one.Issuer != issuer {
+			continue // nobody revokes for another one
+		}
+		keep[one.Ref] = true
+		if err := r.Add(one, now); err != nil {
+			return err
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for ref, until := range r.until {
+		if ref.Issuer == issuer && until > now && !keep[ref] {
+			delete(r.until, ref)
+		}
+	}
 	return nil
 }
 

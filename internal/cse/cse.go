@@ -22,6 +22,7 @@ import (
 	"bulwark/internal/dynauth"
 	"bulwark/internal/dynauth/consultation"
 	"bulwark/internal/dynauth/distributed"
+	"bulwark/internal/dynauth/recall"
 	"bulwark/internal/federation"
 	"bulwark/internal/identity"
 	"bulwark/internal/notify"
@@ -270,6 +271,7 @@ type CSE struct {
 	desk       *consultation.Desk // where questions to servers leave
 	confirmed  confirmations      // tokens that servers have handed over
 	signatures signatures         // of tokens whose holder has changed
+	recalls    recall.Marks       // of what servers have called back
 	hops       atomic.Uint64      // requests that were forwarded
 	helpers    chan struct{}      // one token per goroutine that helps with a fan-out
 

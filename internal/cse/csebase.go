@@ -55,6 +55,9 @@ func (c *CSE) open(ctx context.Context) error {
 	if err := c.loadAssignments(ctx); err != nil {
 		return err
 	}
+	if err := c.loadRecalls(ctx); err != nil {
+		return err
+	}
 	if err := c.clearPoints(ctx); err != nil {
 		return err
 	}

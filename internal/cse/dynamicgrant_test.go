@@ -173,7 +173,7 @@ func TestDirect_A191_OneOriginatorLeavesDynamicPoliciesToOthers(t *testing.T) {
 	c := newConsulting(t)
 	who := c.c.Home.ID() + "/Ctok001"
 	for i := range int64(maxDynamicOne) {
-		c.c.dynamic.set(-1-i, -1, who)
+		c.c.dynamic.set(-1-i, dynamicLink{For: -1, Who: who})
 	}
 	c.das.says(2000, grantsOf(readRule, ""))
 	c.must(onem2m.OriginatorHasNoPrivilege, read("cse-in/bay/lamp"))

@@ -46,26 +46,24 @@ var errManyDynamic = errors.New("there are too many dynamic policies already")
 type dynamicPolicies struct {
 	some atomic.Bool // whether there are any, so that decisions without them look no further
 
-	mu      sync.RWMutex // guards what follows
-	byFor   map[int64][]int64
-	subject map[int64]int64 // what a policy is for
-	who     map[int64]onem2m.ID
-	count   map[onem2m.ID]int // policies for an originator
+	mu    sync.RWMutex // guards what follows
+	byFor map[int64][]int64
+	links map[int64]dynamicLink
+	count map[onem2m.ID]int // policies for an originator
 }
 
 func (d *dynamicPolicies) any() bool { return d.some.Load() }
 
-func (d *dynamicPolicies) set(policy, subject int64, who onem2m.ID) {
+func (d *dynamicPolicies) set(policy int64, l dynamicLink) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.byFor == nil {
-		d.byFor, d.subject = map[int64][]int64{}, map[int64]int64{}
-		d.who, d.count = map[int64]onem2m.ID{}, map[onem2m.ID]int{}
+		d.byFor, d.links, d.count = map[int64][]int64{}, map[int64]dynamicLink{}, map[onem2m.ID]int{}
 	}
-	if _, ok := d.subject[policy]; !ok {
-		d.subject[policy], d.who[policy] = subject, who
-		d.count[who]++
-		d.byFor[subject] = append(slices.Clone(d.byFor[subject]), policy)
+	if _, ok := d.links[policy]; !ok {
+		d.links[policy] = l
+		d.count[l.Who]++
+		d.byFor[l.For] = append(slices.Clone(d.byFor[l.For]), policy)
 	}
 	d.some.Store(true)
 }
@@ -73,21 +71,19 @@ func (d *dynamicPolicies) set(policy, subject int64, who onem2m.ID) {
 func (d *dynamicPolicies) drop(policy int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	subject, ok := d.subject[policy]
+	l, ok := d.links[policy]
 	if !ok {
 		return
 	}
-	who := d.who[policy]
-	if d.count[who]--; d.count[who] <= 0 {
-		delete(d.count, who)
+	if d.count[l.Who]--; d.count[l.Who] <= 0 {
+		delete(d.count, l.Who)
 	}
-	delete(d.subject, policy)
-	delete(d.who, policy)
-	rest := slices.DeleteFunc(slices.Clone(d.byFor[subject]), func(other int64) bool { return other == policy })
-	if d.byFor[subject] = rest; len(rest) == 0 {
-		delete(d.byFor, subject)
+	delete(d.links, policy)
+	rest := slices.DeleteFunc(slices.Clone(d.byFor[l.For]), func(other int64) bool { return other == policy })
+	if d.byFor[l.For] = rest; len(rest) == 0 {
+		delete(d.byFor, l.For)
 	}
-	d.some.Store(len(d.subject) > 0)
+	d.some.Store(len(d.links) > 0)
 }
 
 // of returns the policies for a resource; the caller doesn't change the list.
@@ -101,8 +97,15 @@ func (d *dynamicPolicies) of(subject int64) []int64 {
 func (d *dynamicPolicies) is(policy int64) bool {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	_, ok := d.subject[policy]
+	_, ok := d.links[policy]
 	return ok
+}
+
+// link returns what a policy is for, and who has granted it.
+func (d *dynamicPolicies) link(policy int64) dynamicLink {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.links[policy]
 }
 
 // granted is how many policies there are for an originator.
@@ -115,7 +118,7 @@ func (d *dynamicPolicies) granted(who onem2m.ID) int {
 func (d *dynamicPolicies) len() int {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	return len(d.subject)
+	return len(d.links)
 }
 
 // dynamicSources appends the dynamic policies of a resource.
@@ -143,19 +146,32 @@ func stageOf(source string) string {
 	return "static"
 }
 
-// dynamicLink is kept for each dynamic policy: what it is for, and
-// whom.
+// dynamicLink is kept for each dynamic policy.
 type dynamicLink struct {
-	For int64     `json:"for"`
-	Who onem2m.ID `json:"who,omitzero"`
+	For int64     `json:"for"`          // the resource
+	Who onem2m.ID `json:"who,omitzero"` // whom it is granted to
+	By  onem2m.ID `json:"by,omitzero"`  // the server that has granted it, "" for one that the operator hasn't named
+}
+
+// award is what a server grants in a policy, and where it came from.
+type award struct {
+	grant  *consultation.Grant
+	by     onem2m.ID // the server, "" for one that the operator hasn't named
+	about  string    // the resource, as the server was asked about it
+	turn   uint64    // of the recalls, when the server was asked
+	target int64
+	who    onem2m.ID
 }
 
 func dynamicName(policy int64) string { return "dynamic policy " + strconv.FormatInt(policy, 10) }
 
-// makeDynamic makes a dynamic policy of a grant to an originator for a resource.
-func (c *CSE) makeDynamic(ctx context.Context, target int64, who onem2m.ID, grant *consultation.Grant) (string, error) {
-	name := ""
+// makeDynamic makes a dynamic policy of what a server grants.
+func (c *CSE) makeDynamic(ctx context.Context, a award) (string, error) {
+	name, target, who, grant := "", a.target, a.who, a.grant
 	err := c.Store.Update(ctx, func(tx store.Tx) error {
+		if c.recalls.Since(a.turn, a.by, who, a.about) {
+			return errCalledBack
+		}
 		now := c.instant()
 		rec, err := tx.ByID(target)
 		if err == nil {
@@ -164,7 +180,7 @@ func (c *CSE) makeDynamic(ctx context.Context, target int64, who onem2m.ID, gran
 		if err != nil {
 			return missing(err)
 		}
-		if name, err = c.sameDynamic(tx, target, grant, now); name != "" || err != nil {
+		if name, err = c.sameDynamic(tx, &a, now); name != "" || err != nil {
 			return err
 		}
 		if c.dynamic.len() >= maxDynamic || len(c.dynamic.of(target)) >= maxDynamicResource || c.dynamic.granted(who) >= maxDynamicOne {
@@ -187,12 +203,13 @@ func (c *CSE) makeDynamic(ctx context.Context, target int64, who onem2m.ID, gran
 		if err != nil {
 			return err
 		}
-		data, err := json.Marshal(dynamicLink{For: target, Who: who})
+		link := dynamicLink{For: target, Who: who, By: a.by}
+		data, err := json.Marshal(link)
 		if err != nil {
 			return err
 		}
 		name = dynamicSource + made.RI
-		tx.OnCommit(func() { c.dynamic.set(made.ID, target, who) })
+		tx.OnCommit(func() { c.dynamic.set(made.ID, link) })
 		return tx.SetSetting(dynamicName(made.ID), data)
 	})
 	return name, err
@@ -200,8 +217,11 @@ func (c *CSE) makeDynamic(ctx context.Context, target int64, who onem2m.ID, gran
 
 // sameDynamic returns the dynamic policy that says already what a grant says, for
 // as long: a server that grants the same thing again and again makes no more.
-func (c *CSE) sameDynamic(r store.Reader, target int64, grant *consultation.Grant, now onem2m.Timestamp) (string, error) {
-	for _, id := range c.dynamic.of(target) {
+func (c *CSE) sameDynamic(r store.Reader, a *award, now onem2m.Timestamp) (string, error) {
+	for _, id := range c.dynamic.of(a.target) {
+		if c.dynamic.link(id).By != a.by {
+			continue // another server might call it back
+		}
 		policy, err := r.ByID(id)
 		if errors.Is(err, store.ErrNotFound) {
 			continue
@@ -209,7 +229,7 @@ func (c *CSE) sameDynamic(r store.Reader, target int64, grant *consultation.Gran
 		if err != nil {
 			return "", err
 		}
-		if policy.Expires >= grant.Until && bytes.Equal(attributes(policy).Get("pv"), grant.Privileges) && c.alive(r, policy, now) == nil {
+		if policy.Expires >= a.grant.Until && bytes.Equal(attributes(policy).Get("pv"), a.grant.Privileges) && c.alive(r, policy, now) == nil {
 			return dynamicSource + policy.RI, nil
 		}
 	}
@@ -248,25 +268,33 @@ func (c *CSE) endDynamic(tx store.Tx, rec *store.Record) error {
 	if !c.dynamic.any() {
 		return nil
 	}
-	now := c.instant()
 	for _, id := range c.dynamic.of(rec.ID) {
-		policy, err := tx.ByID(id)
-		if errors.Is(err, store.ErrNotFound) {
-			continue // gone, or going
-		}
-		if err != nil {
+		if err := c.expireDynamic(tx, id); err != nil {
 			return err
 		}
-		ended := &store.Record{
-			ID: policy.ID, Parent: policy.Parent, RI: policy.RI, RN: policy.RN, Type: policy.Type, Root: policy.Root,
-			Created: policy.Created, Modified: policy.Modified, Expires: now, Due: now, Origin: policy.Origin, Attributes: policy.Attributes,
-		}
-		if err := tx.Replace(ended); err != nil {
-			return err
-		}
-		tx.OnCommit(c.wakeSweep)
 	}
 	return nil
+}
+
+// longAgo is when what ends before its time has ended: also for a request that
+// came before, and is decided again.
+const longAgo = onem2m.Timestamp(1)
+
+// expireDynamic ends a dynamic policy.
+func (c *CSE) expireDynamic(tx store.Tx, id int64) error {
+	policy, err := tx.ByID(id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // gone, or going
+	}
+	if err != nil {
+		return err
+	}
+	ended := &store.Record{
+		ID: policy.ID, Parent: policy.Parent, RI: policy.RI, RN: policy.RN, Type: policy.Type, Root: policy.Root,
+		Created: policy.Created, Modified: policy.Modified, Expires: longAgo, Due: longAgo, Origin: policy.Origin, Attributes: policy.Attributes,
+	}
+	tx.OnCommit(c.wakeSweep)
+	return tx.Replace(ended)
 }
 
 // loadDynamic finds the dynamic policies again at start.
@@ -285,6 +313,6 @@ func (c *CSE) loadDynamic(r store.Reader, rec *store.Record) error {
 	if err := json.Unmarshal(data, &l); err != nil {
 		return err
 	}
-	c.dynamic.set(rec.ID, l.For, l.Who)
+	c.dynamic.set(rec.ID, l)
 	return nil
 }

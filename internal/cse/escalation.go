@@ -255,6 +255,7 @@ func (k *call) consultServers(ctx context.Context, q *inquiry) {
 	for n := e.asked[q.key]; n < len(q.referrals) && ctx.Err() == nil; n++ {
 		e.asked[q.key] = n + 1
 		u := q.referrals[n]
+		turn := k.c.recalls.Turn()
 		server, point, res, err := k.reachServer(ctx, u.points, func(s *dynauth.Server) *onem2m.Content {
 			return consultation.Request(q.at(s, u, k.c.instant()))
 		})
@@ -269,7 +270,7 @@ func (k *call) consultServers(ctx context.Context, q *inquiry) {
 		case !answer.Grants():
 			e.say("%s: it grants nothing", u.name)
 		default:
-			if k.accept(ctx, q, u, server, point, answer) {
+			if k.accept(ctx, q, u, server, point, turn, answer) {
 				return
 			}
 		}
@@ -287,7 +288,7 @@ func reasonOf(err error) string {
 
 // accept takes what a server grants, as far as it can be taken, and reports
 // whether anything of it can.
-func (k *call) accept(ctx context.Context, q *inquiry, u *referral, server *dynauth.Server, point string, answer *onem2m.DASResponse) bool {
+func (k *call) accept(ctx context.Context, q *inquiry, u *referral, server *dynauth.Server, point string, turn uint64, answer *onem2m.DASResponse) bool {
 	e, some := k.further, false
 	for i, text := range answer.Tokens {
 		if i >= maxTokens {
@@ -309,7 +310,11 @@ func (k *call) accept(ctx context.Context, q *inquiry, u *referral, server *dyna
 	}
 	name := ""
 	if err == nil && grant != nil {
-		name, err = k.c.makeDynamic(ctx, q.subject, k.from.ID, grant)
+		a := award{grant: grant, about: q.request.Target, turn: turn, target: q.subject, who: k.from.ID}
+		if server != nil {
+			a.by = server.ID
+		}
+		name, err = k.c.makeDynamic(ctx, a)
 	}
 	switch {
 	case err != nil:

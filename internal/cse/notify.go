@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"bulwark/access"
+	"bulwark/internal/dynauth/recall"
 	"bulwark/internal/notify"
 	"bulwark/internal/store"
 	"bulwark/onem2m"
@@ -46,6 +47,9 @@ func (k *call) notify(ctx context.Context) (*onem2m.Response, error) {
 			k.audit("static", "built-in policy of <CSEBase> for security information", 0, "")
 			return nil
 		}
+		if own && k.callsBack() {
+			return k.authorizeRecall()
+		}
 		if err := k.authorize(r, t.rec, onem2m.Notify, access.Notify); err != nil {
 			return k.unverified(err)
 		}
@@ -74,6 +78,9 @@ func (k *call) notify(ctx context.Context) (*onem2m.Response, error) {
 	}
 	if own && k.req.Content.Name == onem2m.SecurityInfoName {
 		return k.secure(ctx)
+	}
+	if own && k.callsBack() {
+		return k.takeRecall(ctx)
 	}
 	if own {
 		res, ok, err := k.tracked(ctx)
@@ -140,7 +147,7 @@ func (k *call) checkCreator(r store.Reader, rec *store.Record) error {
 // notificationRoot reports whether a Content is that of a NOTIFY (C-129).
 func notificationRoot(name string) bool {
 	switch name {
-	case "m2m:sgn", "m2m:agn", "m2m:rsp", "m2m:seci", "m2m:tsbn":
+	case "m2m:sgn", "m2m:agn", "m2m:rsp", "m2m:seci", "m2m:tsbn", recall.Root:
 		return true
 	}
 	return false

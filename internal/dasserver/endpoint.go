@@ -2,6 +2,7 @@ package dasserver
 
 import (
 	"bytes"
+	"context"
 	"crypto/x509"
 	"errors"
 	"io"
@@ -59,10 +60,20 @@ func (s *Server) endpoint(method string, serve func(exchange) (any, error)) http
 			x.body, err = readBody(w, r)
 		}
 		if err == nil {
-			answer, err = serve(x)
+			answer, err = s.inTurn(r.Context(), x, serve)
 		}
 		s.reply(w, r, answer, err)
 	})
+}
+
+// inTurn serves a request when it is its sender's turn.
+func (s *Server) inTurn(ctx context.Context, x exchange, serve func(exchange) (any, error)) (any, error) {
+	leave, err := s.turns.enter(ctx, x.from)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return serve(x)
 }
 
 func readBody(w http.ResponseWriter, r *http.Request) (jsontext.Value, error) {

@@ -37,6 +37,11 @@ func (s *Server) answer(ctx context.Context, a *identity.Association, req *onem2
 	if err != nil {
 		return nil, err
 	}
+	leave, err := s.turns.enter(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	switch info.SIT {
 	case onem2m.SecurityDasRequest:
 		return s.consulted(ctx, cse, info)

@@ -56,6 +56,7 @@ type Server struct {
 	das    *das.Authority
 	trust  *identity.Trust
 	http   *httpb.Server
+	turns  *turns
 	cse    *client.Client // where the server is registered as an AE; nil for nowhere
 }
 
@@ -64,7 +65,7 @@ func Open(ctx context.Context, cfg *config.Config, o Options) (_ *Server, err er
 	if cfg.DAS.ID == "" {
 		return nil, &config.Error{Key: "das.id", Text: "the configuration has no Dynamic Authorization Server; see docs/das.md"}
 	}
-	s := &Server{cfg: cfg, o: o, log: o.Log, self: das.Identity{ID: onem2m.ID(cfg.DAS.ID), FQDN: cfg.DAS.FQDN}}
+	s := &Server{cfg: cfg, o: o, log: o.Log, self: das.Identity{ID: onem2m.ID(cfg.DAS.ID), FQDN: cfg.DAS.FQDN}, turns: newTurns()}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

@@ -3,6 +3,7 @@ package das
 import (
 	"context"
 	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"sync"
@@ -74,12 +75,36 @@ func New(ctx context.Context, o Options) (*Authority, error) {
 				return err
 			}
 		}
-		return nil
+		return a.name(tx)
 	})
 	if err != nil {
 		return nil, err
 	}
 	return a, nil
+}
+
+// name gives the tokens of an earlier version their digests.
+func (a *Authority) name(tx Tx) error {
+	list, err := tx.Entries(Filter{Live: true, Now: a.o.Now(), Nameless: true})
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		text, err := a.text(&list[i])
+		if err == nil {
+			err = tx.PutDigest(list[i].ID, digestOf(text))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// digestOf is the digest of a token as the ledger keeps it.
+func digestOf(text string) string {
+	sum := token.DigestOf(text)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // Self returns who the server is.
@@ -202,7 +227,7 @@ func (a *Authority) token(tx Tx, p *Policy, e *Entry, v Verdict, now onem2m.Time
 	if err != nil {
 		return "", err
 	}
-	e.KeyID = signedBy
+	e.KeyID, e.Digest = signedBy, digestOf(text)
 	e.Sealed, err = a.o.Box.Seal(purposeToken, e.ID, []byte(text))
 	return text, err
 }

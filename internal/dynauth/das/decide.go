@@ -3,7 +3,6 @@ package das
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"bulwark/onem2m"
 )
@@ -158,16 +157,6 @@ func (g *Grant) until(q Question, now onem2m.Timestamp) (onem2m.Timestamp, strin
 // closes returns the first second after now, and not behind end, that is in
 // none of the windows; now itself when that is in none.
 func (g *Grant) closes(now, end onem2m.Timestamp) onem2m.Timestamp {
-	open := func(t time.Time) bool {
-		return slices.ContainsFunc(g.Windows, func(w *onem2m.Schedule) bool { return w.Contains(t) })
-	}
-	if !open(now.Time()) {
-		return now
-	}
-	for t := now.Time().Truncate(time.Second).Add(time.Second); ; t = t.Add(time.Second) {
-		at := onem2m.TimestampOf(t)
-		if at >= end || !open(t) {
-			return min(at, end)
-		}
-	}
+	at := onem2m.TimestampOf(onem2m.Closing(g.Windows, now.Time(), end.Time()))
+	return min(max(at, now), end)
 }

@@ -39,29 +39,10 @@ func (a *Authority) Grant(ctx context.Context, asked string, asker onem2m.ID, q 
 		a.o.Audit(d)
 		return award, nil
 	}
-	err = a.o.Ledger.Update(ctx, func(tx Tx) error {
-		now := a.o.Now()
-		var err error
-		if award, err = a.again(tx, p, q, now, false); err != nil || award.Entry != nil {
-			return err
-		}
-		v, err := p.Decide(q, now, func(grant string, originator onem2m.ID) (Outstanding, error) {
-			return tx.Outstanding(grant, originator, now)
-		})
-		d.Reason = v.Reason
-		if err != nil {
-			return err
-		}
-		if v.Grant == nil { // perhaps for want of another one: what there is goes on to its end
-			award, err = a.again(tx, p, q, now, true)
-			return err
-		}
-		award.Entry, award.Token, err = a.issue(tx, p, q, v, now)
-		if err != nil {
-			return err
-		}
-		return a.complete(&award, q, v.Grant)
-	})
+	award, d.Reason, err = a.settled(ctx, p, q)
+	if errors.Is(err, errNew) {
+		award, d.Reason, err = a.anew(ctx, p, q)
+	}
 	if err != nil {
 		d.Reason = err.Error()
 		a.o.Audit(d)
@@ -72,6 +53,59 @@ func (a *Authority) Grant(ctx context.Context, asked string, asker onem2m.ID, q 
 	}
 	a.o.Audit(d)
 	return award, nil
+}
+
+// errNew is why a question isn't settled by what there is.
+var errNew = errors.New("something new would be granted")
+
+// settled answers a question that changes nothing: a refusal, or what was granted
+// before. It waits for nobody who writes, so that whoever asks for the same thing
+// over and over again, or for what it doesn't get, holds nobody else up.
+func (a *Authority) settled(ctx context.Context, p *Policy, q Question) (award Award, reason string, err error) {
+	err = a.o.Ledger.View(ctx, func(r Reader) error {
+		var v Verdict
+		if award, v, err = a.weigh(r, p, q, a.o.Now()); err == nil && v.Grant != nil {
+			err = errNew
+		}
+		reason = v.Reason
+		return err
+	})
+	return award, reason, err
+}
+
+// anew weighs the question again, alone, and issues what it gets.
+func (a *Authority) anew(ctx context.Context, p *Policy, q Question) (award Award, reason string, err error) {
+	err = a.o.Ledger.Update(ctx, func(tx Tx) error {
+		now := a.o.Now()
+		var v Verdict
+		award, v, err = a.weigh(tx, p, q, now)
+		reason = v.Reason
+		if err != nil || v.Grant == nil {
+			return err
+		}
+		if award.Entry, award.Token, err = a.issue(tx, p, q, v, now); err != nil {
+			return err
+		}
+		return a.complete(&award, q, v.Grant)
+	})
+	return award, reason, err
+}
+
+// weigh returns what the question got before, or a verdict with something new;
+// neither is a refusal.
+func (a *Authority) weigh(r Reader, p *Policy, q Question, now onem2m.Timestamp) (Award, Verdict, error) {
+	award, err := a.again(r, p, q, now, false)
+	if err != nil || award.Entry != nil {
+		return award, Verdict{}, err
+	}
+	v, err := p.Decide(q, now, func(grant string, originator onem2m.ID) (Outstanding, error) {
+		return r.Outstanding(grant, originator, now)
+	})
+	if err != nil || v.Grant != nil {
+		return Award{}, v, err
+	}
+	award, err = a.again(r, p, q, now, true) // perhaps for want of another one: what there is goes on to its end
+	return award, v, err
 }
 
 // complete adds the rules to an award whose grant gives them to a CSE.
@@ -85,8 +119,8 @@ func (a *Authority) complete(award *Award, q Question, g *Grant) (err error) {
 
 // again returns what the question got before, if that would be granted now in
 // the same way. It has half of its life left, or ends too: any of it.
-func (a *Authority) again(tx Tx, p *Policy, q Question, now onem2m.Timestamp, ending bool) (Award, error) {
-	live, err := tx.Entries(Filter{Holder: q.Originator, Audience: q.CSE, Live: true, Now: now})
+func (a *Authority) again(r Reader, p *Policy, q Question, now onem2m.Timestamp, ending bool) (Award, error) {
+	live, err := r.Entries(Filter{Holder: q.Originator, Audience: q.CSE, Target: q.Target, Live: true, Now: now})
 	if err != nil {
 		return Award{}, err
 	}

@@ -44,6 +44,8 @@ type server struct {
 	dir string
 	box *secrets.Box
 
+	ledger *ledger.Ledger
+
 	mu        sync.Mutex // guards what follows
 	now       time.Time
 	policy    *das.Policy
@@ -70,6 +72,7 @@ func (s *server) open() {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { l.Close() })
+	s.ledger = l
 	s.Authority, err = das.New(context.Background(), das.Options{
 		Self: self(), Ledger: l, Box: s.box,
 		Now: func() onem2m.Timestamp {

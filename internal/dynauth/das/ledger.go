@@ -30,6 +30,7 @@ type Entry struct {
 	Roles      string // Role-IDs that the CSE said the holder had, with blanks between them
 	KeyID      string // what signed it; "" for rules, and for tokens that are protected by a shared key alone
 	Sealed     []byte // the token, encrypted
+	Digest     string // of the token, by which it is found when it alone is shown; "" for rules
 
 	Issued   onem2m.Timestamp
 	NotAfter onem2m.Timestamp
@@ -70,6 +71,9 @@ type Filter struct {
 	Grant    string
 	Holder   onem2m.ID
 	Audience onem2m.ID
+	Target   string
+	Digest   string
+	Nameless bool             // tokens that have no digest yet
 	Revoked  bool             // those that were revoked and would still be good
 	Live     bool             // those that are good
 	Now      onem2m.Timestamp // for Revoked and Live
@@ -99,6 +103,8 @@ type Tx interface {
 	Add(e *Entry) error
 	// Revoke keeps Revoked, Because and Barred of an entry. ErrNotFound without it.
 	Revoke(e *Entry) error
+	// PutDigest keeps the digest of an entry's token.
+	PutDigest(id, digest string) error
 	// PutKey adds a key, or changes From and Retired of one.
 	PutKey(k *KeyRecord) error
 	// DropKey removes a key.

@@ -32,8 +32,8 @@ const (
 	// MaxLifetime bounds what is granted: a year of access is a matter for an
 	// <accessControlPolicy>, not for a token.
 	MaxLifetime = 366 * 24 * time.Hour
-	// MaxWindowLifetime bounds what is granted inside windows: its end is looked
-	// for second by second.
+	// MaxWindowLifetime bounds what is granted inside windows: the end of one that
+	// goes on for longer is of no interest, and not to be looked for.
 	MaxWindowLifetime = 24 * time.Hour
 )
 

@@ -33,6 +33,13 @@ func subjects(tokens, ids []string) ([]subject, error) {
 	if len(all) == 0 || len(all) > onem2m.MaxGrantList {
 		return nil, onem2m.Errorf(onem2m.BadRequest, "tids", "one token or Token-ID at least, %d at most", onem2m.MaxGrantList)
 	}
+	seen := make(map[subject]bool, len(all))
+	for _, s := range all {
+		if seen[s] {
+			return nil, onem2m.Errorf(onem2m.BadRequest, "tids", "a token is named twice")
+		}
+		seen[s] = true
+	}
 	return all, nil
 }
 
@@ -61,28 +68,16 @@ func (a *Authority) find(r Reader, s subject, cse onem2m.ID, now onem2m.Timestam
 	return e, nil
 }
 
-// maxSearch bounds how many tokens are decrypted to find one that is encrypted.
-const maxSearch = 1000
-
 // search finds an entry by its token.
 func (a *Authority) search(r Reader, text string, cse onem2m.ID, now onem2m.Timestamp) (*Entry, error) {
-	live, err := r.Entries(Filter{Audience: cse, Live: true, Now: now, Limit: maxSearch})
+	live, err := r.Entries(Filter{Audience: cse, Digest: digestOf(text), Live: true, Now: now, Limit: 1})
 	if err != nil {
 		return nil, err
 	}
-	for i := range live {
-		if !live[i].Token {
-			continue
-		}
-		have, err := a.text(&live[i])
-		if err != nil {
-			return nil, err
-		}
-		if subtle.ConstantTimeCompare([]byte(have), []byte(text)) == 1 {
-			return &live[i], nil
-		}
+	if len(live) == 0 || !live[0].Token {
+		return nil, ErrNotFound
 	}
-	return nil, ErrNotFound
+	return &live[0], nil
 }
 
 // errRefused is the one refusal about relationships: which of the reasons it

@@ -27,10 +27,15 @@ import (
 const FileName = "ledger.db"
 
 // schemaVersion is that of schema.sql.
-const schemaVersion = 1
+const schemaVersion = 2
 
 //go:embed schema.sql
 var schema string
+
+// fromOne makes the tables of version 1 those of version 2.
+//
+//go:embed from1.sql
+var fromOne string
 
 const (
 	// patience is how long a transaction waits for that of another process, in
@@ -94,6 +99,10 @@ func (l *Ledger) prepare(ctx context.Context, self das.Identity) error {
 			}
 			_, err := tx.ExecContext(ctx, "INSERT INTO server (id, name, fqdn) VALUES (1, ?, ?)", self.ID, self.FQDN)
 			return err
+		case 1:
+			if _, err := tx.ExecContext(ctx, fromOne); err != nil {
+				return fmt.Errorf("bring its tables up to date: %w", err)
+			}
 		case schemaVersion:
 		default:
 			return fmt.Errorf("it is of another version of bulwark (%d)", version)

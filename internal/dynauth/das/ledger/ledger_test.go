@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"bufio"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -52,6 +53,7 @@ func entry(id string) *das.Entry {
 	return &das.Entry{
 		ID: id, Grant: "g", Gift: "x", Token: true, Holder: "//m2m.example/id-in/CA", Credential: "20-x", Audience: "//m2m.example/id-in",
 		Target: "//m2m.example/id-in/x", Type: 3, Operation: 2, Vouched: true, Roles: "a b", KeyID: "k", Sealed: []byte{1, 2}, Issued: 10, NotAfter: 100,
+		Digest: "d" + id,
 	}
 }
 
@@ -199,6 +201,9 @@ func TestLedger_CountsAndSelects(t *testing.T) {
 			"holder":  {das.Filter{Holder: "//m2m.example/id-in/CB"}, 1},
 			"grant":   {das.Filter{Grant: "h", Live: true, Now: 50}, 1},
 			"limit":   {das.Filter{Limit: 4}, 4},
+			"target":  {das.Filter{Target: "//m2m.example/id-in/y"}, 0},
+			"digest":  {das.Filter{Digest: "dended@das.m2m.example"}, 1},
+			"unnamed": {das.Filter{Nameless: true}, 0},
 		} {
 			if got, err := tx.Entries(tt.f); err != nil || len(got) != tt.want {
 				t.Errorf("%s: %d, %v", name, len(got), err)
@@ -246,5 +251,53 @@ func TestLedger_SeveralProcessesAndGoroutinesChangeItOneAfterTheOther(t *testing
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestLedger_OfVersionOneIsBroughtUpToDate(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	schema, err := os.ReadFile("testdata/version1.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", filepath.Join(dir, ledger.FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{
+		string(schema), "INSERT INTO server (id, name, fqdn) VALUES (1, '//m2m.example/Sdas', 'das.m2m.example')",
+		`INSERT INTO entry (id, grant_name, gift, token, holder, credential, audience, target, type, operation, vouched, roles, key_id, sealed, issued, not_after)
+VALUES ('t1@das.m2m.example', 'g', 'x', 1, '//m2m.example/id-in/CA', '', '//m2m.example/id-in', '//m2m.example/id-in/x', 3, 2, 1, '', 'k', x'0102', 10, 100)`,
+	} {
+		if _, err := db.ExecContext(t.Context(), text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		l := open(t, dir)
+		err = l.Update(t.Context(), func(tx das.Tx) error {
+			list, err := tx.Entries(das.Filter{Nameless: true})
+			for _, e := range list {
+				err = errors.Join(err, tx.PutDigest(e.ID, "digest"))
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = l.View(t.Context(), func(r das.Reader) error {
+			list, err := r.Entries(das.Filter{Digest: "digest"})
+			if len(list) != 1 || list[0].ID != "t1@das.m2m.example" || list[0].NotAfter != 100 {
+				t.Errorf("got %+v", list)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -20,10 +20,12 @@ CREATE TABLE entry (
   not_after  INTEGER NOT NULL,
   revoked    INTEGER NOT NULL DEFAULT 0,
   because    TEXT NOT NULL DEFAULT '',
-  barred     INTEGER NOT NULL DEFAULT 0
+  barred     INTEGER NOT NULL DEFAULT 0,
+  digest     TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX entry_holder ON entry (holder, not_after);
-CREATE INDEX entry_grant ON entry (grant_name, not_after);
+CREATE INDEX entry_grant ON entry (grant_name, not_after, revoked, holder, barred);
+CREATE INDEX entry_digest ON entry (digest) WHERE digest <> '';
 CREATE INDEX entry_end ON entry (not_after);
 CREATE INDEX entry_key ON entry (key_id, not_after);
 
@@ -47,4 +49,4 @@ CREATE TABLE relation (
   made      INTEGER NOT NULL
 );
 
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;

@@ -21,7 +21,7 @@ type transaction struct {
 var _ das.Tx = (*transaction)(nil)
 
 // columns are those of an entry, in the order of scanEntry.
-const columns = "id, grant_name, gift, token, holder, credential, audience, target, type, operation, vouched, roles, key_id, sealed, issued, not_after, revoked, because, barred"
+const columns = "id, grant_name, gift, token, holder, credential, audience, target, type, operation, vouched, roles, key_id, sealed, issued, not_after, revoked, because, barred, digest"
 
 // scanner is a row.
 type scanner interface{ Scan(into ...any) error }
@@ -29,7 +29,7 @@ type scanner interface{ Scan(into ...any) error }
 func scanEntry(row scanner) (*das.Entry, error) {
 	e := &das.Entry{}
 	err := row.Scan(&e.ID, &e.Grant, &e.Gift, &e.Token, &e.Holder, &e.Credential, &e.Audience, &e.Target, &e.Type, &e.Operation,
-		&e.Vouched, &e.Roles, &e.KeyID, &e.Sealed, &e.Issued, &e.NotAfter, &e.Revoked, &e.Because, &e.Barred)
+		&e.Vouched, &e.Roles, &e.KeyID, &e.Sealed, &e.Issued, &e.NotAfter, &e.Revoked, &e.Because, &e.Barred, &e.Digest)
 	return e, err
 }
 
@@ -71,11 +71,21 @@ func (t *transaction) Entries(f das.Filter) (all []das.Entry, err error) {
 		where, args = append(where, condition), append(args, values...)
 	}
 	for _, c := range []struct{ column, value string }{
-		{"id", f.ID}, {"grant_name", f.Grant}, {"holder", string(f.Holder)}, {"audience", string(f.Audience)},
+		{"id", f.ID},
+		{"grant_name", f.Grant},
+		{"holder", string(f.Holder)},
+		{"audience", string(f.Audience)},
+		{"target", f.Target},
 	} {
 		if c.value != "" {
 			add(c.column+" = ?", c.value)
 		}
+	}
+	if f.Digest != "" {
+		add("digest = ? AND digest <> ''", f.Digest)
+	}
+	if f.Nameless {
+		add("token AND digest = ''")
 	}
 	if f.Live {
 		add("revoked = 0 AND not_after > ?", f.Now)
@@ -142,9 +152,9 @@ func (t *transaction) LastUse(keyID string) (onem2m.Timestamp, error) {
 
 // Add implements das.Tx.
 func (t *transaction) Add(e *das.Entry) error {
-	_, err := t.tx.ExecContext(t.ctx, "INSERT INTO entry ("+columns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	_, err := t.tx.ExecContext(t.ctx, "INSERT INTO entry ("+columns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		e.ID, e.Grant, e.Gift, e.Token, e.Holder, e.Credential, e.Audience, e.Target, e.Type, e.Operation,
-		e.Vouched, e.Roles, e.KeyID, e.Sealed, e.Issued, e.NotAfter, e.Revoked, e.Because, e.Barred)
+		e.Vouched, e.Roles, e.KeyID, e.Sealed, e.Issued, e.NotAfter, e.Revoked, e.Because, e.Barred, e.Digest)
 	return fault(err)
 }
 
@@ -158,6 +168,12 @@ func (t *transaction) Revoke(e *das.Entry) error {
 		return errors.Join(das.ErrNotFound, err)
 	}
 	return nil
+}
+
+// PutDigest implements das.Tx.
+func (t *transaction) PutDigest(id, digest string) error {
+	_, err := t.tx.ExecContext(t.ctx, "UPDATE entry SET digest = ? WHERE id = ?", digest, id)
+	return fault(err)
 }
 
 // PutKey implements das.Tx.

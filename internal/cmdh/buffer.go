@@ -12,7 +12,10 @@ type Entry struct {
 	ID       string // of the caller's
 	Response bool
 	From, To string // normalized by the caller
-	Op       onem2m.Operation
+	// By is the CSE that has brought the message, "" for none. It may name as From
+	// whom it likes.
+	By string
+	Op onem2m.Operation
 	// Subscription is the reference of the subscription that a notification is
 	// for, "" for anything else.
 	Subscription string
@@ -36,7 +39,7 @@ func (e *Entry) outdates(old *Entry) bool {
 	case e.Subscription != "":
 		return old.Subscription == e.Subscription
 	}
-	return old.Subscription == "" && old.From == e.From && old.To == e.To && old.Op == e.Op
+	return old.Subscription == "" && old.From == e.From && old.By == e.By && old.To == e.To && old.Op == e.Op
 }
 
 // Buffer is the messages that wait, in the order of their coming. The zero
@@ -63,6 +66,14 @@ func (p *Policy) room(category int64) int {
 	return slices.IndexFunc(p.Buffers, func(other Room) bool { return slices.Equal(other.Categories, r.Categories) })
 }
 
+// priority is the storage priority of a category.
+func (p *Policy) priority(category int64) int64 {
+	if room := p.room(category); room >= 0 {
+		return p.Buffers[room].Priority
+	}
+	return 0
+}
+
 // Len returns the number of messages that wait.
 func (b *Buffer) Len() int { return len(b.entries) }
 
@@ -77,10 +88,7 @@ func (b *Buffer) Renew(p *Policy) {
 
 // stand finds the limit and the priority of an entry.
 func (e *Entry) stand(p *Policy) {
-	e.room, e.priority = p.room(e.Category), 0
-	if e.room >= 0 {
-		e.priority = p.Buffers[e.room].Priority
-	}
+	e.room, e.priority = p.room(e.Category), p.priority(e.Category)
 }
 
 // Fits reports whether there is room for a message, if others give way to it
@@ -118,8 +126,11 @@ func (b *Buffer) plan(e *Entry) (leave []int, ok bool) {
 			leave = append(leave, i)
 		}
 	}
-	if e.room >= 0 && b.octets(e.room, leave)+e.Size > b.policy.Buffers[e.room].Size {
-		return nil, false
+	if e.room >= 0 {
+		all, brought := b.octets(e, leave)
+		if room := b.policy.Buffers[e.room].Size; all+e.Size > room || e.By != "" && brought+e.Size > room-all {
+			return nil, false // of a room that is bounded one CSE gets no more than it leaves free
+		}
 	}
 	if b.total <= 0 {
 		return leave, true
@@ -142,14 +153,20 @@ func (b *Buffer) Hold(id string, leaving bool) {
 	}
 }
 
-// octets sums up what counts towards a limit, without some entries.
-func (b *Buffer) octets(room int, without []int) (n int64) {
-	for i, e := range b.entries {
-		if e.room == room && !slices.Contains(without, i) {
-			n += e.Size
+// octets sums up what counts towards the limit of a message, without some entries,
+// and what of that the same CSE has brought.
+func (b *Buffer) octets(e *Entry, without []int) (all, brought int64) {
+	for i := range b.entries {
+		old := &b.entries[i]
+		if old.room != e.room || slices.Contains(without, i) {
+			continue
+		}
+		all += old.Size
+		if old.By == e.By {
+			brought += old.Size
 		}
 	}
-	return n
+	return all, brought
 }
 
 // victims finds enough messages of a lower priority to make so many octets free:

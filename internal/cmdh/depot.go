@@ -168,16 +168,31 @@ func (d *Depot) Enter(p *Policy, item Item) (*Ticket, error) {
 	return t, nil
 }
 
-// greedy reports whether a message would be too much of one originator. The lock
-// is held.
+// greedy reports whether a message would be too much of one originator, or too
+// much that one CSE has brought: of the memory that gets no more than it leaves
+// free, half of it if it is the only one; what would give way to the message
+// counts as free. What it brings in the name of an originator takes nothing of
+// what that has of its own. The lock is held.
 func (d *Depot) greedy(e *Entry) bool {
-	all := e.Size
+	own, brought, all := e.Size, e.Size, int64(0)
+	level := d.policy.priority(e.Category)
 	for _, t := range d.line {
-		if old := &t.item.Entry; old.From == e.From && old.Category != Immediate && !e.outdates(old) {
+		old := &t.item.Entry
+		if old.Category == Immediate || e.outdates(old) {
+			continue
+		}
+		if d.policy.priority(old.Category) >= level {
 			all += old.Size
 		}
+		if old.By != e.By {
+			continue
+		}
+		brought += old.Size
+		if old.From == e.From {
+			own += old.Size
+		}
 	}
-	return all > maxStoredOfOne
+	return own > maxStoredOfOne || e.By != "" && brought > maxStored-all
 }
 
 // makeWay ends what gave way to a message, and notes what is being sent and out

@@ -99,6 +99,8 @@ func lives(d time.Duration) func(*cmdh.Item) {
 }
 func category(n int64) func(*cmdh.Item)    { return func(it *cmdh.Item) { it.Category = n } }
 func octets(n int64) func(*cmdh.Item)      { return func(it *cmdh.Item) { it.Size = n } }
+func by(cse string) func(*cmdh.Item)       { return func(it *cmdh.Item) { it.By = cse } }
+func named(from string) func(*cmdh.Item)   { return func(it *cmdh.Item) { it.From = from } }
 func over(name string) func(*cmdh.Item)    { return func(it *cmdh.Item) { it.Network = name } }
 func aggregated(it *cmdh.Item)             { it.Aggregate = true }
 func hop(id onem2m.ID) func(*cmdh.Item)    { return func(it *cmdh.Item) { it.Hop = id } }
@@ -522,6 +524,54 @@ func TestDepot_C193_WhatMayGoTogetherLeavesInOne(t *testing.T) {
 			if y.bundles != 2 || y.fates[cmdh.Bundled] != cmdh.MaxBundle+1 {
 				t.Errorf("%d bundles: %v", y.bundles, y.fates)
 			}
+			y.stop()
+		})
+	})
+}
+
+// One CSE floods the depot: in the name of an originator that comes another way
+// too, and in names that it invents.
+func TestDepot_AFloodBroughtByOneCSELeavesOthersTheirs(t *testing.T) {
+	t.Parallel()
+	t.Run("C-190 of the memory", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			y := newYard(t, rules(rule(t, half)))
+			for i := range 6 {
+				y.send(fmt.Sprint("f", i), item("f", named(fmt.Sprint("/id-x/C", i)), by("/id-liar"), octets(2<<20)))
+			}
+			y.expect("0s f4: 5207", "0s f5: 5207")
+			y.send("own", item("own", named("/id-x/C0"), octets(4<<20)))
+			y.send("other", item("other", named("/id-x/C0"), by("/id-b"), octets(2<<20)))
+			y.expect()
+			time.Sleep(time.Minute)
+			y.expectSorted("30s f0", "30s f1", "30s f2", "30s f3", "30s other", "30s own")
+			y.stop()
+		})
+	})
+	t.Run("C-191 of a room that a policy bounds", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p := rules(rule(t, half))
+			p.Buffers = []cmdh.Room{{Categories: []int64{3}, Size: 100}}
+			y := newYard(t, p)
+			for i := range 7 {
+				y.send(fmt.Sprint("f", i), item("f", named(fmt.Sprint("/id-x/C", i)), by("/id-liar")))
+			}
+			y.expect("0s f5: 5207", "0s f6: 5207")
+			y.send("other", item("other", named("/id-x/C0"), by("/id-b")))
+			y.send("own", item("own", octets(40)))
+			y.expect()
+			time.Sleep(time.Minute)
+			y.stop()
+		})
+	})
+	t.Run("C-190 it makes nothing of others out of date", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			y := newYard(t, rules(rule(t, half)))
+			y.send("own", item("own", named("/id-x/C0"), category(4)))
+			y.send("forged", item("forged", named("/id-x/C0"), by("/id-liar"), category(4)))
+			y.expect()
+			time.Sleep(time.Minute)
+			y.expectSorted("30s forged", "30s own")
 			y.stop()
 		})
 	})

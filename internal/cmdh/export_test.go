@@ -16,5 +16,6 @@ func (d *Depot) UnderWay() int {
 func (d *Depot) Stored(room int) int64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.buffer.octets(room, nil)
+	all, _ := d.buffer.octets(&Entry{room: room}, nil)
+	return all
 }

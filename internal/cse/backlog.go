@@ -23,8 +23,7 @@ const (
 type errand struct {
 	id          int64 // surrogate of the <request>
 	ri          string
-	who         onem2m.ID
-	peer        onem2m.ID // CSE that it came through; "" for one of an entity of this CSE
+	whose       bringer
 	due         onem2m.Timestamp
 	interrupted bool   // a fan-out, or what was sent to another CSE, that was broken off
 	begun       bool   // such a one that has begun
@@ -37,23 +36,18 @@ type errand struct {
 	answer  chan *onem2m.Response // closed when nothing comes any more
 }
 
-// backlog holds the errands, at most limit of them, share of one originator and
-// half through one CSE, and knows which is next.
+// backlog holds the errands, a bounded number, and knows which is next.
 type backlog struct {
-	mu           sync.Mutex // guards what follows
-	known        map[string]*errand
-	queue        dueErrands
-	count        map[onem2m.ID]int // by originator
-	via          map[onem2m.ID]int // by the CSE that they came through
-	total        int
-	limit, share int
-	wake         chan struct{} // capacity 1
+	mu     sync.Mutex // guards what follows
+	known  map[string]*errand
+	queue  dueErrands
+	shares shares
+	wake   chan struct{} // capacity 1
 }
 
 func (b *backlog) init(limit int) {
 	b.known = make(map[string]*errand)
-	b.count, b.via = make(map[onem2m.ID]int), make(map[onem2m.ID]int)
-	b.limit, b.share = limit, max(1, limit/8) // no originator may fill it alone
+	b.shares = newShares(max(1, limit/8), limit) // no originator may fill it alone
 	b.wake = make(chan struct{}, 1)
 }
 
@@ -61,19 +55,7 @@ func (b *backlog) init(limit int) {
 func (b *backlog) reserve(e *errand) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.total >= b.limit || b.count[e.who] >= b.share || e.peer != "" && b.via[e.peer] >= max(1, b.limit/2) {
-		return false
-	}
-	b.occupy(e)
-	return true
-}
-
-func (b *backlog) occupy(e *errand) {
-	b.total++
-	b.count[e.who]++
-	if e.peer != "" {
-		b.via[e.peer]++
-	}
+	return b.shares.take(e.whose)
 }
 
 // note makes an errand known before its <request> can be seen.
@@ -88,15 +70,7 @@ func (b *backlog) release(e *errand) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.known, e.ri)
-	b.vacate(e)
-}
-
-func (b *backlog) vacate(e *errand) {
-	b.total--
-	lower(b.count, e.who)
-	if e.peer != "" {
-		lower(b.via, e.peer)
-	}
+	b.shares.give(e.whose)
 }
 
 // add puts an errand that has its place into the queue.
@@ -115,7 +89,7 @@ func (b *backlog) adopt(e *errand) {
 	known := b.known[e.ri] != nil
 	if !known {
 		b.known[e.ri] = e
-		b.occupy(e)
+		b.shares.occupy(e.whose)
 	}
 	b.mu.Unlock()
 	if !known {
@@ -162,7 +136,7 @@ func (b *backlog) end(e *errand, again bool) {
 	}
 	if !e.removed {
 		delete(b.known, e.ri)
-		b.vacate(e)
+		b.shares.give(e.whose)
 	}
 	close(e.answer)
 }
@@ -196,7 +170,7 @@ func (b *backlog) forget(ri string) {
 	}
 	e.removed = true
 	delete(b.known, ri)
-	b.vacate(e)
+	b.shares.give(e.whose)
 	if !e.running {
 		close(e.answer)
 	}
@@ -309,8 +283,8 @@ func (c *CSE) loadErrands(ctx context.Context) error {
 					continue
 				}
 				c.backlog.adopt(&errand{
-					id: rec.ID, ri: rec.RI, who: rec.Origin, peer: c.deduced(rec.Origin, onem2m.TimestampOf(c.Now())).Peer, due: c.dueOf(rec), interrupted: brokenOff(attributes(rec)),
-					answer: make(chan *onem2m.Response, 1),
+					id: rec.ID, ri: rec.RI, whose: bringer{rec.Origin, c.deduced(rec.Origin, c.instant()).Peer}, due: c.dueOf(rec),
+					interrupted: brokenOff(attributes(rec)), answer: make(chan *onem2m.Response, 1),
 				})
 			}
 		}

@@ -205,9 +205,10 @@ func (k *call) answerAsPoint(ctx context.Context) (res *onem2m.Response, mine bo
 // answerQuestion reads the question and answers it. What is malformed is 4000
 // everything that fails is a status.
 func (k *call) answerQuestion(ctx context.Context, kind distributed.Kind) (*onem2m.Content, error) {
-	free := k.c.answering.enter(k.from.ID, "", k.req.RequestID)
+	whose := k.bringer()
+	free := k.c.answering.enter(whose, k.req.RequestID)
 	if free {
-		defer k.c.answering.leave(k.from.ID, "", k.req.RequestID)
+		defer k.c.answering.leave(whose, k.req.RequestID)
 	}
 	trail := distributed.TrailOf(k.req.RequestID)
 	fit := free && !trail.Ended(k.c.pointMark)

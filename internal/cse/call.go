@@ -78,15 +78,14 @@ func (k *call) process(ctx context.Context) (*onem2m.Response, error) {
 	}
 	k.checkClock()
 	if k.from.ID != "" && !k.vouched { // the identifiers of requests of the CSE's own making are its own
-		who := k.from.ID
+		whose := k.bringer()
 		if k.claims() {
-			who = "?" + who // takes no place from whom it claims to be
+			whose.who = "?" + whose.who // takes no place from whom it claims to be
 		}
-		peer := k.arrival().Peer
-		if !k.c.pending.enter(who, peer, k.req.RequestID) {
+		if !k.c.pending.enter(whose, k.req.RequestID) {
 			return nil, onem2m.Errorf(onem2m.BadRequest, "rqi", "a request with this identifier is still pending")
 		}
-		defer k.c.pending.leave(who, peer, k.req.RequestID)
+		defer k.c.pending.leave(whose, k.req.RequestID)
 	}
 	if k.later {
 		ctx, cancel := context.WithTimeout(ctx, k.c.Timing.RequestExpiration)
@@ -211,11 +210,11 @@ func (k *call) await(ctx context.Context) error {
 	if k.execute <= k.now {
 		return nil
 	}
-	peer := k.arrival().Peer
-	if !k.c.held.enter(k.from.ID, peer, k.req.RequestID) {
+	whose := k.bringer()
+	if !k.c.held.enter(whose, k.req.RequestID) {
 		return onem2m.Errorf(onem2m.NotAcceptable, "oet", "too many requests wait for their time")
 	}
-	defer k.c.held.leave(k.from.ID, peer, k.req.RequestID)
+	defer k.c.held.leave(whose, k.req.RequestID)
 	defer Yield(ctx)()
 	timer := time.NewTimer(k.execute.Time().Sub(k.now.Time()))
 	defer timer.Stop()

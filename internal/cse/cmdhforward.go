@@ -16,11 +16,11 @@ import (
 // handle describes a request for the depot. Where it goes next isn't known yet.
 func (k *call) handle(p *cmdh.Policy, m cmdh.Message) {
 	e := cmdh.Entry{
-		From: string(k.from.ID), To: string(k.address.Host(k.c.Home)) + "/" + k.address.String(), Op: k.req.Operation,
+		From: string(k.from.ID), By: string(k.arrival().Peer), To: string(k.address.Host(k.c.Home)) + "/" + k.address.String(), Op: k.req.Operation,
 		Category: m.Category, Size: int64(len(wire.EncodeRequest(k.req))), Ends: k.expires,
 	}
 	if ref := subscriptionOf(k.req); ref != "" {
-		e.Subscription = e.From + " " + ref // what others notify of is another matter
+		e.Subscription = e.From + " " + e.By + " " + ref // what others notify of is another matter
 	}
 	k.handled = &handling{policy: p, item: cmdh.Item{Entry: e, Aggregate: m.Aggregate != nil && *m.Aggregate && bundles(k.req)}}
 }

@@ -85,7 +85,7 @@ func TestRequest_TheResultIsStoredWithWhatItIsTheResultOf(t *testing.T) {
 	w.register("Capp01", "app")
 	address := w.nonblocking(1001, ask{op: "C3", to: "cse-in/app?rt=1", from: "Capp01", body: `{"m2m:cnt":{"rn":"c1"}}`})
 	rec := w.record(address)
-	k, err := w.c.resume(t.Context(), &errand{id: rec.ID, ri: rec.RI, who: rec.Origin, answer: make(chan *onem2m.Response, 1)})
+	k, err := w.c.resume(t.Context(), &errand{id: rec.ID, ri: rec.RI, whose: bringer{who: rec.Origin}, answer: make(chan *onem2m.Response, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,8 +32,7 @@ type locks struct {
 	some    atomic.Int64 // how many entries there are: none, mostly
 	mu      sync.Mutex   // guards what follows
 	held    map[int64]*lock
-	waiting int
-	share   map[onem2m.ID]int
+	waiting shares
 }
 
 type lock struct {
@@ -42,7 +41,7 @@ type lock struct {
 }
 
 func (l *locks) init() {
-	l.held, l.share = make(map[int64]*lock), make(map[onem2m.ID]int)
+	l.held, l.waiting = make(map[int64]*lock), newShares(maxBlockedEach, maxBlocked)
 }
 
 // may reports whether a resource may be locked.
@@ -92,28 +91,23 @@ func (l *locks) free(target int64, count int) {
 
 // enter takes a place among those who wait for a resource. freed is nil if it
 // is free already.
-func (l *locks) enter(target int64, who onem2m.ID) (freed <-chan struct{}, err error) {
+func (l *locks) enter(target int64, whose bringer) (freed <-chan struct{}, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e := l.held[target]
 	if e == nil {
 		return nil, nil
 	}
-	if l.waiting >= maxBlocked || l.share[who] >= maxBlockedEach {
+	if !l.waiting.take(whose) {
 		return nil, onem2m.Errorf(onem2m.Conflict, "to", "the resource is locked by a transaction, and too many requests wait")
 	}
-	l.waiting++
-	l.share[who]++
 	return e.freed, nil
 }
 
-func (l *locks) leave(who onem2m.ID) {
+func (l *locks) leave(whose bringer) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.waiting--
-	if l.share[who]--; l.share[who] == 0 {
-		delete(l.share, who)
-	}
+	l.waiting.give(whose)
 }
 
 // blockedError says that the target is locked by a transaction. It never leaves
@@ -232,11 +226,12 @@ func (k *call) patiently(ctx context.Context, serve procedure) (*onem2m.Response
 
 // awaitLock waits until a resource may be free.
 func (k *call) awaitLock(ctx context.Context, b *blockedError) error {
-	freed, err := k.c.locks.enter(b.target, k.from.ID)
+	whose := k.bringer()
+	freed, err := k.c.locks.enter(b.target, whose)
 	if err != nil || freed == nil {
 		return err
 	}
-	defer k.c.locks.leave(k.from.ID)
+	defer k.c.locks.leave(whose)
 	defer Yield(ctx)()
 	now := onem2m.TimestampOf(k.c.Now())
 	timer := time.NewTimer(b.until.Time().Sub(now.Time()))

@@ -107,8 +107,8 @@ func TestRequestID_C007_PendingIsRefused(t *testing.T) {
 	slow := make(chan *onem2m.Response)
 	request := w.request(ask{op: "R", to: "cse-in", from: "CAdmin", edit: func(q *onem2m.Request) { q.RequestID, q.ExecutionTime = "same", "300" }})
 	go func() { slow <- w.c.Handle(t.Context(), trusted(), request) }()
-	for w.c.pending.enter(w.c.admin, "", "same") {
-		w.c.pending.leave(w.c.admin, "", "same")
+	for w.c.pending.enter(bringer{who: w.c.admin}, "same") {
+		w.c.pending.leave(bringer{who: w.c.admin}, "same")
 		time.Sleep(time.Millisecond)
 	}
 	same := func(q *onem2m.Request) { q.RequestID = "same" }
@@ -124,12 +124,12 @@ func TestPending_HasABound(t *testing.T) {
 	t.Parallel()
 	var p pending
 	p.init(2, 100)
-	if !p.enter("a", "", "1") || !p.enter("a", "", "2") || p.enter("a", "", "3") || !p.enter("b", "", "3") {
+	if !p.enter(bringer{"a", ""}, "1") || !p.enter(bringer{"a", ""}, "2") || p.enter(bringer{"a", ""}, "3") || !p.enter(bringer{"b", ""}, "3") {
 		t.Error("the third of one originator is too many, another's isn't")
 	}
-	p.leave("a", "", "1")
-	p.leave("a", "", "2")
-	p.leave("b", "", "3")
+	p.leave(bringer{"a", ""}, "1")
+	p.leave(bringer{"a", ""}, "2")
+	p.leave(bringer{"b", ""}, "3")
 	if len(p.open) != 0 {
 		t.Errorf("%v is left", p.open)
 	}
@@ -139,22 +139,23 @@ func TestPending_OneCSETakesHalfOfAllAtMost(t *testing.T) {
 	t.Parallel()
 	var p pending
 	p.init(100, 4)
-	if !p.enter("a", "mn", "1") || !p.enter("b", "mn", "1") || p.enter("c", "mn", "1") {
+	if !p.enter(bringer{"a", "mn"}, "1") || !p.enter(bringer{"b", "mn"}, "1") || p.enter(bringer{"c", "mn"}, "1") {
 		t.Error("a CSE that names many originators is one peer")
 	}
-	if !p.enter("c", "mn2", "1") || !p.enter("d", "", "1") || p.enter("e", "", "1") {
+	if !p.enter(bringer{"c", "mn2"}, "1") || !p.enter(bringer{"d", ""}, "1") || p.enter(bringer{"e", ""}, "1") {
 		t.Error("others have the other half, and no more")
 	}
-	p.leave("a", "mn", "1")
-	if !p.enter("c", "mn", "2") {
+	p.leave(bringer{"a", "mn"}, "1")
+	p.leave(bringer{"d", ""}, "1")
+	if !p.enter(bringer{"c", "mn"}, "2") {
 		t.Error("what is answered still counts")
 	}
-	for _, e := range []struct{ who, peer onem2m.ID }{{"b", "mn"}, {"c", "mn2"}, {"d", ""}} {
-		p.leave(e.who, e.peer, "1")
+	for _, e := range []bringer{{"b", "mn"}, {"c", "mn2"}} {
+		p.leave(e, "1")
 	}
-	p.leave("c", "mn", "2")
-	if len(p.open)+len(p.count)+len(p.via) != 0 {
-		t.Errorf("left: %v %v %v", p.open, p.count, p.via)
+	p.leave(bringer{"c", "mn"}, "2")
+	if len(p.open)+len(p.shares.count)+len(p.shares.via) != 0 {
+		t.Errorf("left: %v %v", p.open, p.shares)
 	}
 }
 
@@ -164,21 +165,21 @@ func TestBacklog_OneCSETakesHalfOfItAtMost(t *testing.T) {
 	b.init(8)
 	list := make([]*errand, 0, 5)
 	for i := range 5 {
-		e := &errand{who: onem2m.ID(rune('a' + i)), peer: "mn"}
+		e := &errand{whose: bringer{onem2m.ID(rune('a' + i)), "mn"}}
 		if got := b.reserve(e); got != (i < 4) {
 			t.Errorf("errand %d: %v", i, got)
 		} else if got {
 			list = append(list, e)
 		}
 	}
-	if !b.reserve(&errand{who: "z"}) {
+	if !b.reserve(&errand{whose: bringer{who: "z"}}) {
 		t.Error("others have no place")
 	}
 	for _, e := range list {
 		b.release(e)
 	}
-	if len(b.via) != 0 {
-		t.Errorf("left: %v", b.via)
+	if len(b.shares.via) != 0 {
+		t.Errorf("left: %v", b.shares.via)
 	}
 }
 
@@ -187,13 +188,13 @@ func TestExecutionTime_C055_FewRequestsAreHeldBackAtATime(t *testing.T) {
 	w := newWorld(t)
 	later := func(q *onem2m.Request) { q.ExecutionTime = "20" }
 	for i := range maxHeldOfOne {
-		if !w.c.held.enter(w.c.admin, "", strconv.Itoa(i)) {
+		if !w.c.held.enter(bringer{who: w.c.admin}, strconv.Itoa(i)) {
 			t.Fatal(i)
 		}
 	}
 	w.must(onem2m.NotAcceptable, ask{op: "R", to: "cse-in", from: "CAdmin", edit: later})
 	w.must(onem2m.OK, ask{op: "R", to: "cse-in", from: "CAdmin"})
-	w.c.held.leave(w.c.admin, "", "0")
+	w.c.held.leave(bringer{who: w.c.admin}, "0")
 	w.must(onem2m.OK, ask{op: "R", to: "cse-in", from: "CAdmin", edit: later})
 	if len(w.c.held.open) != maxHeldOfOne-1 {
 		t.Errorf("%d are held", len(w.c.held.open))

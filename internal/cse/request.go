@@ -153,7 +153,7 @@ func (k *call) setPersistence() error {
 // acknowledge makes the <request>, hands it to the workers and answers (C-173).
 // A flexible one is waited for a moment (C-186).
 func (k *call) acknowledge(ctx context.Context) (*onem2m.Response, error) {
-	e := &errand{who: k.from.ID, peer: k.arrival().Peer, due: max(k.now, k.execute), answer: make(chan *onem2m.Response, 1)}
+	e := &errand{whose: k.bringer(), due: max(k.now, k.execute), answer: make(chan *onem2m.Response, 1)}
 	if _, here := k.c.hosted(k.address); !here {
 		e.due = k.now // the CSE that hosts the target waits for oet
 	}

@@ -176,14 +176,14 @@ func TestRequest_C181_IsRecalledWhileItWaits(t *testing.T) {
 	w.must(onem2m.UnableToRecallRequest, ask{op: "D", to: address, from: "Capp01"})
 	e.running = false
 	w.must(onem2m.Deleted, ask{op: "D", to: address, from: "Capp01"})
-	if len(w.c.backlog.known) != 0 || w.c.backlog.total != 0 {
+	if len(w.c.backlog.known) != 0 || w.c.backlog.shares.total != 0 {
 		t.Errorf("backlog: %+v", w.c.backlog.known)
 	}
 	w.run()
 	// A worker that took it a moment before finds it gone before it changes anything.
 	late := w.nonblocking(1001, ask{op: "C3", to: "cse-in/app?rt=1", from: "Capp01", body: `{"m2m:cnt":{"rn":"c2"}}`, edit: func(r *onem2m.Request) { r.ExecutionTime = "60000" }})
 	rec := w.record(late)
-	k, err := w.c.resume(t.Context(), &errand{id: rec.ID, ri: rec.RI, who: rec.Origin, answer: make(chan *onem2m.Response, 1)})
+	k, err := w.c.resume(t.Context(), &errand{id: rec.ID, ri: rec.RI, whose: bringer{who: rec.Origin}, answer: make(chan *onem2m.Response, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -203,7 +203,7 @@ func TestTransaction_C444_WaitsForTheEndOfTheLock(t *testing.T) {
 func (w *world) waiting() int {
 	w.c.locks.mu.Lock()
 	defer w.c.locks.mu.Unlock()
-	return w.c.locks.waiting
+	return w.c.locks.waiting.total
 }
 
 func TestTransaction_C444_ALockThatCannotBeHadIsAnError(t *testing.T) {

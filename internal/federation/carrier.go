@@ -20,10 +20,13 @@ const (
 	maxRest     = 5 * time.Second        // … up to here, so that a hop that is back is soon found
 	maxLanes    = 1024                   // lanes kept for CSEs that nothing is sent to
 
-	// One originator gets half of a lane, and all that a CSE passes on three
-	// quarters: nobody can keep all others off a way with requests that last.
+	// One originator gets half of a lane, and what a CSE passes on three times what
+	// is left free, which is three quarters if it is the only one: nobody, nor
+	// several together, can keep all others off a way with requests that last. What
+	// a CSE brings in the name of an originator takes nothing of what that has of
+	// its own.
 	originatorInFlight, originatorInAll = maxInFlight / 2, (maxInFlight + maxQueued) * 3 / 10
-	peerInFlight, peerInAll             = maxInFlight * 3 / 4, (maxInFlight + maxQueued) * 3 / 4
+	peerInFlight, peerPart              = maxInFlight * 3 / 4, 3
 
 	// maxBlocking bounds a request whose originator holds a connection open for
 	// the answer, whatever rqet and oet it states; C-076.
@@ -180,8 +183,8 @@ func (l *lane) queue(from, peer string) *seat {
 		s.keys, s.all = append(s.keys, key), append(s.all, one)
 		return one.users < inAll
 	}
-	fits := from == "" || add("from "+from, originatorInFlight, originatorInAll)
-	fits = fits && (peer == "" || add("peer "+peer, peerInFlight, peerInAll))
+	fits := from == "" || add("from "+from+" by "+peer, originatorInFlight, originatorInAll)
+	fits = fits && (peer == "" || add("peer "+peer, peerInFlight, peerPart*(maxInFlight+maxQueued-l.users)))
 	if !fits {
 		l.tidy(s)
 		return nil

@@ -176,7 +176,8 @@ func TestCarry_NobodyFillsALaneAlone(t *testing.T) {
 		all  int
 	}{
 		{"an originator", Hop{}, func(int) string { return "/id-mn/Cgreedy" }, originatorInAll},
-		{"a CSE that names many originators", Hop{Peer: mn2}, func(i int) string { return fmt.Sprint("/id-mn2/C", i) }, peerInAll},
+		{"a CSE in the name of another's originator", Hop{Peer: mn2}, func(int) string { return "/id-mn/Cmodest" }, originatorInAll},
+		{"a CSE that names many originators", Hop{Peer: mn2}, func(i int) string { return fmt.Sprint("/id-mn2/C", i) }, peerPart * (maxInFlight + maxQueued) / (peerPart + 1)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -11,10 +11,9 @@ import (
 	"bulwark/onem2m"
 )
 
-// announceAt makes a copy of a resource and returns its address: below the copy
-// of the parent, else below the <CSEBaseAnnc> of this CSE, else where the target
-// says (C-389).
-func (c *CSE) announceAt(ctx context.Context, rec, parent *store.Record, target announcement.Target, sent onem2m.Object) (string, error) {
+// announceAt makes a copy of a resource: below the copy of the parent, else below
+// the <CSEBaseAnnc> of this CSE, else where the target says (C-389).
+func (c *CSE) announceAt(ctx context.Context, rec, parent *store.Record, target announcement.Target, sent onem2m.Object) (copyMade, error) {
 	to := target.To
 	if to == "" {
 		to = announcement.On(c.Home, attributes(parent), target.Host)
@@ -24,20 +23,20 @@ func (c *CSE) announceAt(ctx context.Context, rec, parent *store.Record, target 
 	}
 	to, kept, err := c.baseAt(ctx, target.Host)
 	if err != nil {
-		return "", err
+		return copyMade{}, err
 	}
-	address, err := c.createCopy(ctx, rec, target.Host, to, sent)
+	made, err := c.createCopy(ctx, rec, target.Host, to, sent)
 	if !kept || err == nil || onem2m.AsError(err).Code != onem2m.NotFound {
-		return address, err
+		return made, err
 	}
 	if to, err = c.makeBase(ctx, target.Host); err != nil { // it has gone there
-		return "", err
+		return copyMade{}, err
 	}
 	return c.createCopy(ctx, rec, target.Host, to, sent)
 }
 
-// createCopy sends the CREATE of a copy (C-391, C-392).
-func (c *CSE) createCopy(ctx context.Context, rec *store.Record, host onem2m.ID, to string, sent onem2m.Object) (string, error) {
+// sendCopy sends the CREATE of a copy (C-391, C-392) and returns its address.
+func (c *CSE) sendCopy(ctx context.Context, rec *store.Record, host onem2m.ID, to string, sent onem2m.Object) (string, error) {
 	attrs := announcement.Widened(sent, c.Home, host)
 	link := c.reference(rec.RI)
 	if rec.ID == baseID {
@@ -124,7 +123,7 @@ func (c *CSE) makeBase(ctx context.Context, host onem2m.ID) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	address, err := c.createCopy(ctx, base, host, host.Across(c.Home)+"/-", sent)
+	address, err := c.sendCopy(ctx, base, host, host.Across(c.Home)+"/-", sent)
 	if err != nil && onem2m.AsError(err).Code == onem2m.Conflict {
 		address, err = c.findBase(ctx, host)
 	}
@@ -172,6 +171,9 @@ func (c *CSE) toCopy(ctx context.Context, host onem2m.ID, req *onem2m.Request) (
 	res := c.relay(ctx, req)
 	if res.Code.Success() {
 		return res, nil
+	}
+	if c.astray(res, host) {
+		res.Code = onem2m.TargetNotReachable
 	}
 	e := onem2m.Errorf(res.Code, "", "%s on another CSE", req.Operation)
 	if res.Content != nil {

@@ -102,14 +102,14 @@ func (k *call) announce(ctx context.Context, rec *store.Record, s *subject) *sto
 		k.c.Log.ErrorContext(ctx, "announcement", "resource", rec.RI, "err", err)
 		return nil
 	}
-	var made []string
+	var made []copyMade
 	for _, target := range s.targets.New {
-		address, err := k.c.announceAt(ctx, rec, s.parent, target, sent)
+		one, err := k.c.announceAt(ctx, rec, s.parent, target, sent)
 		if err != nil {
 			k.c.Log.WarnContext(ctx, "not announced", "resource", rec.RI, "target", string(target.Host), "err", err)
 			continue
 		}
-		made = append(made, address)
+		made = append(made, one)
 	}
 	if len(made) == 0 {
 		return nil
@@ -133,7 +133,18 @@ func (k *call) announce(ctx context.Context, rec *store.Record, s *subject) *sto
 
 // noteCopies keeps the addresses of new copies, and owes them what has changed
 // since they were made.
-func (c *CSE) noteCopies(tx store.Tx, id int64, made []string, sent onem2m.Object) (*store.Record, error) {
+func (c *CSE) noteCopies(tx store.Tx, id int64, copies []copyMade, sent onem2m.Object) (*store.Record, error) {
+	var made []string
+	var pledges []int64
+	for _, one := range copies {
+		made = append(made, one.address)
+		if one.pledge >= 0 {
+			pledges = append(pledges, one.pledge)
+		}
+	}
+	if err := forgive(tx, pledges); err != nil {
+		return nil, err
+	}
 	rec, err := tx.ByID(id)
 	if errors.Is(err, store.ErrNotFound) {
 		for _, address := range made {
@@ -147,8 +158,8 @@ func (c *CSE) noteCopies(tx store.Tx, id int64, made []string, sent onem2m.Objec
 		return nil, err
 	}
 	attrs := attributes(rec).Clone()
-	copies, _ := attrs.Texts("at")
-	attrs.Set("at", onem2m.TextsValue(append(copies, made...)))
+	others, _ := attrs.Texts("at")
+	attrs.Set("at", onem2m.TextsValue(append(others, made...)))
 	next := revised(rec, rec.Modified, attrs)
 	if err := tx.Replace(next); err != nil {
 		return nil, err

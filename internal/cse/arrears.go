@@ -24,6 +24,7 @@ type arrear struct {
 	Names    []string       `json:"names,omitzero"`
 	Delete   bool           `json:"delete,omitzero"`
 	Left     bool           `json:"left,omitzero"`   // the <AEAnnc> of an AE of the whole SP that isn't registered here any more
+	Link     string         `json:"link,omitzero"`   // of copies to look for that may have been made
 	Notice   jsontext.Value `json:"notice,omitzero"` // of the new place of an AE, for the CSE in Copy
 
 	host     onem2m.ID // the CSE of the copy
@@ -77,6 +78,7 @@ func (d *arrears) add(host onem2m.ID, number int64, one arrear) {
 	if one.Notice != nil {
 		have.Notice = one.Notice
 	}
+	have.Link = one.Link
 	for _, name := range one.Names {
 		if !slices.Contains(have.Names, name) {
 			have.Names = append(have.Names, name)
@@ -86,6 +88,16 @@ func (d *arrears) add(host onem2m.ID, number int64, one arrear) {
 	select {
 	case d.wake <- struct{}{}:
 	default:
+	}
+}
+
+// hold takes up a debt that nobody waits for.
+func (d *arrears) hold(host onem2m.ID, number int64, one arrear) {
+	d.add(host, number, one)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if have := d.open[one.Copy]; have.busy == nil {
+		have.fresh, have.due = false, time.Now().Add(minPause)
 	}
 }
 
@@ -172,21 +184,33 @@ func loadSpan(r store.Reader) (*arrearSpan, error) {
 
 // oweCopy keeps a debt in the transaction in which it comes about.
 func (c *CSE) oweCopy(tx store.Tx, one arrear) error {
-	span, err := loadSpan(tx)
-	if err != nil {
-		return err
-	}
-	if span.Next-span.First >= maxArrears {
+	number, err := keepArrear(tx, one)
+	if errors.Is(err, errTooManyArrears) {
 		c.Log.Warn("an announced resource isn't told", "address", one.Copy)
 		return nil
 	}
-	number := span.Next
+	if err == nil {
+		tx.OnCommit(func() { c.taken(number, one) })
+	}
+	return err
+}
+
+var errTooManyArrears = errors.New("too much is owed to announced resources")
+
+func keepArrear(tx store.Tx, one arrear) (number int64, err error) {
+	span, err := loadSpan(tx)
+	if err != nil {
+		return 0, err
+	}
+	if span.Next-span.First >= maxArrears {
+		return 0, errTooManyArrears
+	}
+	number = span.Next
 	span.Next++
 	if err := saveState(tx, arrearName(number), &one); err != nil {
-		return err
+		return 0, err
 	}
-	tx.OnCommit(func() { c.taken(number, one) })
-	return saveState(tx, arrearSpanName, span)
+	return number, saveState(tx, arrearSpanName, span)
 }
 
 // taken takes up a debt that is kept.

@@ -107,7 +107,7 @@ func (c *CSE) pay(ctx context.Context, one *arrear) {
 // dropCopy takes the address of a copy that isn't there any more out of
 // announceTo: whoever wants another one asks for it anew.
 func dropCopy(tx store.Tx, one *arrear) error {
-	if one.Original == 0 || one.Delete {
+	if one.Original == 0 || one.Delete || one.Link != "" {
 		return nil
 	}
 	rec, err := tx.ByID(one.Original)
@@ -135,6 +135,9 @@ func (c *CSE) tellCopy(ctx context.Context, one *arrear) error {
 	}
 	if one.Left {
 		return c.tellLeft(ctx, host, one)
+	}
+	if one.Link != "" {
+		return c.findLost(ctx, host, one)
 	}
 	if one.Delete {
 		_, err := c.toCopy(ctx, host, &onem2m.Request{Operation: onem2m.Delete, To: one.Copy})

@@ -196,7 +196,11 @@ func (c *CSE) sendAcross(ctx context.Context, who onem2m.ID, req *onem2m.Request
 	if err != nil || address.Local(c.Home) || entityAt(c.Home, address) != who {
 		return nil, onem2m.Errorf(onem2m.TargetNotReachable, "to", "no such point of access")
 	}
-	return c.relay(ctx, req), nil
+	res := c.relay(ctx, req)
+	if c.astray(res, address.Host(c.Home)) {
+		return nil, onem2m.Errorf(onem2m.TargetNotReachable, "to", "a CSE on the way knows no way")
+	}
+	return res, nil
 }
 
 // relay sends a request of this CSE to another one.

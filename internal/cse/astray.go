@@ -1,0 +1,19 @@
+package cse
+
+import "bulwark/onem2m"
+
+// astray reports whether an answer is that of a CSE on the way to host which, for
+// the time being, knows no way or doesn't know who asks: a registration there has
+// to come about again. It says nothing about what the request is for.
+func (c *CSE) astray(res *onem2m.Response, host onem2m.ID) bool {
+	switch res.Code {
+	case onem2m.NotFound, onem2m.OriginatorNotAuthenticated, onem2m.SecurityAssociationRequired:
+	default:
+		return false
+	}
+	if res.From == "" || host.Stem() != "" {
+		return false // it isn't told who answers, or where the target is
+	}
+	who, _, err := c.Home.ParseID(res.From)
+	return err == nil && who != host && who.Registrar() != host
+}

@@ -39,6 +39,9 @@ func (k *call) enlist(r store.Reader, s *subject) ([]enlisted, error) {
 	subscriptions, _ := s.attrs.Texts("srat")
 	seen := map[string]bool{}
 	for i, to := range subscriptions {
+		if _, far := k.c.farAddress(to); far {
+			continue // see tieFar
+		}
 		rec := k.crossTarget(r, to)
 		if rec == nil {
 			return nil, crossFailure("srat", i, notFound())
@@ -299,28 +302,7 @@ func (c *CSE) sever(tx store.Tx, rec *store.Record, who identity.Originator, a *
 			return err
 		}
 	}
-	return k.severFar(tx, far)
-}
-
-// severFar has the subscriptions that were made on other CSEs deleted.
-func (k *call) severFar(tx store.Tx, far []string) error {
-	if len(far) == 0 {
-		return nil
-	}
-	who, err := k.witness()
-	if err != nil {
-		return err
-	}
-	list := make([]debt, 0, len(far))
-	for _, address := range far {
-		list = append(list, debt{Address: address, Who: who, Due: k.now})
-	}
-	err = k.c.addDebts(tx, list)
-	if _, refused := errors.AsType[*onem2m.Error](err); refused {
-		k.c.Log.Warn("subscriptions on other CSEs outlive their cross-resource subscription", "subscriptions", far, "err", err)
-		return nil
-	}
-	return err
+	return k.severFar(tx, rec, far)
 }
 
 // untie takes a <crossResourceSubscription> out of a subscription.

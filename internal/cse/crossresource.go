@@ -171,6 +171,9 @@ func verifyCross(ctx context.Context, k *call, s *subject) error {
 		if err == nil {
 			err = k.subscribeFar(ctx, s)
 		}
+		if err == nil {
+			err = k.tieFar(ctx, s)
+		}
 		if err != nil {
 			return err
 		}

@@ -6,12 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"bulwark/internal/identity"
+	"bulwark/internal/announcement"
 	"bulwark/internal/store"
 	"bulwark/onem2m"
 )
@@ -26,13 +27,18 @@ const (
 )
 
 // debt is a resource on another CSE that is to be deleted from an instant on,
-// on behalf of who has made it.
+// on behalf of who has made it; or a subscription there that isn't to notify a
+// <crossResourceSubscription> of this CSE any more.
 type debt struct {
 	Address string           `json:"to"`
-	Who     jsontext.Value   `json:"who"` // the witness
+	Cross   string           `json:"cross,omitzero"` // its resourceID
+	Who     jsontext.Value   `json:"who"`            // the witness
 	Due     onem2m.Timestamp `json:"due"`
 	Until   onem2m.Timestamp `json:"until"`
 }
+
+// key tells debts apart: several resources may be notified by one subscription.
+func (d debt) key() string { return d.Address + " " + d.Cross }
 
 // debtsName is where they are kept, and debtsAlarm stands for all of them.
 const (
@@ -97,12 +103,12 @@ func (c *CSE) addDebts(tx store.Tx, more []debt) error {
 }
 
 // settleDebts: these are not to be deleted, or have been.
-func (c *CSE) settleDebts(tx store.Tx, addresses []string) error {
+func (c *CSE) settleDebts(tx store.Tx, keys []string) error {
 	list, err := loadDebts(tx)
-	if err != nil || len(addresses) == 0 {
+	if err != nil || len(keys) == 0 {
 		return err
 	}
-	return c.saveDebts(tx, slices.DeleteFunc(list, func(one debt) bool { return slices.Contains(addresses, one.Address) }))
+	return c.saveDebts(tx, slices.DeleteFunc(list, func(one debt) bool { return slices.Contains(keys, one.key()) }))
 }
 
 // rearmDebts takes them up after a start.
@@ -128,21 +134,16 @@ func (c *CSE) PayDebts(ctx context.Context) (onem2m.Timestamp, error) {
 		return 0, err
 	}
 	now := c.instant()
-	var paid []string
-	later := map[string]bool{}
+	due := map[onem2m.ID][]debt{}
 	for _, one := range list {
-		if one.Due > now {
-			continue
+		if one.Due <= now {
+			host := announcement.Host(c.Home, one.Address)
+			due[host] = append(due[host], one)
 		}
-		gone, err := c.deleteFar(ctx, one)
-		if err != nil {
-			return 0, err
-		}
-		if gone || one.Until <= now {
-			paid = append(paid, one.Address)
-		} else {
-			later[one.Address] = true
-		}
+	}
+	paid, later, err := c.payDue(ctx, due, now)
+	if err != nil {
+		return 0, err
 	}
 	if len(paid)+len(later) == 0 {
 		c.armDebts(list)
@@ -159,40 +160,86 @@ func (c *CSE) postponeDebts(tx store.Tx, paid []string, later map[string]bool) e
 	if err != nil {
 		return err
 	}
-	list = slices.DeleteFunc(list, func(one debt) bool { return slices.Contains(paid, one.Address) })
+	list = slices.DeleteFunc(list, func(one debt) bool { return slices.Contains(paid, one.key()) })
 	for i := range list {
-		if later[list[i].Address] {
+		if later[list[i].key()] {
 			list[i].Due = c.instant() + onem2m.Timestamp(debtPause.Microseconds())
 		}
 	}
 	return c.saveDebts(tx, list)
 }
 
-// deleteFar tries to delete one resource, and reports whether there is no point
-// in trying again.
-func (c *CSE) deleteFar(ctx context.Context, one debt) (gone bool, err error) {
-	var w witness
-	if err := json.Unmarshal(one.Who, &w); err != nil {
-		return false, fmt.Errorf("who deletes %s: %w", one.Address, err)
+// payDue tries to pay, to several CSEs at the same time: one that is slow keeps no
+// other waiting.
+func (c *CSE) payDue(ctx context.Context, due map[onem2m.ID][]debt, now onem2m.Timestamp) (paid []string, later map[string]bool, err error) {
+	var mu sync.Mutex // guards the results
+	var group sync.WaitGroup
+	later = map[string]bool{}
+	turns := make(chan struct{}, payers)
+	for _, list := range due {
+		group.Go(func() {
+			turns <- struct{}{}
+			defer func() { <-turns }()
+			for _, one := range list {
+				gone, failed := c.payOne(ctx, one)
+				mu.Lock()
+				switch {
+				case failed != nil:
+					err = failed
+				case gone || one.Until <= now:
+					paid = append(paid, one.key())
+				default:
+					later[one.key()] = true
+				}
+				mu.Unlock()
+				if failed != nil {
+					return
+				}
+			}
+		})
 	}
+	group.Wait()
+	return paid, later, err
+}
+
+// payOne makes one attempt, and reports whether there is no point in another one.
+func (c *CSE) payOne(ctx context.Context, one debt) (gone bool, err error) {
 	trying, cancel := context.WithTimeout(ctx, debtTime)
 	defer cancel()
-	from := identity.Originator{ID: w.ID, Authenticated: w.Authenticated, Forwarded: w.Forwarded}
-	res := c.perform(trying, from, w.association(), &onem2m.Request{
-		Operation: onem2m.Delete, To: one.Address, From: w.ID.In(c.Home), HasFrom: true, Release: "3",
-		RequestID: string(c.names.appendTail([]byte("d-"), 12)),
-	})
+	if one.Cross != "" {
+		gone, err = c.untieFar(trying, one)
+	} else {
+		gone, err = c.deleteFar(trying, one)
+	}
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
+	return gone, err
+}
+
+// deleteFar tries to delete one resource, and reports whether there is no point
+// in trying again.
+func (c *CSE) deleteFar(ctx context.Context, one debt) (gone bool, err error) {
+	as, err := c.debtor(one)
+	if err != nil {
+		return false, err
+	}
+	as.expires = c.instant() + micros(debtTime)
+	return c.pastHelp(one, as.perform(ctx, &onem2m.Request{Operation: onem2m.Delete, To: one.Address})), nil
+}
+
+// pastHelp reads from the answer to a debt whether it is over.
+func (c *CSE) pastHelp(one debt, res *onem2m.Response) bool {
 	switch res.Code {
-	case onem2m.Deleted, onem2m.OriginatorHasNoPrivilege:
-		return true, nil
+	case onem2m.Deleted, onem2m.OriginatorHasNoPrivilege, onem2m.BadRequest:
+		return true
 	case onem2m.NotFound:
 		who, _, err := c.Home.ParseID(res.From)
 		a, _ := onem2m.ParseAddress(one.Address)
-		return err == nil && who == a.Host(c.Home), nil // not a CSE on the way
+		return err == nil && who == a.Host(c.Home) // not a CSE on the way
 	default:
-		return false, nil
+		return false
 	}
 }
+
+func micros(d time.Duration) onem2m.Timestamp { return onem2m.Timestamp(d.Microseconds()) }

@@ -13,8 +13,9 @@ import (
 // awaited are <crossResourceSubscription>s in the making: other CSEs ask them
 // whether they agree to be notified before they are there.
 type awaited struct {
-	mu  sync.Mutex
-	all map[string]onem2m.ID // who makes it, by resourceID
+	mu    sync.Mutex
+	all   map[string]onem2m.ID // who makes it, by resourceID
+	hosts map[string]onem2m.ID // the CSE that is made to notify it by another's subscription
 }
 
 func (a *awaited) begin(ri string, who onem2m.ID) {
@@ -30,6 +31,24 @@ func (a *awaited) end(ri string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.all, ri)
+	delete(a.hosts, ri)
+}
+
+// tie says that a CSE has been asked to let a subscription notify it, whoever has
+// made that.
+func (a *awaited) tie(ri string, host onem2m.ID) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.hosts == nil {
+		a.hosts = map[string]onem2m.ID{}
+	}
+	a.hosts[ri] = host
+}
+
+func (a *awaited) tied(ri string, host onem2m.ID) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return host != "" && a.hosts[ri] == host
 }
 
 func (a *awaited) creator(ri string) (onem2m.ID, bool) {
@@ -71,11 +90,7 @@ func (k *call) subscribeTo(ctx context.Context, s *subject, i int, to, name stri
 	if !far || address.Attribute != "" || address.CSE == "" {
 		return "", onem2m.Errorf(onem2m.BadRequest, "rrat", "not a resource identifier")
 	}
-	self := k.c.reference(s.ri)
-	if address.SP != "" && address.SP != k.c.Home.SP {
-		self = k.c.Home.SP + self
-	}
-	o := regularSubscription(s, i, self)
+	o := regularSubscription(s, i, k.c.crossReference(s.ri, address))
 	o.Set("rn", onem2m.TextValue(name))
 	k.c.awaited.begin(s.ri, k.from.ID)
 	defer k.c.awaited.end(s.ri)
@@ -118,8 +133,9 @@ func (k *call) takeFar(tx store.Tx, s *subject, x *crossing) (map[int]string, er
 			return nil, crossFailure("rrat", i, onem2m.Errorf(onem2m.TargetNotReachable, "rrat", "nothing was made there"))
 		}
 		x.Members = append(x.Members, k.c.foreignKey(a))
-		paid = append(paid, to+"/x"+s.ri+"-"+strconv.Itoa(i))
+		paid = append(paid, debt{Address: to + "/x" + s.ri + "-" + strconv.Itoa(i)}.key())
 	}
+	paid = append(paid, s.takeTied(x)...)
 	return s.farMade, k.c.settleDebts(tx, paid)
 }
 
@@ -132,7 +148,7 @@ func (k *call) crossNotice(ctx context.Context) (res *onem2m.Response, done bool
 	}
 	if creator, asks := k.verification(); asks {
 		if who, ok := k.c.awaited.creator(path[0]); ok {
-			if !k.names(creator, who) {
+			if !k.names(creator, who) && !k.c.awaited.tied(path[0], k.from.ID) {
 				return nil, true, onem2m.Errorf(onem2m.SubscriptionCreatorHasNoPrivilege, "cr", "not who makes the resource") // C-275
 			}
 			return &onem2m.Response{Code: onem2m.OK}, true, nil

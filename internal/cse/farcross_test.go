@@ -102,7 +102,7 @@ func TestCross_C319_TargetsOnOtherCSEs(t *testing.T) {
 			t.Fatal(at, err)
 		}
 		slices.Sort(far.deleted)
-		if len(far.deleted) != 2 || far.deleted[0] != "/id-in/Clamp //m2m.example/id-open/sub1" {
+		if len(far.deleted) != 2 || far.deleted[0] != "/id-in/Clamp /id-open/sub1" {
 			t.Errorf("deleted %q", far.deleted)
 		}
 	})

@@ -104,6 +104,7 @@ type subject struct {
 	dropped []string      // UPDATE: names removed as a side effect (rcn 9, C-141)
 	asked   onem2m.Object // UPDATE: values that fell back at once, for subscribers to see
 
+	farTied []tie                // <crossResourceSubscription>: subscriptions of other CSEs that notify it
 	farMade map[int]string       // <crossResourceSubscription>: subscriptions on other CSEs, by the position in rrat
 	far     map[string]farMember // <group>: what other CSEs have told of members
 	drafted *drafted             // <semanticDescriptor>, <ontology>: what the request makes of the document

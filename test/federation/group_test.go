@@ -100,3 +100,49 @@ func TestCross_C319_TargetsOnOtherCSEs(t *testing.T) {
 	})
 	cross("none", `"/id-mn/cse-mn/far","/id-mn/cse-mn/none"`).Expect(t, 5221, 500)
 }
+
+// Subscriptions of other CSEs, whoever has made them, take part in a cross-resource
+// subscription, and are again what they were when it is gone.
+func TestCross_C319_SubscriptionsOnOtherCSEs(t *testing.T) {
+	t.Parallel()
+	tr := newTree(t)
+	sink, theirs := harness.NewSink(t), harness.NewSink(t)
+	in := tr.in.plain
+	in.Make(t, "Cvisitor", "/cse-in", 2, `{"m2m:ae":{"rn":"visitor","api":"N.example.test","rr":false,"srv":["3"]}}`)
+	for name, b := range map[string]*box{"far": tr.mn, "farther": tr.asn} {
+		b.open(t, name, "/id-in/Cvisitor")
+		b.plain.Make(t, "CAdmin", "/"+b.name+"/"+name, 23, `{"m2m:sub":{"rn":"s","nu":["`+theirs.URL+`"],"enc":{"net":[3]},"acpi":["`+b.name+`/acp-`+name+`"]}}`)
+	}
+	cross := func(name, members string) *harness.Answer {
+		return in.Create(t, "Cvisitor", "/cse-in/visitor", 48, `{"m2m:crs":{"rn":"`+name+`","nu":["`+sink.URL+`"],"twt":2,"tws":"PT1M","srat":[`+members+`]}}`)
+	}
+	held := func(b *box, name string) string {
+		a := b.plain.Get(t, "CAdmin", "/"+b.name+"/"+name+"/s")
+		a.Expect(t, 2000, 200)
+		return a.Body
+	}
+	a := cross("x", `"/id-mn/cse-mn/far/s","/id-asn/cse-asn/farther/s"`)
+	a.Expect(t, 2001, 201)
+	if ri := a.Text("ri"); !strings.Contains(held(tr.mn, "far"), `"acrs":["/id-in/`+ri) || !strings.Contains(held(tr.asn, "farther"), `"acrs":["/id-in/`+ri) {
+		t.Errorf("they hold %s and %s", held(tr.mn, "far"), held(tr.asn, "farther"))
+	}
+	tr.mn.plain.Make(t, "CAdmin", "/cse-mn/far", 4, `{"m2m:cin":{"con":"1"}}`)
+	if got := sink.Wait(300*time.Millisecond, harness.AtLeast(1)); len(got) != 0 {
+		t.Errorf("C-322 told before all have notified: %+v", got)
+	}
+	tr.asn.plain.Make(t, "CAdmin", "/cse-asn/farther", 4, `{"m2m:cin":{"con":"1"}}`)
+	if got := sink.Wait(patience, harness.AtLeast(1)); len(got) != 1 {
+		t.Errorf("C-322 got %+v", got)
+	}
+	if got := theirs.Wait(patience, harness.AtLeast(2)); len(got) != 2 {
+		t.Errorf("whom they notified before got %+v", got)
+	}
+	tr.asn.halt()
+	in.Delete(t, "Cvisitor", "/cse-in/visitor/x").Expect(t, 2002, 200)
+	await(t, "C-327 one is as it was", func() bool { return !strings.Contains(held(tr.mn, "far"), "/id-in/") })
+	cross("none", `"/id-mn/cse-mn/far/s","/id-mn/cse-mn/none"`).Expect(t, 5221, 500)
+	cross("odd", `"/id-mn/cse-mn/far"`).Expect(t, 4000, 400)
+	in.Make(t, "Cvisitor", "/cse-in/visitor", 48, `{"m2m:crs":{"rn":"y","nu":["`+sink.URL+`"],"twt":2,"tws":"PT1M","srat":["/id-mn/cse-mn/far/s"]}}`)
+	tr.mn.plain.Delete(t, "CAdmin", "/cse-mn/far/s").Expect(t, 2002, 200)
+	await(t, "C-328 it ends with a member", func() bool { return in.Get(t, "Cvisitor", "/cse-in/visitor/y").RSC == 4004 })
+}

@@ -76,8 +76,9 @@ type Carrier struct {
 	now     func() time.Time
 	log     *slog.Logger
 
-	mu    sync.Mutex // guards lanes and what is in them
-	lanes map[onem2m.ID]*lane
+	mu     sync.Mutex // guards what follows, and what is in it
+	lanes  map[onem2m.ID]*lane
+	burden burden
 }
 
 // lane is the way to one next hop.
@@ -101,6 +102,7 @@ type seat struct {
 	keys []string // of the shares in the lane
 	all  []*share
 	held int // places that are taken
+	load load
 }
 
 // NewCarrier returns a Carrier. observe may be nil; it must return quickly.
@@ -108,7 +110,7 @@ func NewCarrier(sender Sender, observe func(onem2m.ID, Result), now func() time.
 	if observe == nil {
 		observe = func(onem2m.ID, Result) {}
 	}
-	return &Carrier{sender: sender, observe: observe, now: now, log: log, lanes: map[onem2m.ID]*lane{}}
+	return &Carrier{sender: sender, observe: observe, now: now, log: log, lanes: map[onem2m.ID]*lane{}, burden: burden{each: map[string]int64{}}}
 }
 
 // Carry takes one request to a hop and returns the answer. The points of access
@@ -122,7 +124,7 @@ func (c *Carrier) Carry(ctx context.Context, hop Hop, req *onem2m.Request) (*one
 		ctx, cancel = context.WithTimeout(ctx, maxBlocking)
 		defer cancel()
 	}
-	s, err := c.enter(ctx, hop, req.From)
+	s, err := c.enter(ctx, hop, req)
 	if err != nil {
 		return nil, err
 	}
@@ -132,8 +134,8 @@ func (c *Carrier) Carry(ctx context.Context, hop Hop, req *onem2m.Request) (*one
 	return res, err
 }
 
-// enter takes a place in the lane of a hop, for an originator.
-func (c *Carrier) enter(ctx context.Context, hop Hop, from string) (*seat, error) {
+// enter takes a place in the lane of a hop, for the originator of a request.
+func (c *Carrier) enter(ctx context.Context, hop Hop, req *onem2m.Request) (*seat, error) {
 	if len(hop.Points) == 0 {
 		c.observe(hop.ID, Unreachable)
 		return nil, unreachable("the next CSE has no point of access", nil)
@@ -145,7 +147,14 @@ func (c *Carrier) enter(ctx context.Context, hop Hop, from string) (*seat, error
 		c.observe(hop.ID, Resting)
 		return nil, unreachable("the next CSE was not reached a moment ago", nil)
 	}
-	s := l.queue(from, string(hop.Peer))
+	var s *seat
+	if load := loadOf(hop, req); c.burden.take(load) {
+		if s = l.queue(req.From, string(hop.Peer)); s != nil {
+			s.load = load
+		} else {
+			c.burden.release(load)
+		}
+	}
 	c.mu.Unlock()
 	if s == nil {
 		c.observe(hop.ID, Crowded)
@@ -203,6 +212,7 @@ func (c *Carrier) leave(s *seat) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.burden.release(s.load)
 	for _, one := range s.all {
 		one.users--
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -64,12 +65,20 @@ func (o *output) String() string {
 // An empty dir stands for a new temporary directory.
 func Start(tb testing.TB, dir string, flags ...string) *Process {
 	tb.Helper()
+	return StartBy(tb, nil, dir, flags...)
+}
+
+// StartBy is Start with a command in front that runs the one behind it in its own
+// place, as "ip netns exec" does.
+func StartBy(tb testing.TB, by []string, dir string, flags ...string) *Process {
+	tb.Helper()
 	if dir == "" {
 		dir = filepath.Join(tb.TempDir(), "data")
 	}
 	p := &Process{Dir: dir, done: make(chan struct{}), log: &output{}, tb: tb}
 	args := append([]string{"serve", "--data", dir}, flags...)
-	p.cmd = exec.CommandContext(context.Background(), Binary(tb), args...) //nolint:gosec // our own command
+	line := append(append(slices.Clone(by), Binary(tb)), args...)
+	p.cmd = exec.CommandContext(context.Background(), line[0], line[1:]...) //nolint:gosec // our own command
 	p.cmd.Stderr = p.log
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {

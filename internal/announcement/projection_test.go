@@ -156,3 +156,22 @@ func TestWidened_C021(t *testing.T) {
 		}
 	}
 }
+
+func TestWidened_C021_OriginatorsInRules(t *testing.T) {
+	t.Parallel()
+	home := onem2m.Home{SP: "//m2m.example", CSE: "/id-mn", Name: "cse-mn"}
+	o := object(t, `{"pv":{"acr":[{"acor":["Cx","Sx","C*","/id-in/Cy","//far.example/id-far/Cz","//far.example","all","role@far.example","cse-mn/grp","grp1","/id-in/cse-in/grp"],"acop":2,"acod":[{"chty":[3]}]},{"acor":["all"],"acop":1}]},"pvs":{"acr":[{"acor":["Cx"],"acop":63}]},"apri":["cse-mn/point"]}`)
+	for host, want := range map[onem2m.ID]string{
+		"//m2m.example/id-in":  `{"pv":{"acr":[{"acor":["/id-mn/Cx","/Sx","/id-mn/C*","/id-in/Cy","//far.example/id-far/Cz","//far.example","all","role@far.example","/id-mn/cse-mn/grp","/id-mn/grp1","/id-in/cse-in/grp"],"acop":2,"acod":[{"chty":[3]}]},{"acor":["all"],"acop":1}]},"pvs":{"acr":[{"acor":["/id-mn/Cx"],"acop":63}]},"apri":["/id-mn/cse-mn/point"]}`,
+		"//far.example/id-far": `{"pv":{"acr":[{"acor":["//m2m.example/id-mn/Cx","//m2m.example/Sx","//m2m.example/id-mn/C*","//m2m.example/id-in/Cy","//far.example/id-far/Cz","//far.example","all","role@far.example","//m2m.example/id-mn/cse-mn/grp","//m2m.example/id-mn/grp1","//m2m.example/id-in/cse-in/grp"],"acop":2,"acod":[{"chty":[3]}]},{"acor":["all"],"acop":1}]},"pvs":{"acr":[{"acor":["//m2m.example/id-mn/Cx"],"acop":63}]},"apri":["//m2m.example/id-mn/cse-mn/point"]}`,
+	} {
+		if diff := cmp.Diff(want, string(Widened(o, home, host).Append(nil))); diff != "" {
+			t.Error(diff)
+		}
+	}
+	for _, odd := range []string{`{"pv":{}}`, `{"pv":[]}`, `{"pv":{"acr":[{"acop":1}]}}`, `{"pv":{"acr":1}}`} {
+		if got := string(Widened(object(t, odd), home, "//m2m.example/id-in").Append(nil)); got != odd {
+			t.Errorf("%s became %s", odd, got)
+		}
+	}
+}

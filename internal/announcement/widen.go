@@ -14,9 +14,12 @@ func Widened(o onem2m.Object, home onem2m.Home, host onem2m.ID) onem2m.Object {
 	for i := range out {
 		var widen func(string) string
 		switch out[i].Name {
-		case "acpi", "nl", "li", "mid", "macp", "hsl", "loi", "miid", "mjid", "rels", "sri", "rri", "dep", "mgs":
+		case "pv", "pvs":
+			out[i].Value = widenedRules(out[i].Value, home, host)
+			continue
+		case "acpi", "adri", "airi", "apri", "ajir", "awi", "bcnu", "cb", "daci", "dep", "giil", "giip", "giol", "giop", "hsl", "ldv", "li", "lnh", "loi", "macp", "mgs", "mid", "miid", "mjid", "nl", "rels", "rri", "sri":
 			widen = func(s string) string { return Address(s, home, host) }
-		case "aei", "hael", "soi", "orc", "hcl":
+		case "aei", "bcnr", "csi", "dcse", "hael", "hcl", "orc", "soi":
 			widen = func(s string) string { return Entity(s, home, host) }
 		default:
 			continue

@@ -24,6 +24,9 @@ func (c *CSE) registerAnnounced() {
 			c.types[info.Type] = announcedProcedures()
 		}
 	}
+	if c.types[onem2m.TypeAccessControlPolicyAnnc] != nil {
+		c.types[onem2m.TypeAccessControlPolicyAnnc] = announcedPolicyProcedures()
+	}
 	if p := c.types[onem2m.TypeAEAnnc]; p != nil {
 		p.visible, p.public = visibleAEAnnc, publicAEAnnc
 	}

@@ -193,7 +193,7 @@ func (c *CSE) projection(r store.Reader, rec *store.Record) (onem2m.Object, erro
 	if rec.Expires != 0 {
 		o.Set("et", onem2m.TimeValue(rec.Expires))
 	}
-	if copies == nil || !copies.Has("acpi") {
+	if copies == nil || !copies.Has("acpi") || rec.Type == onem2m.TypeAccessControlPolicy { // which has its selfPrivileges
 		return o, nil
 	}
 	for up := rec; ; {

@@ -49,6 +49,10 @@ func (c *CSE) guard(rec *store.Record) *guard {
 			g.delegates = c.delegatesIn(c.Home, attrs)
 			return g
 		}
+		if rec.Type == onem2m.TypeAccessControlPolicyAnnc {
+			c.guardCopied(g, attrs)
+			return g
+		}
 		if list, ok := attrs.Texts("acpi"); ok {
 			g.linked = true
 			g.links = linksTo(list)
@@ -95,6 +99,14 @@ func (c *CSE) policies(r store.Reader, rec *store.Record, who onem2m.ID, self bo
 				dst = append(dst, access.Source{Name: "selfPrivileges of " + rec.RI, Policy: g.pvs})
 			}
 			return dst, nil
+		case rec.Type == onem2m.TypeAccessControlPolicyAnnc:
+			if g := c.guard(rec); g.owner.Policy != nil {
+				dst = append(dst, g.owner)
+			}
+			if source, ok := c.copiedRules(rec, "selfPrivileges of "+rec.RI, true, now); ok {
+				dst = append(dst, source)
+			}
+			return dst, nil
 		case rec.Type == onem2m.TypePollingChannel:
 			owner, err := c.pollOwner(r, rec)
 			if err == nil && owner != "" { // whatever the policies above it say
@@ -136,9 +148,15 @@ func (c *CSE) linkedPolicy(r store.Reader, l *link, self bool, now onem2m.Timest
 		return access.Source{}, false
 	}
 	if !l.address.Local(c.Home) {
+		if source, ok := c.announcedPolicy(r, l, self, now); ok {
+			return source, true
+		}
 		return c.foreignPolicy(l, self, now)
 	}
 	t, err := c.resolve(r, l.address.Path, now)
+	if err == nil && t.virtual == "" && t.rec.Type == onem2m.TypeAccessControlPolicyAnnc {
+		return c.copiedRules(t.rec, l.text, self, now)
+	}
 	if err != nil || t.virtual != "" || t.rec.Type != onem2m.TypeAccessControlPolicy {
 		return access.Source{}, false
 	}

@@ -246,6 +246,7 @@ func (k *call) checkPolicyList(r store.Reader, name string) error {
 		t, err := k.c.resolve(r, address.Path, k.now)
 		switch {
 		case err == nil && t.virtual == "" && t.rec.Type == onem2m.TypeAccessControlPolicy:
+		case err == nil && t.virtual == "" && t.rec.Type == onem2m.TypeAccessControlPolicyAnnc && k.draft.info.Kind.Announced():
 		case err != nil && onem2m.AsError(err).Code != onem2m.NotFound:
 			return err
 		default:

@@ -235,45 +235,46 @@ type CSE struct {
 	basePolicy   *access.Policy  // configured policy of <CSEBase>, or nil
 	registered   *access.Policy  // built-in policy for entities registered here
 
-	pending    pending
-	held       pending  // requests that wait for oet
-	backlog    backlog  // non-blocking requests
-	channels   channels // what waits at polling channels
-	peers      *federation.Table
-	spBelow    spBelow
-	depot      *cmdh.Depot  // requests to other CSEs that CMDH holds
-	answers    cmdh.Answers // to those that have left in a <delivery>
-	trail      *federation.Trail
-	copies     *federation.Copies[foreign] // of what other CSEs host
-	watches    *federation.Watches         // of them
-	names      *namer
-	series     *alarms  // <timeSeries> whose data are watched
-	points     points   // their latest points
-	windows    *alarms  // open time windows of <crossResourceSubscription>
-	awaited    awaited  // <crossResourceSubscription>s in the making
-	debts      *alarms  // what is to be deleted on other CSEs
-	unverified *alarms  // <group>s with members whose type isn't known yet
-	deliveries *alarms  // <delivery> resources with requests that have not been taken up
-	triggers   triggers // <action>s and their subjects
-	beacons    *beacons // <timeSyncBeacon> and when they are due
-	heard      groupRequests
-	assigned   assignments       // <role>s and <token>s
-	tokens     *token.Cache      // nil without Verifier
-	delegating atomic.Bool       // whether some policy leaves something to points
-	contracts  atomic.Bool       // whether there may be service subscription data; the store rules
-	gate       *distributed.Gate // of questions to points
-	answering  pending           // questions that the points of this CSE are working on
-	pointMark  string            // of this CSE in the trail of a question
-	rules      tokenRules        // of tokens, compiled
-	kept       keptTokens        // what goes with tokens beyond a restart
-	dynamic    dynamicPolicies
-	consult    link               // Options.Consult
-	desk       *consultation.Desk // where questions to servers leave
-	confirmed  confirmations      // tokens that servers have handed over
-	signatures signatures         // of tokens whose holder has changed
-	recalls    recall.Marks       // of what servers have called back
-	hops       atomic.Uint64      // requests that were forwarded
-	helpers    chan struct{}      // one token per goroutine that helps with a fan-out
+	pending           pending
+	held              pending  // requests that wait for oet
+	backlog           backlog  // non-blocking requests
+	channels          channels // what waits at polling channels
+	peers             *federation.Table
+	spBelow           spBelow
+	depot             *cmdh.Depot  // requests to other CSEs that CMDH holds
+	answers           cmdh.Answers // to those that have left in a <delivery>
+	trail             *federation.Trail
+	copies            *federation.Copies[foreign] // of what other CSEs host
+	watches           *federation.Watches         // of them
+	announcedPolicies announcedPolicies           // policies of other CSEs that these keep here
+	names             *namer
+	series            *alarms  // <timeSeries> whose data are watched
+	points            points   // their latest points
+	windows           *alarms  // open time windows of <crossResourceSubscription>
+	awaited           awaited  // <crossResourceSubscription>s in the making
+	debts             *alarms  // what is to be deleted on other CSEs
+	unverified        *alarms  // <group>s with members whose type isn't known yet
+	deliveries        *alarms  // <delivery> resources with requests that have not been taken up
+	triggers          triggers // <action>s and their subjects
+	beacons           *beacons // <timeSyncBeacon> and when they are due
+	heard             groupRequests
+	assigned          assignments       // <role>s and <token>s
+	tokens            *token.Cache      // nil without Verifier
+	delegating        atomic.Bool       // whether some policy leaves something to points
+	contracts         atomic.Bool       // whether there may be service subscription data; the store rules
+	gate              *distributed.Gate // of questions to points
+	answering         pending           // questions that the points of this CSE are working on
+	pointMark         string            // of this CSE in the trail of a question
+	rules             tokenRules        // of tokens, compiled
+	kept              keptTokens        // what goes with tokens beyond a restart
+	dynamic           dynamicPolicies
+	consult           link               // Options.Consult
+	desk              *consultation.Desk // where questions to servers leave
+	confirmed         confirmations      // tokens that servers have handed over
+	signatures        signatures         // of tokens whose holder has changed
+	recalls           recall.Marks       // of what servers have called back
+	hops              atomic.Uint64      // requests that were forwarded
+	helpers           chan struct{}      // one token per goroutine that helps with a fan-out
 
 	documents *semantics.Cache // semantic descriptions and ontologies that were read
 	pondering chan struct{}    // one token for each request that evaluates semantics

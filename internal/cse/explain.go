@@ -241,7 +241,7 @@ func (k *call) governed(r store.Reader, rec *store.Record, found int) string {
 		switch {
 		case rec.Type == onem2m.TypeCSEBase:
 			return from + "the policy of the <CSEBase>"
-		case rec.Type == onem2m.TypeAccessControlPolicy:
+		case rec.Type == onem2m.TypeAccessControlPolicy, rec.Type == onem2m.TypeAccessControlPolicyAnnc:
 			return from + "its own selfPrivileges"
 		}
 		if info := k.c.infoOf(rec); info != nil && info.Has("acpi") {

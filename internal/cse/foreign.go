@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"bulwark/access"
+	"bulwark/internal/announcement"
 	"bulwark/internal/federation"
 	"bulwark/onem2m"
 )
@@ -154,40 +155,7 @@ func foreignRules(there onem2m.Home, set jsontext.Value, name string) (*access.P
 
 // widenRules makes the names in a set of rules of the CSE there valid everywhere.
 func widenRules(there onem2m.Home, set jsontext.Value) (jsontext.Value, error) {
-	return rewriteRules(set, func(list []string) []string { return widenEntries(there, list) })
-}
-
-// rewriteRules gives the rules of a set other originators.
-func rewriteRules(set jsontext.Value, rewrite func([]string) []string) (jsontext.Value, error) {
-	o, err := onem2m.ParseObject(set)
-	if err != nil {
-		return nil, err
-	}
-	if !o.Has("acr") {
-		return set, nil // the other way to write no rules (C-12)
-	}
-	rules, err := onem2m.ParseList(o.Get("acr"))
-	if err != nil {
-		return nil, err
-	}
-	all := []byte{'['}
-	for i, value := range rules {
-		rule, err := onem2m.ParseObject(value)
-		if err != nil {
-			return nil, err
-		}
-		if list, ok := rule.Texts("acor"); ok {
-			rule = rule.Clone()
-			rule.Set("acor", onem2m.TextsValue(rewrite(list)))
-		}
-		if i > 0 {
-			all = append(all, ',')
-		}
-		all = rule.Append(all)
-	}
-	o = o.Clone()
-	o.Set("acr", append(all, ']'))
-	return o.Append(nil), nil
+	return announcement.Rules(set, func(list []string) []string { return widenEntries(there, list) })
 }
 
 // widenEntries makes the entries that are addresses relative to a CSE valid

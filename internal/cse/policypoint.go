@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"bulwark/access"
+	"bulwark/internal/announcement"
 	"bulwark/internal/dynauth/distributed"
 	"bulwark/internal/store"
 	"bulwark/onem2m"
@@ -113,7 +114,7 @@ func ownerRules(owner onem2m.ID) jsontext.Value {
 
 // exportRules writes the rules of this CSE with names that are valid everywhere.
 func exportRules(home onem2m.Home, set jsontext.Value) jsontext.Value {
-	wide, err := rewriteRules(set, func(list []string) []string {
+	wide, err := announcement.Rules(set, func(list []string) []string {
 		list = widenEntries(home, list)
 		for i, entry := range list {
 			switch {

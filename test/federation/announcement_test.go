@@ -109,3 +109,32 @@ func TestAnnouncement_C404_A52_CopiesThatFollowInBothDirections(t *testing.T) {
 	mn.halt()
 	in.Update(t, "CAdmin", both, `{"m2m:cntA":{"lbl":["z"]}}`).Expect(t, 5103, 404)
 }
+
+// A policy that is announced together with what it governs decides about the copies
+// on the other CSE, which may not read the policy itself.
+func TestAnnouncement_A48_AnAnnouncedPolicyGovernsCopies(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	mn := s.below(s.in, "mn", "/id-mn", "cse-mn")
+	mn.start()
+	mn.joined(s.in)
+	in := s.in.plain
+	in.Make(t, "Cvisitor", "/cse-in", 2, `{"m2m:ae":{"rn":"visitor","api":"N.example.test","rr":false,"srv":["3"]}}`)
+	mn.plain.Make(t, "Clamp", "/cse-mn", 2, `{"m2m:ae":{"rn":"lamp","api":"N.lamp","rr":false,"srv":["3"],"at":["/id-in"]}}`)
+	a := mn.plain.Create(t, "Clamp", "/cse-mn/lamp", 1, `{"m2m:acp":{"rn":"acp","at":["/id-in"],"pv":{"acr":[{"acor":["Clamp","/id-in/Cvisitor"],"acop":63}]},"pvs":{"acr":[{"acor":["Clamp"],"acop":63}]}}}`)
+	a.Expect(t, 2001, 201)
+	policy, ri := announced(t, a), a.Text("ri")
+	if a := in.Get(t, "/id-mn", policy); a.RSC != 4107 && !strings.Contains(a.Body, `"/id-mn/Clamp"`) {
+		t.Errorf("C-021 the copy of the policy: %s", a)
+	}
+	a = mn.plain.Create(t, "Clamp", "/cse-mn/lamp", 3, `{"m2m:cnt":{"rn":"box","acpi":["`+ri+`"],"at":["/id-in"]}}`)
+	a.Expect(t, 2001, 201)
+	box := announced(t, a)
+	in.Get(t, "Cvisitor", box).Expect(t, 2000, 200)
+	in.Get(t, "Cvisitor", policy).Expect(t, 4103, 403)
+	mn.halt()
+	in.Get(t, "Cvisitor", box).Expect(t, 2000, 200)
+	mn.start()
+	mn.plain.Update(t, "Clamp", "/cse-mn/lamp/acp", `{"m2m:acp":{"pv":{"acr":[{"acor":["Clamp"],"acop":63}]}}}`).Expect(t, 2004, 200)
+	await(t, "A-195 the policy is narrowed", func() bool { return in.Get(t, "Cvisitor", box).RSC == 4103 })
+}

@@ -1,0 +1,158 @@
+package cse
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"bulwark/access"
+	"bulwark/internal/federation"
+	"bulwark/internal/store"
+	"bulwark/onem2m"
+)
+
+// An <accessControlPolicyAnnc> is the policy of another CSE, kept here by that CSE
+// (TS-0001 clauses 9.6.2 and 9.6.26.3): its selfPrivileges decide about the copy
+// itself, as those of the original do there, and its privileges about whatever here
+// links to the original. So copies can be read by those who may read their
+// originals while this CSE may not, or can't, ask for the policy. What is in the
+// rules is relative to the CSE that announces.
+
+// announcedPolicies finds them by the address of their original. It is a view of
+// the committed store: what is found is read again.
+type announcedPolicies struct {
+	some atomic.Bool // whether there are any, so that decisions without them look no further
+
+	mu  sync.RWMutex // guards all
+	all map[string]string
+}
+
+func (p *announcedPolicies) set(original, ri string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.all == nil {
+		p.all = map[string]string{}
+	}
+	p.all[original] = ri
+	p.some.Store(true)
+}
+
+func (p *announcedPolicies) drop(original, ri string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.all[original] == ri {
+		delete(p.all, original)
+	}
+	p.some.Store(len(p.all) > 0)
+}
+
+func (p *announcedPolicies) get(original string) (ri string, ok bool) {
+	if !p.some.Load() {
+		return "", false
+	}
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	ri, ok = p.all[original]
+	return ri, ok
+}
+
+func announcedPolicyProcedures() *procedures {
+	p := announcedProcedures()
+	p.created = func(k *call, tx store.Tx, s *subject) error {
+		k.c.noteAnnouncedPolicy(tx, s.attrs, s.ri)
+		return nil
+	}
+	p.update = func(k *call, tx store.Tx, s *subject) error {
+		k.c.forgetAnnouncedPolicy(tx, s.old)
+		k.c.noteAnnouncedPolicy(tx, s.attrs, s.ri)
+		return updateAnnounced(k, tx, s)
+	}
+	p.remove = func(c *CSE, tx store.Tx, rec *store.Record) error {
+		c.forgetAnnouncedPolicy(tx, rec)
+		return nil
+	}
+	return p
+}
+
+// originalKey is the address of the original of a copy, "" without one.
+func (c *CSE) originalKey(attrs onem2m.Object) string {
+	link, _ := attrs.Text("lnk")
+	a, err := onem2m.ParseAddress(link)
+	if err != nil || a.CSE == "" {
+		return ""
+	}
+	return c.foreignKey(a)
+}
+
+func (c *CSE) noteAnnouncedPolicy(tx store.Tx, attrs onem2m.Object, ri string) {
+	if key := c.originalKey(attrs); key != "" {
+		tx.OnCommit(func() { c.announcedPolicies.set(key, ri) })
+	}
+}
+
+func (c *CSE) forgetAnnouncedPolicy(tx store.Tx, rec *store.Record) {
+	key, ri := c.originalKey(attributes(rec)), rec.RI
+	tx.OnCommit(func() { c.announcedPolicies.drop(key, ri) })
+}
+
+// loadAnnouncedPolicies finds them again at start.
+func (c *CSE) loadAnnouncedPolicies(ctx context.Context) error {
+	return c.Store.Read(ctx, func(r store.Reader) error {
+		for after := int64(0); ; {
+			page, err := r.OfType(onem2m.TypeAccessControlPolicyAnnc, after, 500)
+			if err != nil || len(page) == 0 {
+				return err
+			}
+			for _, rec := range page {
+				after = rec.ID
+				if key := c.originalKey(attributes(rec)); key != "" {
+					c.announcedPolicies.set(key, rec.RI)
+				}
+			}
+		}
+	})
+}
+
+// announcedPolicy is linkedPolicy for a policy of another CSE that announces it
+// here. One of a CSE that no way leads to any more counts for nothing, as whatever
+// else is known of it.
+func (c *CSE) announcedPolicy(r store.Reader, l *link, self bool, now onem2m.Timestamp) (access.Source, bool) {
+	if !c.announcedPolicies.some.Load() {
+		return access.Source{}, false
+	}
+	key := c.foreignKey(l.address)
+	ri, ok := c.announcedPolicies.get(key)
+	if !ok {
+		return access.Source{}, false
+	}
+	t, err := c.resolve(r, []string{ri}, now)
+	if err != nil || t.virtual != "" || t.rec.Type != onem2m.TypeAccessControlPolicyAnnc || c.originalKey(attributes(t.rec)) != key {
+		return access.Source{}, false
+	}
+	return c.copiedRules(t.rec, l.text, self, now)
+}
+
+// copiedRules are the rules of an announced policy.
+func (c *CSE) copiedRules(rec *store.Record, name string, self bool, now onem2m.Timestamp) (access.Source, bool) {
+	if _, err := c.peers.Next(c.announcer(attributes(rec)), federation.Arrival{}, now); err != nil {
+		return access.Source{}, false
+	}
+	g := c.guard(rec)
+	switch {
+	case !g.readable:
+		return access.Source{}, false
+	case self:
+		return access.Source{Name: name, Policy: g.pvs}, true
+	}
+	return access.Source{Name: name, Policy: g.pv}, true
+}
+
+// guardCopied reads the rules of an announced policy, which are its CSE's.
+func (c *CSE) guardCopied(g *guard, attrs onem2m.Object) {
+	host := c.announcer(attrs)
+	there := onem2m.Home{SP: host.SP(), CSE: host.SPRelative()}
+	var err1, err2 error
+	g.pv, err1 = foreignRules(there, attrs.Get("pv"), "pv")
+	g.pvs, err2 = foreignRules(there, attrs.Get("pvs"), "pvs")
+	g.readable = host != "" && err1 == nil && err2 == nil
+}

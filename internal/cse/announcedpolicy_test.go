@@ -1,0 +1,100 @@
+package cse
+
+import (
+	"testing"
+
+	"bulwark/onem2m"
+)
+
+// policied is host with an announced policy of /id-mn, acp1 there, and a copy and
+// a container that link to it.
+func policied(t *testing.T, pv string) (w *world, c *carrier, acpA, cntA string) {
+	t.Helper()
+	w, c, base := host(t)
+	o := w.must(onem2m.Created, ask{op: "C10001", to: base, from: "/id-mn", body: copyOf("acpA", "acp1", `"pv":{"acr":[`+pv+`]}`, `"pvs":{"acr":[{"acor":["Cowner"],"acop":63}]}`)})
+	acpA, _ = o.Text("ri")
+	o = w.must(onem2m.Created, ask{op: "C10003", to: base, from: "/id-mn", body: copyOf("cntA", "cnt1", `"acpi":["/id-mn/acp1"]`)})
+	cntA, _ = o.Text("ri")
+	w.container("CAdmin", "cse-in", "box", `"acpi":["/id-mn/acp1"]`)
+	return w, c, acpA, cntA
+}
+
+const forLamp = `{"acor":["/id-in/Clamp","Cthere"],"acop":63}`
+
+func TestAnnouncedPolicy_DecidesAboutWhatLinksToItsOriginal(t *testing.T) {
+	t.Parallel()
+	w, c, acpA, cntA := policied(t, forLamp)
+	for name, tt := range map[string]struct {
+		to, from string
+		code     onem2m.StatusCode
+	}{
+		"A-48 a copy, by whom it names":                         {cntA, "Clamp", 2000},
+		"A-48 a copy, by an entity of its CSE":                  {cntA, "/id-mn/Cthere", 2000},
+		"A-48 the same stem at another CSE":                     {cntA, "/id-deep/Cthere", 4103},
+		"A-52 a resource of this CSE":                           {"cse-in/box", "Clamp", 2000},
+		"A-44 the policy itself, by its selfPrivileges":         {acpA, "/id-mn/Cowner", 2000},
+		"A-44 the policy itself, by whom its privileges name":   {acpA, "Clamp", 4103},
+		"A-48 the policy itself, by its CSE":                    {acpA, "/id-mn", 2000},
+		"A-48 a copy is changed by the CSE of the original":     {cntA, "/id-deep", 4103},
+		"A-44 the policy itself, by the stem of the owner here": {acpA, "/id-in/Cowner", 4000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if res := w.do(ask{op: "R", to: tt.to, from: tt.from}); res.Code != tt.code {
+				t.Errorf("got %d %s, want %d", res.Code, text(res), tt.code)
+			}
+		})
+	}
+	if len(c.sent) != 0 {
+		t.Errorf("its CSE was asked: %+v", c.sent[0])
+	}
+	t.Run("A-48 whoever it names changes no copy", func(t *testing.T) {
+		w.must(onem2m.OriginatorHasNoPrivilege, ask{op: "U", to: cntA, from: "Clamp", body: `{"m2m:cntA":{"lbl":["x"]}}`})
+		w.must(onem2m.OriginatorHasNoPrivilege, ask{op: "U", to: acpA, from: "Clamp", body: `{"m2m:acpA":{"pv":{"acr":[]}}}`})
+	})
+	t.Run("A-195 it is narrowed", func(t *testing.T) {
+		w.must(onem2m.Updated, ask{op: "U", to: acpA, from: "/id-mn", body: `{"m2m:acpA":{"pv":{"acr":[{"acor":["Cthere"],"acop":63}]}}}`})
+		w.must(onem2m.OriginatorHasNoPrivilege, ask{op: "R", to: cntA, from: "Clamp"})
+		w.must(onem2m.OK, ask{op: "R", to: cntA, from: "/id-mn/Cthere"})
+	})
+	t.Run("A-195 it goes: its CSE is asked", func(t *testing.T) {
+		w.must(onem2m.Deleted, ask{op: "D", to: acpA, from: "/id-mn"})
+		w.must(onem2m.OriginatorHasNoPrivilege, ask{op: "R", to: cntA, from: "/id-mn/Cthere"})
+		if len(c.sent) == 0 || c.sent[0].To != "/id-mn/acp1" {
+			t.Errorf("asked %+v", c.sent)
+		}
+	})
+}
+
+func TestAnnouncedPolicy_IsThatOfTheCSEThatItNames(t *testing.T) {
+	t.Parallel()
+	w, _, _, _ := policied(t, forLamp)
+	o := w.must(onem2m.Created, ask{op: "C10005", to: "/id-in/-", from: "/id-deep", body: `{"m2m:cbA":{"lnk":"/id-deep/cse","et":"20270101T000000","srv":["3"]}}`})
+	deep, _ := o.Text("ri")
+	policy := `"et":"20270101T000000","pv":{"acr":[{"acor":["all"],"acop":63}]},"pvs":{"acr":[]}}}`
+	w.must(onem2m.OriginatorHasNoPrivilege, ask{op: "C10001", to: deep, from: "/id-deep", body: `{"m2m:acpA":{"lnk":"/id-mn/acp1",` + policy})
+	w.must(onem2m.Created, ask{op: "C10001", to: deep, from: "/id-deep", body: `{"m2m:acpA":{"lnk":"/id-deep/acp1",` + policy})
+	w.must(onem2m.OriginatorHasNoPrivilege, ask{op: "R", to: "cse-in/box", from: "/id-mn/Cnobody"})
+	t.Run("A-195 its CSE has gone from here", func(t *testing.T) {
+		w.must(onem2m.OK, ask{op: "R", to: "cse-in/box", from: "Clamp"})
+		w.must(onem2m.Deleted, ask{op: "D", to: "cse-in/id-mn", from: "CAdmin"})
+		w.must(onem2m.OriginatorHasNoPrivilege, ask{op: "R", to: "cse-in/box", from: "Clamp"})
+	})
+}
+
+func TestAnnouncedPolicy_IsLinkedToByCopiesAlone(t *testing.T) {
+	t.Parallel()
+	w, _, acpA, cntA := policied(t, forLamp)
+	w.must(onem2m.BadRequest, ask{op: "C3", to: "cse-in", from: "CAdmin", body: `{"m2m:cnt":{"acpi":["` + acpA + `"]}}`})
+	w.must(onem2m.Updated, ask{op: "U", to: cntA, from: "/id-mn", body: `{"m2m:cntA":{"acpi":["/id-in/` + acpA + `"]}}`})
+	w.must(onem2m.OK, ask{op: "R", to: cntA, from: "Clamp"})
+}
+
+func TestAnnouncedPolicy_IsFoundAgainAfterAStart(t *testing.T) {
+	t.Parallel()
+	w, _, _, cntA := policied(t, forLamp)
+	w.c.announcedPolicies = announcedPolicies{}
+	if err := w.c.loadAnnouncedPolicies(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.must(onem2m.OK, ask{op: "R", to: cntA, from: "Clamp"})
+}

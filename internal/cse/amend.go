@@ -27,6 +27,7 @@ func (c *CSE) amend(tx store.Tx, rec *store.Record, who onem2m.ID, changes onem2
 	if err := c.follow(tx, rec, next); err != nil {
 		return err
 	}
+	c.noteReferences(tx, rec, next)
 	modified := changes.Clone()
 	modified.Set("lt", onem2m.TimeValue(next.Modified))
 	return c.Notifier.Record(tx, notify.Event{

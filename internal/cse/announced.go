@@ -28,7 +28,7 @@ func (c *CSE) registerAnnounced() {
 		c.types[onem2m.TypeAccessControlPolicyAnnc] = announcedPolicyProcedures()
 	}
 	if p := c.types[onem2m.TypeAEAnnc]; p != nil {
-		p.visible, p.public = visibleAEAnnc, publicAEAnnc
+		p.visible, p.public, p.remove = visibleAEAnnc, publicAEAnnc, forgetPlace
 	}
 }
 
@@ -135,7 +135,7 @@ func updateAnnounced(k *call, tx store.Tx, s *subject) error {
 	if reg, ok := k.spRegistration(); ok {
 		return k.keepSP(tx, s, reg)
 	}
-	return nil
+	return keepPlace(tx, s)
 }
 
 // beyond reads the original of a copy for the originator of the request, whom

@@ -14,9 +14,12 @@ import (
 // contactListName is the resourceName of the one <AEContactList> of an IN-CSE.
 const contactListName = "AEContactList"
 
-// maxContacts bounds the AEs that one CSE may have listed: the list is written
-// again with every change.
-const maxContacts = 10_000
+// Bounds of the AEs in the list. Of one CSE it is written again with every change;
+// who has told of it may speak for many CSEs below it, and name what isn't there.
+const (
+	maxContacts       = contact.MaxRoll // of one CSE
+	maxContactsBehind = 4 * maxContacts // of a neighbour and all CSEs below it
+)
 
 // <AEContactList> and <AEContactListPerCSE> are the CSE's alone (C-210). What
 // this CSE refers to itself isn't listed: the list is of CSEs that have sent a
@@ -53,8 +56,9 @@ func (c *CSE) putContactList(tx store.Tx) error {
 }
 
 // noteReference enters into the list, or takes out of it, what a CSE has told
-// of its references (TS-0004 clause 7.5.1.2.17). "" is none.
-func (c *CSE) noteReference(tx store.Tx, from onem2m.ID, gone, come contact.Name) error {
+// of its references through the neighbour peer (TS-0004 clause 7.5.1.2.17). "" is
+// none.
+func (c *CSE) noteReference(tx store.Tx, peer, from onem2m.ID, gone, come contact.Name) error {
 	lists, err := tx.OfType(onem2m.TypeAEContactList, 0, 1)
 	if err != nil {
 		return err
@@ -62,7 +66,7 @@ func (c *CSE) noteReference(tx store.Tx, from onem2m.ID, gone, come contact.Name
 	if len(lists) == 0 {
 		return onem2m.Errorf(onem2m.OperationNotAllowed, "pc", "this CSE keeps no list of references")
 	}
-	entry, entries, err := c.contactsOf(tx, lists[0], from)
+	entry, entries, behind, err := c.contactsOf(tx, lists[0], peer, from)
 	if err != nil {
 		return err
 	}
@@ -75,7 +79,7 @@ func (c *CSE) noteReference(tx store.Tx, from onem2m.ID, gone, come contact.Name
 		next = append(next, string(come))
 	}
 	switch {
-	case len(next) > maxContacts:
+	case len(next) > len(names) && (len(next) > maxContacts || behind >= maxContactsBehind):
 		return onem2m.Errorf(onem2m.NotAcceptable, "pc", "more than %d references of one CSE", maxContacts)
 	case slices.Equal(names, next):
 		return nil
@@ -98,20 +102,27 @@ func (c *CSE) noteReference(tx store.Tx, from onem2m.ID, gone, come contact.Name
 	return c.amend(tx, list, c.Home.ID(), onem2m.Object{{Name: "nic", Value: onem2m.IntValue(int64(entries))}})
 }
 
-// contactsOf returns the entry of a CSE, nil if it has none, and how many
-// entries there are.
-func (c *CSE) contactsOf(tx store.Tx, list *store.Record, from onem2m.ID) (entry *store.Record, entries int, err error) {
+// contactsOf returns the entry of a CSE, nil if it has none, how many entries
+// there are, and how many AEs a neighbour has told of for itself and others.
+func (c *CSE) contactsOf(tx store.Tx, list *store.Record, peer, from onem2m.ID) (entry *store.Record, entries, behind int, err error) {
+	now := c.instant()
 	err = c.eachChild(tx, list.ID, 0, 0, func(rec *store.Record) (bool, error) {
 		if rec.Type != onem2m.TypeAEContactListPerCSE {
 			return true, nil
 		}
 		entries++
-		if csi, _ := attributes(rec).Text("csi"); csi == from.Across(c.Home) {
+		attrs := attributes(rec)
+		csi, _ := attrs.Text("csi")
+		if csi == from.Across(c.Home) {
 			entry = rec
+		}
+		if n, ok := c.peers.Via(c.custodian(csi), now); ok && n.ID == peer {
+			names, _ := attrs.Texts("ail")
+			behind += len(names)
 		}
 		return true, nil
 	})
-	return entry, entries, err
+	return entry, entries, behind, err
 }
 
 // putContacts makes the entry of a CSE.

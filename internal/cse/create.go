@@ -314,6 +314,7 @@ func (k *call) performCreate(tx store.Tx, p *procedures, s *subject) (*store.Rec
 	if err := tx.Insert(rec); err != nil {
 		return nil, err
 	}
+	k.c.noteReferences(tx, rec)
 	if p.created != nil {
 		if err := p.created(k, tx, s); err != nil {
 			return nil, err

@@ -291,6 +291,8 @@ type CSE struct {
 
 	sweep chan struct{} // wakes the sweep; capacity 1
 
+	rollDue chan struct{} // what this CSE refers to may have changed; capacity 1
+
 	capabilities chan struct{}                  // what is advertised end to end may have changed; capacity 1
 	advertised   atomic.Pointer[jsontext.Value] // e2eSecInfo in the <CSEBase>; nil for none
 
@@ -308,7 +310,7 @@ func New(ctx context.Context, o Options) (*CSE, error) {
 	if err != nil || form != onem2m.FormStem {
 		return nil, fmt.Errorf("admin %q: not an AE-ID-Stem (C or S and letters, digits, - . _ ~)", o.Admin)
 	}
-	c := &CSE{Options: o, admin: admin, sweep: make(chan struct{}, 1), capabilities: make(chan struct{}, 1), names: newNamer(o.Random), helpers: make(chan struct{}, maxHelpers)}
+	c := &CSE{Options: o, admin: admin, sweep: make(chan struct{}, 1), rollDue: make(chan struct{}, 1), capabilities: make(chan struct{}, 1), names: newNamer(o.Random), helpers: make(chan struct{}, maxHelpers)}
 	c.pending.init(o.Limits.Pending, pendingOriginators*o.Limits.Pending)
 	c.held.init(maxHeldOfOne, maxHeld)
 	c.gate, c.pointMark = distributed.NewGate(), string(c.names.appendTail(nil, markLength))
@@ -380,6 +382,7 @@ func (c *CSE) Run(ctx context.Context) error {
 	errands.Go(func() { c.attend(ctx, "deletions on other CSEs", c.debts, c.rearmDebts, c.PayDebts) })
 	errands.Go(func() { c.runActions(ctx) })
 	errands.Go(func() { c.runArrears(ctx) })
+	errands.Go(func() { c.runRoll(ctx) })
 	errands.Go(func() { c.watches.Run(ctx) })
 	errands.Go(func() { c.runBeacons(ctx) })
 	errands.Go(func() { c.runCapability(ctx) })

@@ -213,6 +213,7 @@ func (x *reaper) remove(rec *store.Record) (bool, error) {
 			return false, err
 		}
 	}
+	x.c.noteReferences(x.tx, rec)
 	if err := x.c.withdraw(x.tx, rec); err != nil {
 		return false, err
 	}

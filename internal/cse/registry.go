@@ -119,6 +119,9 @@ func (c *CSE) noteRegistree(rec *store.Record, st standing) {
 	n.Releases, _ = attrs.Texts("srv")
 	n.Claims = slices.DeleteFunc(c.claimedBy(attrs), func(below onem2m.ID) bool { return !c.expected(id, below) })
 	c.peers.Set(n)
+	if n.Upstream {
+		c.lookAtRoll() // who the IN-CSE is may be known only now
+	}
 	c.neighboursChanged()
 }
 

@@ -3,6 +3,7 @@ package cse
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"bulwark/internal/contact"
@@ -167,15 +168,50 @@ func (k *call) movedSP(tx store.Tx, s *subject, reg spRegistration) error {
 	}
 	was, _ := attributes(s.old).Text("lnk")
 	is, _ := s.attrs.Text("lnk")
-	before := k.c.announcer(attributes(s.old))
-	if before == "" || before == reg.registrar {
-		return nil
+	if was == inactiveLink {
+		var err error
+		if was, err = placeOf(tx, s.old); err != nil {
+			return err
+		}
+		if credential, _ := credentialIn(s.attrs); credential == "" {
+			was = "" // nothing shows that it is the same AE
+		}
+		if err := tx.SetSetting(placeName(s.old.ID), nil); err != nil {
+			return err
+		}
 	}
 	from, to := contact.Parse(k.c.Home, was, false), contact.Parse(k.c.Home, is, false)
-	if from == "" || to == "" {
+	if from == "" || to == "" || from == to {
 		return nil
 	}
 	return k.c.oweMove(tx, from, to, true)
+}
+
+// placeName is the setting that holds where an AE was that has left: it may come
+// back at another place, and what refers to it follows then.
+func placeName(id int64) string { return fmt.Sprintf("place/%d", id) }
+
+// keepPlace notes where an AE was that leaves.
+func keepPlace(tx store.Tx, s *subject) error {
+	was, _ := attributes(s.old).Text("lnk")
+	if is, _ := s.attrs.Text("lnk"); s.info.Type != onem2m.TypeAEAnnc || is != inactiveLink || was == inactiveLink {
+		return nil
+	}
+	return tx.SetSetting(placeName(s.old.ID), []byte(was))
+}
+
+// placeOf is where an AE was that has left, "" if that isn't known.
+func placeOf(r store.Reader, rec *store.Record) (string, error) {
+	was, err := r.Setting(placeName(rec.ID))
+	if errors.Is(err, store.ErrNotFound) {
+		return "", nil
+	}
+	return string(was), err
+}
+
+// forgetPlace ends what keepPlace began.
+func forgetPlace(_ *CSE, tx store.Tx, rec *store.Record) error {
+	return tx.SetSetting(placeName(rec.ID), nil)
 }
 
 // RegistrarOf is the CSE that an AE of the whole SP is registered with, as the

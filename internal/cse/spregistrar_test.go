@@ -118,9 +118,24 @@ func TestSPRegistration_C210_WhoRefersToAnAEThatMovesIsTold(t *testing.T) {
 	if diff := cmp.Diff(map[string]bool{"/id-mn/-": true, "/id-mn3/-": true}, told); diff != "" {
 		t.Error(diff)
 	}
-	if o := w.must(onem2m.OK, ask{op: "R", to: "cse-in/acp", from: "CAdmin"}); !strings.Contains(string(o.Get("pv")), "/id-mn2/Sone") {
-		t.Errorf("the policy is %s", o.Get("pv"))
+	policy := func(want string) {
+		t.Helper()
+		if o := w.must(onem2m.OK, ask{op: "R", to: "cse-in/acp", from: "CAdmin"}); !strings.Contains(string(o.Get("pv")), want) {
+			t.Errorf("the policy is %s", o.Get("pv"))
+		}
 	}
+	policy("/id-mn2/Sone")
+	leave := func(name string) {
+		t.Helper()
+		w.must(onem2m.Updated, ask{op: "U", to: "/id-in/Sone", from: "/" + name, body: `{"m2m:aeA":{"lnk":"INACTIVE"}}`, assoc: mn(name)})
+	}
+	leave("id-mn2")
+	w.must(onem2m.Updated, ask{op: "U", to: "/id-in/Sone", from: "/id-mn3/Sone", body: at("id-mn3") + `}}`, assoc: mn("id-mn3")})
+	w.c.payFresh(t.Context())
+	policy("/id-mn3/Sone") // also after it has left, and come back at another place
+	leave("id-mn3")
+	w.must(onem2m.Updated, ask{op: "U", to: "/id-in/Sone", from: "/id-mn3/Sone", body: at("id-mn3") + `}}`, assoc: mn("id-mn3")})
+	w.must(onem2m.Deleted, ask{op: "D", to: "/id-in/Sone", from: "/id-mn3", assoc: mn("id-mn3")})
 }
 
 func TestSPRegistration_S118_TheCredentialIsReadByTheRegistrarAlone(t *testing.T) {

@@ -11,20 +11,11 @@ import (
 
 // tracked serves notifications about AEs that change their registrar, and about
 // references to AEs (TS-0004 clauses 7.5.1.2.16 and 7.5.1.2.17). It reports
-// false for any other notification. The NOTIFY privilege has been asked before;
-// what such a message does is granted to the CSE alone that has it to tell
-//
+// false for any other notification. What such a message does is granted to the
+// CSE alone that has it to tell, see entitled.
 func (k *call) tracked(ctx context.Context) (res *onem2m.Response, ok bool, err error) {
-	if k.req.Content == nil || k.req.Content.Name != "m2m:sgn" {
-		return nil, false, nil
-	}
-	sgn, err := onem2m.ParseObject(k.req.Content.Value)
-	if err != nil {
-		return nil, false, nil //nolint:nilerr // no notification that is known here
-	}
-	moved, _ := sgn.Bool("aerp")
-	referred, _ := sgn.Bool("aerid")
-	if moved == referred {
+	sgn, moved, ok := k.tracking()
+	if !ok {
 		return nil, false, nil
 	}
 	was, err := k.trackingID(sgn, "tid1")
@@ -41,6 +32,63 @@ func (k *call) tracked(ctx context.Context) (res *onem2m.Response, ok bool, err 
 		err = k.listReference(ctx, was, is)
 	}
 	return &onem2m.Response{Code: onem2m.OK}, true, err
+}
+
+// tracking reads a notification of an AE's new place, or else of a reference; ok is
+// false for any other.
+func (k *call) tracking() (sgn onem2m.Object, moved, ok bool) {
+	if k.req.Content == nil || k.req.Content.Name != "m2m:sgn" {
+		return nil, false, false
+	}
+	sgn, err := onem2m.ParseObject(k.req.Content.Value)
+	if err != nil {
+		return nil, false, false
+	}
+	moved, _ = sgn.Bool("aerp")
+	referred, _ := sgn.Bool("aerid")
+	return sgn, moved, moved != referred
+}
+
+// entitled reports whether no policy has to permit a notification about AEs,
+// because the protocol itself gives its originator the task: the IN-CSE of the SP
+// tells all other CSEs of the new place of an AE, and each of them tells it what
+// it refers to (TS-0001 clause 10.2.16, TS-0004 clauses 7.5.1.2.16, 7.5.1.2.17).
+// That an AE has moved, told to the IN-CSE, changes policies of others by the word
+// of a registree: there the policy of <CSEBase> has to permit it too.
+func (k *call) entitled(r store.Reader) (bool, error) {
+	_, moved, ok := k.tracking()
+	switch {
+	case !ok:
+		return false, nil
+	case moved && k.c.Type != IN:
+		return k.fromCentral(r)
+	case moved:
+		return false, nil
+	}
+	return k.c.Type == IN && k.ofThisTree(), nil
+}
+
+// ofThisTree reports whether the originator is a CSE that is registered here, or
+// below one that is and that has brought the request. What it tells concerns
+// itself alone, and the CSEs on the way could cut it off as well.
+func (k *call) ofThisTree() bool {
+	if k.fromCSE() {
+		return k.c.peers.Has(k.from.ID, k.now)
+	}
+	return k.from.Forwarded && k.from.ID.Registrar() == "" && k.c.peers.Below(k.arrival().Peer, k.from.ID, k.now)
+}
+
+// fromCentral reports whether the originator is the IN-CSE of the SP: over its own
+// association if it is the registrar, else through the registrar, which is the way
+// of all that comes from it. A registrar that lies on the way could say it itself:
+// what an AE here loses by it has its bounds in moves.
+func (k *call) fromCentral(r store.Reader) (bool, error) {
+	from := k.arrival()
+	if k.from.ID.SP() != k.c.Home.SP || !from.Above || !k.fromCSE() && !k.from.Forwarded {
+		return false, nil
+	}
+	central, err := k.c.central(r)
+	return err == nil && central != "" && central == k.from.ID, err
 }
 
 // trackingID reads one of the two: the SP-relative resourceID of an <AE>, or
@@ -72,18 +120,19 @@ func (k *call) strange(reason string) error {
 // listReference keeps what a CSE tells of its references (C-210).
 func (k *call) listReference(ctx context.Context, gone, come contact.Name) error {
 	switch {
-	case !k.fromCSE():
+	case !k.ofThisTree():
 		return k.strange("references are told by the CSE that has them")
 	case gone == "" && come == "":
 		return onem2m.Errorf(onem2m.BadRequest, "tid2", "neither an old reference nor a new one")
 	}
-	return k.c.Store.Update(ctx, func(tx store.Tx) error { return k.c.noteReference(tx, k.from.ID, gone, come) })
+	peer := k.arrival().Peer
+	return k.c.Store.Update(ctx, func(tx store.Tx) error { return k.c.noteReference(tx, peer, k.from.ID, gone, come) })
 }
 
 // follow lets everything here that refers to an AE refer to its new place
 // (C-210). An IN-CSE hears of it from the new registrar. Who is registered
 // elsewhere, and with whom, only the IN-CSE knows: any other CSE believes that
-// alone, which it knows if it is its registrar.
+// alone.
 func (k *call) follow(ctx context.Context, was, is contact.Name) error {
 	informed, err := k.informed(ctx, is)
 	if err != nil {
@@ -97,14 +146,12 @@ func (k *call) follow(ctx context.Context, was, is contact.Name) error {
 	case was == is:
 		return nil
 	}
-	if k.c.Type == IN {
-		moves, err := k.moves(ctx, was, is)
-		if err != nil {
-			return err
-		}
-		if !moves {
-			return k.strange("what this CSE knows of the AE doesn't let it move there")
-		}
+	moves, err := k.moves(ctx, was, is)
+	if err != nil {
+		return err
+	}
+	if !moves {
+		return k.strange("what this CSE knows of the AE doesn't let it move there")
 	}
 	if err := k.c.redirectReferences(ctx, was, is); err != nil {
 		return err
@@ -131,25 +178,15 @@ func (c *CSE) redirectReferences(ctx context.Context, was, is contact.Name) erro
 
 // informed reports whether the originator is who has to tell of an AE's new
 // place.
-func (k *call) informed(ctx context.Context, is contact.Name) (bool, error) {
-	if !k.fromCSE() {
-		return false, nil
+func (k *call) informed(ctx context.Context, is contact.Name) (informed bool, err error) {
+	if k.c.Type == IN {
+		return k.fromCSE() && k.c.peers.Has(k.from.ID, k.now) && k.from.ID.Across(k.c.Home) == is.Registrar(), nil
 	}
-	peer, known := k.c.peers.Neighbour(k.from.ID, k.now)
-	if k.c.Type == IN || !known {
-		return known && k.from.ID.Across(k.c.Home) == is.Registrar(), nil
-	}
-	central := false
-	err := k.c.Store.Read(ctx, func(r store.Reader) error {
-		rec, err := r.ByID(peer.Record)
-		if err != nil {
-			return unlessMissing(err)
-		}
-		kind, _ := attributes(rec).Int("cst")
-		central = peer.Upstream && Type(kind) == IN
-		return nil
+	err = k.c.Store.Read(ctx, func(r store.Reader) error {
+		informed, err = k.fromCentral(r)
+		return err
 	})
-	return central, err
+	return informed, err
 }
 
 // redirectPage is how many resources one transaction looks at: the writer has

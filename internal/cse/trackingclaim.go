@@ -8,14 +8,18 @@ import (
 	"bulwark/onem2m"
 )
 
-// moves reports whether an IN-CSE may believe a CSE that an AE has come to it. All
-// that refers to the AE, policies included, follows; so the word of the new
-// registrar isn't enough:
+// moves reports whether the news may be believed that an AE has moved. All that
+// refers to the AE, policies included, follows; so on the IN-CSE the word of the
+// new registrar isn't enough, and on another CSE what the IN-CSE says isn't
+// if others could have said it on the way:
 //   - an AE of the whole SP is where its <AEAnnc> says;
 //   - an AE of this CSE has asked to be tracked, and is bound to no credential,
 //     which would be all that it is known by;
-//   - an AE of another CSE stays there while that CSE is known.
+//   - an AE of another CSE stays there while that CSE is known to the IN-CSE.
 func (k *call) moves(ctx context.Context, was, is contact.Name) (moves bool, err error) {
+	if k.c.Type != IN && (k.fromCSE() || was.Registrar() != k.c.Home.CSE || was.Stem()[0] == 'S') {
+		return true, nil // the IN-CSE itself, or what it knows better
+	}
 	err = k.c.Store.Read(ctx, func(r store.Reader) error {
 		stem, before := was.Stem(), onem2m.ID(k.c.Home.SP+was.Registrar())
 		if stem[0] != 'S' && before != k.c.Home.ID() {

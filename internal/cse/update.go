@@ -245,6 +245,7 @@ func (k *call) performUpdate(tx store.Tx, p *procedures, s *subject) (*store.Rec
 	if err := k.c.follow(tx, s.old, rec); err != nil {
 		return nil, err
 	}
+	k.c.noteReferences(tx, s.old, rec)
 	err := k.c.Notifier.Record(tx, notify.Event{
 		Type: notify.Updated, Resource: k.c.publicRecord(rec), Touched: s.touched,
 		Modified: s.public(p).Append(nil), Originator: k.from.ID,

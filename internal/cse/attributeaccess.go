@@ -25,13 +25,13 @@ func (k *call) authorizeNaming(r store.Reader, rec *store.Record, op onem2m.Oper
 	return k.authorize(r, rec, op, privilege)
 }
 
-// partly reports whether rules that are limited to attributes permit the
-// request, and notes the limits: the answer is bound by them too.
-func (k *call) partly(q *access.Query, rec *store.Record, sources []access.Source) bool {
+// partly reports whether rules that are limited to attributes, with what tokens
+// add, permit the request, and notes the limits: the answer is bound by them too.
+func (k *call) partly(q *access.Query, rec *store.Record, sources []access.Source, tokens ...access.Token) bool {
 	if k.about == nil {
 		return false
 	}
-	granted := access.Attributes(q, sources)
+	granted := access.AttributesWithTokens(q, sources, tokens)
 	if len(granted) == 0 {
 		return false
 	}

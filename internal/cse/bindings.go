@@ -135,6 +135,9 @@ func (c *CSE) clearPoints(ctx context.Context) error {
 				continue
 			}
 			var gone onem2m.Object
+			if err := c.clearChildren(tx, rec); err != nil {
+				return err
+			}
 			for _, m := range attributes(rec) {
 				if kind.Specific(m.Name) {
 					gone = append(gone, onem2m.Member{Name: m.Name, Value: onem2m.NullValue()})
@@ -149,6 +152,38 @@ func (c *CSE) clearPoints(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// clearChildren removes the <role>s and <token>s of an information point that were
+// there before it was bound: the procedure would delete them before the first
+// question (TS-0004 clause 7.4.45.2.3).
+func (c *CSE) clearChildren(tx store.Tx, point *store.Record) error {
+	for _, ty := range []onem2m.ResourceType{onem2m.TypeRole, onem2m.TypeToken} {
+		for {
+			list, err := tx.Children(point.ID, store.Page{Only: ty, Limit: sweepBatch})
+			if err != nil {
+				return err
+			}
+			for _, child := range list {
+				if err := c.removeTree(tx, child, c.Home.ID()); err != nil {
+					return err
+				}
+			}
+			if len(list) < sweepBatch {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// checkKeeper refuses a <role> or <token> below an information point that is
+// bound: it would be gone with the next question.
+func (k *call) checkKeeper(s *subject) error {
+	if s.parent != nil && s.parent.Type == onem2m.TypeAuthorizationInformation && k.c.boundName(distributed.Information, s.parent.RN) {
+		return onem2m.Errorf(onem2m.OperationNotAllowed, "ty", "an information point that answers questions keeps no roles and tokens")
+	}
+	return nil
 }
 
 // answerAsPoint answers an UPDATE of a bound resource: a question, which is

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"bulwark/internal/announcement"
+	"bulwark/internal/dynauth/distributed"
 	"bulwark/internal/federation"
 	"bulwark/onem2m"
 )
@@ -35,7 +36,7 @@ func (o overseer) Renew(ctx context.Context, address string) {
 	o.c.copies.Renew(ctx, address, o.c.instant, func(ctx context.Context) (*foreign, error) {
 		ctx, cancel := context.WithTimeout(ctx, foreignPatience)
 		defer cancel()
-		return o.c.fetchForeign(ctx, address)
+		return o.c.fetchForeign(ctx, address, distributed.Trail{o.c.pointMark + fetching})
 	}, unheard)
 }
 

@@ -75,7 +75,7 @@ func (k *call) grantedByInformation(r store.Reader, rec *store.Record, one *dele
 	if d := access.Decide(&q, source); d.Permit {
 		return d.Source + by, true
 	}
-	tokens := k.givenTokens(r, one.tokens)
+	tokens := k.givenTokens(r, rec, one.tokens)
 	if len(tokens) == 0 || k.nameTarget(r, rec) != nil {
 		return "", false
 	}
@@ -87,14 +87,15 @@ func (k *call) grantedByInformation(r store.Reader, rec *store.Record, one *dele
 }
 
 // givenTokens verifies tokens that the originator hasn't brought itself: one
-// that fails is left out (A-127 … A-129).
-func (k *call) givenTokens(r store.Reader, texts []string) (out []access.Token) {
+// that fails is left out (A-127 … A-129), and so is for now one whose server is to
+// be asked for it again.
+func (k *call) givenTokens(r store.Reader, rec *store.Record, texts []string) (out []access.Token) {
 	if k.c.tokens == nil || !k.proven() {
 		return nil
 	}
 	for _, text := range texts {
 		cached, err := k.c.verifyToken(text, k.now)
-		if err != nil || k.checkToken(&heldToken{cached: cached}, -1) != nil {
+		if err != nil || k.checkToken(&heldToken{cached: cached}, -1) != nil || k.confirm(r, rec, &cached) != nil {
 			continue
 		}
 		if grant, err := k.grantOf(r, cached); err == nil {

@@ -23,13 +23,38 @@ func (k *call) trail() distributed.Trail {
 		return nil
 	}
 	mark := k.c.pointMark + enforcing
-	var trail distributed.Trail
-	if k.asksPoint() {
-		if trail = distributed.TrailOf(k.req.RequestID); trail.Ended(mark) {
-			return nil
-		}
+	trail := k.came()
+	if trail.Ended(mark) {
+		return nil
 	}
 	return trail.Onward(mark)
+}
+
+// fetching marks this CSE in the trail of what it retrieves for a decision.
+const fetching = "f"
+
+// fetchTrail is that of what is retrieved from other CSEs for a decision about this
+// request; ok is false where nothing is. Who decides about such a retrieval may
+// need something of this CSE again, and so on.
+func (k *call) fetchTrail() (trail distributed.Trail, ok bool) {
+	if k.deputy() {
+		return k.remote.trail, true // has this CSE as the point that decides
+	}
+	trail = k.came()
+	mark := k.c.pointMark + fetching
+	if trail.Ended(mark) {
+		return nil, false
+	}
+	return trail.Onward(mark), true
+}
+
+// came is the trail that the request has come by: as a question for a point, or
+// as what a CSE retrieves for a decision of its own. To others it means nothing.
+func (k *call) came() distributed.Trail {
+	if k.asksPoint() || k.req.Operation == onem2m.Retrieve && k.from.ID.Stem() == "" {
+		return distributed.TrailOf(k.req.RequestID)
+	}
+	return nil
 }
 
 // asksPoint reports whether the request is a question for a point, whatever it

@@ -63,7 +63,9 @@ func TestDistributed_A180_ResourcesThatAreNoPointsLeadNowhere(t *testing.T) {
 			op   onem2m.Operation
 			want distributed.Trail
 		}{
-			"a request":              {"//m2m.example/id-mn", distributed.Trail{mine}, onem2m.Retrieve, distributed.Trail{mine}},
+			"a request of an AE":     {"//m2m.example/id-mn/Capp01", distributed.Trail{mine}, onem2m.Retrieve, distributed.Trail{mine}},
+			"a retrieval of a CSE":   {"//m2m.example/id-mn", distributed.Trail{"a"}, onem2m.Retrieve, distributed.Trail{"a", mine}},
+			"one that was here, too": {"//m2m.example/id-mn", distributed.Trail{mine}, onem2m.Retrieve, nil},
 			"a question":             {"//m2m.example/id-mn", distributed.Trail{"a", "b"}, onem2m.Update, distributed.Trail{"a", "b", mine}},
 			"one that was here":      {"//m2m.example/id-mn", distributed.Trail{mine, "b"}, onem2m.Update, nil},
 			"one that has come far":  {"//m2m.example/id-mn", distributed.Trail{"a", "b", "c", "d"}, onem2m.Update, nil},
@@ -120,4 +122,78 @@ func TestDistributed_A171_AFanOutIsAskedAboutAsSuch(t *testing.T) {
 			t.Errorf("asked about %s", to)
 		}
 	}
+}
+
+// TestDistributed_A180_WhatDecisionsRetrieveDoesNotGoRound has two CSEs each of
+// which needs a group of the other one to decide about its own, without end.
+func TestDistributed_A180_WhatDecisionsRetrieveDoesNotGoRound(t *testing.T) {
+	t.Parallel()
+	c := newCountry(t)
+	const n = 12
+	for i := range n {
+		name := func(cse string) string { return fmt.Sprintf(`{"acor":["/id-%s/cse-%s/g%d"],"acop":63}`, cse, cse, i+1) }
+		c.in.must(onem2m.Created, ask{op: "C1", to: "cse-in", from: "CAdmin", body: fmt.Sprintf(`{"m2m:acp":{"rn":"p%d","pv":{"acr":[%s]},"pvs":{"acr":[{"acor":["CAdmin"],"acop":63}]}}}`, i, name("mn"))})
+		c.mn.must(onem2m.Created, ask{op: "C1", to: "cse-mn", from: "CAdmin", body: fmt.Sprintf(`{"m2m:acp":{"rn":"p%d","pv":{"acr":[%s]},"pvs":{"acr":[{"acor":["CAdmin"],"acop":63}]}}}`, i, name("in"))})
+		c.in.must(onem2m.Created, ask{op: "C9", to: "cse-in", from: "CAdmin", body: fmt.Sprintf(`{"m2m:grp":{"rn":"g%d","mnm":5,"mid":[],"acpi":["cse-in/p%d"]}}`, i, i)})
+		c.mn.must(onem2m.Created, ask{op: "C9", to: "cse-mn", from: "CAdmin", body: fmt.Sprintf(`{"m2m:grp":{"rn":"g%d","mnm":5,"mid":[],"acpi":["cse-mn/p%d"]}}`, i, i)})
+	}
+	c.mn.container("CAdmin", "cse-mn", "box", `"acpi":["cse-mn/p0"]`)
+	c.mn.must(onem2m.OriginatorHasNoPrivilege, reads("Capp01"))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	retrievals, longest := 0, 0
+	for _, req := range c.sent {
+		if req.Operation == onem2m.Retrieve {
+			retrievals++
+			longest = max(longest, len(distributed.TrailOf(req.RequestID)))
+		}
+	}
+	if retrievals != 2 || longest != 2 {
+		t.Errorf("%d retrievals, with %d CSEs on the way", retrievals, longest)
+	}
+}
+
+func TestDistributed_A103_A172_ABoundInformationPointKeepsNoRolesAndTokens(t *testing.T) {
+	t.Parallel()
+	bound := func(on bool) func(*Options) {
+		return func(o *Options) {
+			o.Authorities = roleAuthority
+			if on {
+				o.Bindings = &Bindings{Resource: map[distributed.Kind]string{distributed.Information: "cse-in/pip"}}
+			}
+		}
+	}
+	dir := t.TempDir()
+	w := newWorldIn(t, dir, bound(false))
+	w.must(onem2m.Created, ask{op: "C37", to: "cse-in", from: "CAdmin", body: `{"m2m:auif":{"rn":"pip"}}`})
+	w.must(onem2m.Created, ask{op: "C37", to: "cse-in", from: "CAdmin", body: `{"m2m:auif":{"rn":"store"}}`})
+	assign := func(to string) ask {
+		return ask{op: "C31", to: to, from: "CAdmin", body: `{"m2m:rol":{"rlid":"operator@roles.example","tkis":"//m2m.example/id-in/Croles1","tkhd":"//m2m.example/id-in/Capp01","tknb":"20260101T000000","tkna":"20270101T000000"}}`}
+	}
+	keeps := ask{op: "C32", to: "cse-in/pip", from: "CAdmin", body: `{"m2m:tk":{"tkid":"t1@das.example","tkob":"a.b.c","vr":"1.0.0","tkis":"//m2m.example/id-in/Cdas","tkhd":"//m2m.example/id-in/Capp01","tknb":"20260101T000000","tkna":"20270101T000000"}}`}
+	for range sweepBatch + 2 {
+		w.must(onem2m.Created, assign("cse-in/pip"))
+	}
+	w.must(onem2m.Created, keeps)
+	w.must(onem2m.Created, assign("cse-in/store"))
+	holds := func(want string) {
+		t.Helper()
+		w.register("Capp01", "app")
+		w.policy("CAdmin", "cse-in", "operators", `{"acor":["operator@roles.example"],"acop":2}`)
+		w.container("CAdmin", "cse-in", "hall", `"acpi":["cse-in/operators"]`)
+		w.must(onem2m.OK, ask{op: "R", to: "cse-in/hall?rids=operator@roles.example", from: "Capp01"})
+		if res := w.do(ask{op: "R", to: "cse-in/pip?rcn=6", from: "CAdmin"}); text(res) != want {
+			t.Errorf("got %s", text(res))
+		}
+	}
+	o := w.c.Options
+	bound(true)(&o)
+	var err error
+	if w.c, err = New(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	holds(`{"m2m:rrl":{"rrf":[]}}`)
+	w.must(onem2m.OperationNotAllowed, assign("cse-in/pip"))
+	w.must(onem2m.OperationNotAllowed, keeps)
+	w.must(onem2m.Created, assign("cse-in/store"))
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"bulwark/internal/dynauth/distributed"
 	"bulwark/onem2m"
 )
 
@@ -40,17 +41,18 @@ func (k *call) uninformed() bool {
 // is decided again with it: it is asked for when nothing is held, neither the
 // writer nor a snapshot, as the refusal has undone everything.
 func (k *call) enquiring(ctx context.Context, serve procedure) (*onem2m.Response, error) {
+	trail, asks := k.fetchTrail()
 	for round := range maxRounds {
 		k.missed.list = nil
 		k.remote.forget()
 		k.further.forget()
-		k.curious = within(ctx) == nil && round < maxRounds-1
+		k.curious = asks && within(ctx) == nil && round < maxRounds-1
 		res, err := serve(k, ctx)
 		if !k.uninformed() || !refused(err) {
 			k.keepTokens(ctx)
 			return res, err
 		}
-		if err := k.obtain(ctx); err != nil {
+		if err := k.obtain(ctx, trail); err != nil {
 			return nil, err
 		}
 	}
@@ -77,7 +79,7 @@ func refused(err error) bool {
 // obtain asks for all that is missing. What doesn't come in time is done without,
 // and not asked for again for a moment; a request that has less time itself says
 // nothing about whom it asks.
-func (k *call) obtain(ctx context.Context) error {
+func (k *call) obtain(ctx context.Context, trail distributed.Trail) error {
 	resume := Yield(ctx)
 	until := time.Now().Add(2 * foreignPatience)
 	if k.expires != 0 {
@@ -90,7 +92,7 @@ func (k *call) obtain(ctx context.Context) error {
 			k.c.copies.Fetch(asking, address, k.c.instant, func(ctx context.Context) (*foreign, error) {
 				ctx, cancel := context.WithTimeout(ctx, foreignPatience)
 				defer cancel()
-				return k.c.fetchMissed(ctx, address)
+				return k.c.fetchMissed(ctx, address, trail)
 			})
 		})
 	}
@@ -113,7 +115,7 @@ func (k *call) obtain(ctx context.Context) error {
 func (c *CSE) instant() onem2m.Timestamp { return onem2m.TimestampOf(c.Now()) }
 
 // fetchForeign retrieves a resource of another CSE as this CSE.
-func (c *CSE) fetchForeign(ctx context.Context, address string) (*foreign, error) {
+func (c *CSE) fetchForeign(ctx context.Context, address string, trail distributed.Trail) (*foreign, error) {
 	a, err := onem2m.ParseAddress(address)
 	if err != nil {
 		return nil, err
@@ -121,7 +123,7 @@ func (c *CSE) fetchForeign(ctx context.Context, address string) (*foreign, error
 	host := a.Host(c.Home)
 	res := c.relay(ctx, &onem2m.Request{
 		Operation: onem2m.Retrieve, To: c.widely(a), From: c.Home.CSE, HasFrom: true, Release: "3",
-		RequestID:         string(c.names.appendTail([]byte("p-"), 12)),
+		RequestID:         trail.RequestID(string(c.names.appendTail(nil, markLength))),
 		RequestExpiration: strconv.FormatInt(foreignPatience.Milliseconds(), 10),
 	})
 	f := (*foreign)(nil)

@@ -183,17 +183,15 @@ type tokenSet struct {
 }
 
 // allTokens returns the tokens that count for resources beyond the target: those
-// of the request, if none fails, and those that servers have handed over. Nobody
-// is asked for more.
+// of the request, if none fails, and those that servers have handed over. What is
+// only named by its Token-ID is retrieved from its server or repository, once for
+// the whole request (F-3).
 func (k *call) allTokens(r store.Reader, rec *store.Record) []access.Token {
 	e := k.escalating()
 	if e.set.r == r && e.set.who == k.from.ID {
 		return e.set.list
 	}
-	curious := k.curious
-	k.curious = false
 	list, err := k.readTokens(r, rec)
-	k.curious = curious
 	if err != nil {
 		list = nil
 	}

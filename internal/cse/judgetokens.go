@@ -2,6 +2,7 @@ package cse
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -37,6 +38,16 @@ func (k *call) judgeByTokens(r store.Reader, rec *store.Record, op onem2m.Operat
 	direct := k.directTokens(r, rec)
 	if permit, err := k.permittedByTokens("dynamic", op, self, sources, direct); permit || err != nil {
 		return err
+	}
+	if !self {
+		switch {
+		case len(tokens) > 0 && k.partly(&k.question, rec, sources, tokens...):
+			k.audit("tokens", "rules for single attributes, with tokens", 0, "")
+			return nil
+		case len(direct) > 0 && k.partly(&k.question, rec, sources, slices.Concat(tokens, direct)...):
+			k.audit("dynamic", "rules for single attributes, with tokens", 0, "")
+			return nil
+		}
 	}
 	names := make([]string, 0, len(tokens)+len(direct))
 	for _, t := range append(tokens, direct...) {

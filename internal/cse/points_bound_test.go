@@ -47,7 +47,8 @@ func TestDecisionPoint_A170_A171_AnswersWhoMayAsk(t *testing.T) {
 		{name: "A-168 several of each", ask: ask{op: "C35", to: "cse-in", from: "CAdmin", body: `{"m2m:auds":{"rn":"other"}}`}, code: 2001},
 		{name: "A-169 unbound it is like any other", ask: ask{op: "U", to: "cse-in/other", from: "CAdmin", body: `{"m2m:auds":{"to":"a"}}`}, code: 2004},
 		{name: "A-170 registered AEs don't make one", ask: ask{op: "C35", to: "cse-in", from: "Cin0001", body: `{"m2m:auds":{"rn":"mine"}}`}, code: 4103},
-		{name: "A-103 a role below an <authorizationInformation>", ask: func() ask { q := role("CAdmin", ""); q.to = "cse-in/pip"; return q }(), code: 2001},
+		{name: "A-168 one that is no point", ask: ask{op: "C37", to: "cse-in", from: "CAdmin", body: `{"m2m:auif":{"rn":"vault"}}`}, code: 2001},
+		{name: "A-103 a role below an <authorizationInformation>", ask: func() ask { q := role("CAdmin", ""); q.to = "cse-in/vault"; return q }(), code: 2001},
 	})
 	if o := c.in.must(onem2m.OK, ask{op: "R", to: "cse-in/other", from: "CAdmin"}); !o.Has("to") {
 		t.Errorf("A-169 not stored: %s", o.Append(nil))

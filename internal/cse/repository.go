@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"bulwark/internal/dynauth/distributed"
 	"bulwark/internal/federation"
 	"bulwark/onem2m"
 )
@@ -108,25 +109,25 @@ func (k *call) kept(key, repository string) (*foreign, onem2m.Home) {
 
 // fetchMissed gets what decisions have gone without, by the key that it is
 // missed under.
-func (c *CSE) fetchMissed(ctx context.Context, key string) (*foreign, error) {
+func (c *CSE) fetchMissed(ctx context.Context, key string, trail distributed.Trail) (*foreign, error) {
 	if rest, ok := strings.CutPrefix(key, missedRole); ok {
 		part := strings.SplitN(rest, " ", 3)
-		return c.fetchFrom(ctx, part[0], onem2m.TypeRole, onem2m.AttributeCondition{Name: "rlid", Value: part[1]}, onem2m.AttributeCondition{Name: "tkhd", Value: part[2]})
+		return c.fetchFrom(ctx, trail, part[0], onem2m.TypeRole, onem2m.AttributeCondition{Name: "rlid", Value: part[1]}, onem2m.AttributeCondition{Name: "tkhd", Value: part[2]})
 	}
 	if rest, ok := strings.CutPrefix(key, missedToken); ok {
 		part := strings.SplitN(rest, " ", 2)
-		return c.fetchFrom(ctx, part[0], onem2m.TypeToken, onem2m.AttributeCondition{Name: "tkid", Value: part[1]})
+		return c.fetchFrom(ctx, trail, part[0], onem2m.TypeToken, onem2m.AttributeCondition{Name: "tkid", Value: part[1]})
 	}
-	return c.fetchForeign(ctx, key)
+	return c.fetchForeign(ctx, key, trail)
 }
 
 // fetchFrom retrieves the children of a repository of one type that have certain
 // attributes. The holder of a <role> is written there in the absolute form (F-7).
-func (c *CSE) fetchFrom(ctx context.Context, repository string, ty onem2m.ResourceType, with ...onem2m.AttributeCondition) (*foreign, error) {
+func (c *CSE) fetchFrom(ctx context.Context, trail distributed.Trail, repository string, ty onem2m.ResourceType, with ...onem2m.AttributeCondition) (*foreign, error) {
 	children, level, limit := int64(8), int64(1), int64(maxFetched)
 	res := c.relay(ctx, &onem2m.Request{
 		Operation: onem2m.Retrieve, To: repository, From: c.Home.CSE, HasFrom: true, Release: "3", ResultContent: &children,
-		RequestID:         string(c.names.appendTail([]byte("p-"), markLength)),
+		RequestID:         trail.RequestID(string(c.names.appendTail(nil, markLength))),
 		RequestExpiration: strconv.FormatInt(foreignPatience.Milliseconds(), 10),
 		Filter:            &onem2m.FilterCriteria{Types: []onem2m.ResourceType{ty}, Attributes: with, Level: &level, Limit: &limit},
 	})

@@ -65,6 +65,19 @@ func TestRepository_A106_RolesAreRetrievedFromWhereTheirAuthorityKeepsThem(t *te
 	})
 }
 
+func TestRepository_A103_A106_MayBeAnAuthorizationInformation(t *testing.T) {
+	t.Parallel()
+	c := farRoles(t)
+	c.mn.c.Authorities[0].Repository = "/id-in/cse-in/vault"
+	c.in.must(onem2m.Created, ask{op: "C37", to: "cse-in", from: "CAdmin", body: `{"m2m:auif":{"rn":"vault","acpi":["cse-in/readers"]}}`})
+	c.assign("mine", "//m2m.example/id-mn/Capp01", "") // below the <CSEBase>, which isn't looked through
+	c.mn.must(onem2m.OriginatorHasNoPrivilege, hall("Capp01"))
+	c.in.must(onem2m.Created, ask{op: "C31", to: "cse-in/vault", from: "CAdmin", body: `{"m2m:rol":{"acpi":["cse-in/readers"],"rlid":"operator@roles.example","tkis":"//m2m.example/id-in/Croles1","tkhd":"//m2m.example/id-mn/Capp01","tknb":"20260101T000000","tkna":"20260304T120000"}}`})
+	c.mn.advance(foreignPause)
+	c.mn.must(onem2m.OK, hall("Capp01"))
+	c.mn.must(onem2m.OriginatorHasNoPrivilege, hall("Capp02"))
+}
+
 func TestRepository_A107_ARoleEndsToTheMoment(t *testing.T) {
 	t.Parallel()
 	c := farRoles(t)

@@ -23,6 +23,9 @@ func checkRole(k *call, _ store.Reader, s *subject) error {
 	if s.old != nil {
 		return nil // only tokenLink and common attributes are updated
 	}
+	if err := k.checkKeeper(s); err != nil {
+		return err
+	}
 	for _, name := range []string{"tkis", "tkhd"} {
 		if _, ok := k.c.entity(s.attrs, name); !ok {
 			return onem2m.Errorf(onem2m.BadRequest, name, "not an AE-ID or CSE-ID")

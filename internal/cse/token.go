@@ -22,7 +22,12 @@ func publicToken(attrs onem2m.Object) onem2m.Object {
 
 // checkToken: a time that is stated makes sense. The token itself may be of an
 // issuer that only other CSEs know.
-func checkToken(_ *call, _ store.Reader, s *subject) error {
+func checkToken(k *call, _ store.Reader, s *subject) error {
+	if s.old == nil {
+		if err := k.checkKeeper(s); err != nil {
+			return err
+		}
+	}
 	if s.old != nil || !s.attrs.Has("tknb") || !s.attrs.Has("tkna") {
 		return nil
 	}

@@ -116,7 +116,7 @@ type Token struct {
 type TokenIssuer struct {
 	ID         string   `toml:"id" doc:"Absolute AE-ID or CSE-ID that its tokens carry as issuer, such as //m2m.example/Sdas."`
 	FQDN       string   `toml:"fqdn" doc:"Domain name, in lower case, behind the @ of its Token-IDs and of the Role-IDs that it may give. A token with another Token-ID is refused, and other roles in it count for nothing."`
-	Repository string   `toml:"repository" doc:"Address of the CSEBase of another CSE where it keeps token resources too, such as /id-far/cse-far. They are asked for when a request names a Token-ID that isn't here: this CSE needs RETRIEVE on that CSEBase and on the tokens."`
+	Repository string   `toml:"repository" doc:"Where it keeps token resources too: the CSEBase of another CSE, such as /id-far/cse-far, or an authorizationInformation there that is no information point. They are asked for when a request names a Token-ID that isn't here: this CSE needs RETRIEVE on that resource and on the tokens."`
 	JWKS       Path     `toml:"jwks" doc:"File with its keys: a JSON Web Key, a set of them, or certificates in PEM. Public keys of the issuer, keys that it shares with this CSE, and private keys that tokens are encrypted for. Keep it unreadable for others if it holds a key that is not public."`
 	Accept     []string `toml:"accept" doc:"How its tokens may be protected: class, colon, algorithms. Classes are sign, encrypt and nested; the algorithms are those for signature, key management and content encryption, joined by +. Any other token of this issuer is refused."`
 	Revoked    []string `toml:"revoked" doc:"Token-IDs of this issuer that are not accepted any more."`
@@ -136,7 +136,7 @@ type RoleAuthority struct {
 	ID   string `toml:"id" doc:"Absolute AE-ID or CSE-ID of the authority: the issuer and the creator of the role resources."`
 	FQDN string `toml:"fqdn" doc:"Domain name, in lower case, behind the @ of the Role-IDs that it may assign."`
 
-	Repository string `toml:"repository" doc:"Address of the CSEBase of another CSE where it keeps role resources too, such as /id-far/cse-far. They are asked for when a role is claimed that isn't here: this CSE needs RETRIEVE on that CSEBase and on the roles."`
+	Repository string `toml:"repository" doc:"Where it keeps role resources too: the CSEBase of another CSE, such as /id-far/cse-far, or an authorizationInformation there that is no information point. They are asked for when a role is claimed that isn't here: this CSE needs RETRIEVE on that resource and on the roles."`
 }
 
 // PDP is the table [pdp].

@@ -57,7 +57,7 @@ func newSplit(t *testing.T) *split {
 func told(all []harness.Received) (list []string) {
 	seen := map[string]bool{}
 	for _, r := range all {
-		text := between(r.Body, `"con":"`, `"`)
+		text := between(strings.ReplaceAll(r.Body, `": "`, `":"`), `"con":"`, `"`)
 		if id := r.Header.Get("X-M2M-RI"); text != "" && strings.Contains(r.Body, "m2m:sgn") && !seen[id] {
 			seen[id] = true
 			list = append(list, text)

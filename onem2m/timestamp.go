@@ -95,3 +95,18 @@ func digits(s string) (n int, ok bool) {
 func errTimestamp() *Error {
 	return Errorf(BadRequest, "", "a timestamp is YYYYMMDDThhmmss, optionally with a comma and up to 6 digits, in UTC")
 }
+
+// Deadline returns the instant of a requestExpirationTimestamp, absolute or
+// relative, if it lies after now. Text that is none, or none at all, is no
+// deadline here: what is wrong with it is told by who checks the request.
+func Deadline(expiration string, now time.Time) (time.Time, bool) {
+	if expiration == "" {
+		return time.Time{}, false
+	}
+	t, err := ParseAbsRel(expiration, TimestampOf(now))
+	if err != nil {
+		return time.Time{}, false
+	}
+	at := t.Time()
+	return at, at.After(now)
+}

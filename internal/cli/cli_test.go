@@ -125,7 +125,7 @@ func TestRun_TheStatusSaysDoneFailedOrNotUnderstood(t *testing.T) {
 		{"serve --https off", everything(), 2, "there is no listener"},
 		{"serve --coaps 127.0.0.1:5684", everything(), 2, "--coaps: not in this version"},
 		{"serve --mqtt 127.0.0.1:1883", everything(), 2, "--mqtt: not in this version"},
-		{"serve --ws 127.0.0.1:80", everything(), 2, "--ws: not in this version"},
+		{"serve --mqtt 127.0.0.1:80", everything(), 2, "--mqtt: not in this version"},
 		{"serve --cse-type mn --registrar https://in.example.com --registrar-id /id-in", everything(), 0, ""},
 		{"serve --registrar https://in.example.com --registrar-id /id-far", everything(), 2, "--registrar-id: remote.id: "},
 		{"serve --store postgres://db.example.com/x", everything(), 2, "not in this version"},

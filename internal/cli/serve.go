@@ -22,7 +22,9 @@ type serverFlags struct {
 	Admin       *string `name:"admin" placeholder:"STEM" help:"AE-ID-stem with full rights (default CAdmin)."`
 	HTTPS       *string `name:"https" placeholder:"ADDR|off" help:"Listener with mutual TLS (default 127.0.0.1:8443)."`
 	HTTP        *string `name:"http" placeholder:"ADDR|off" help:"Plain listener; loopback addresses only, unless --allow-insecure (default off)."`
-	Trust       *bool   `name:"trust-plain" help:"On the plain loopback listener, take every well-formed From as authenticated: for development."`
+	WSS         *string `name:"wss" placeholder:"ADDR|off" help:"WebSocket listener with mutual TLS (default off)."`
+	WS          *string `name:"ws" placeholder:"ADDR|off" help:"Plain WebSocket listener, as --http (default off)."`
+	Trust       *bool   `name:"trust-plain" help:"On plain loopback listeners, take every well-formed From as authenticated: for development."`
 	Insecure    *bool   `name:"allow-insecure" help:"Permit listeners without security association on addresses that others can reach."`
 	Registrar   *string `name:"registrar" placeholder:"URL" help:"Register with the CSE that is reached here."`
 	RegistrarID *string `name:"registrar-id" placeholder:"/ID" help:"CSE-ID of the registrar, which its certificate must name."`
@@ -36,8 +38,6 @@ type serverFlags struct {
 	CoAPS *string `name:"coaps" hidden:""`
 	MQTT  *string `name:"mqtt" hidden:""`
 	MQTTS *string `name:"mqtts" hidden:""`
-	WS    *string `name:"ws" hidden:""`
-	WSS   *string `name:"wss" hidden:""`
 }
 
 // given returns the flags that were given, by name.

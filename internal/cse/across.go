@@ -77,11 +77,10 @@ func widenedObject(c *CSE, prefix string, value jsontext.Value) jsontext.Value {
 	if err != nil {
 		return nil
 	}
-	o = o.Clone()
-	for i := range o {
+	for i := range o { // o is new, and its values are replaced, not written to
 		if next := widened(c, prefix, o[i].Name, o[i].Value); next != nil {
 			o[i].Value = next
 		}
 	}
-	return o.Append(nil)
+	return o.Append(make([]byte, 0, len(value)+2*len(prefix)))
 }

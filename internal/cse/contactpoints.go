@@ -4,12 +4,13 @@ import (
 	"slices"
 	"strings"
 
+	"bulwark/internal/federation"
 	"bulwark/onem2m"
 )
 
 // internalSchemes begin points of access that mean something inside the CSE
 // alone: nobody else may name them.
-var internalSchemes = [...]string{pollScheme, crossScheme, acrossPoint}
+var internalSchemes = [...]string{pollScheme, crossScheme, acrossPoint, federation.SocketPoint}
 
 // internalPoint reports whether a point of access is one of the CSE's own. The
 // case of a scheme doesn't matter.
@@ -45,8 +46,8 @@ func secured(points []string, always bool) []string {
 			return len(point) >= len(scheme) && strings.EqualFold(point[:len(scheme)], scheme)
 		}
 	}
-	if !always && !slices.ContainsFunc(points, begins("https:")) {
+	if !always && !slices.ContainsFunc(points, begins("https:")) && !slices.ContainsFunc(points, begins("wss:")) {
 		return points
 	}
-	return slices.DeleteFunc(points, begins("http:"))
+	return slices.DeleteFunc(slices.DeleteFunc(points, begins("http:")), begins("ws:"))
 }

@@ -113,9 +113,14 @@ type Options struct {
 	Networks map[onem2m.ID]string // underlying networks to other CSEs, as CMDH policies name them
 	Handled  func(cmdh.Fate)      // told what became of a request that CMDH has held; must return quickly; nil: nobody is
 
-	Central    onem2m.ID // the IN-CSE, where the registrar is none itself; "": not known
-	Registrar  onem2m.ID // the CSE that this one registers with; "" for none
-	Neighbours func()    // called when the CSEs registered here have changed; must return quickly; nil: nobody is told
+	Central   onem2m.ID // the IN-CSE, where the registrar is none itself; "": not known
+	Registrar onem2m.ID // the CSE that this one registers with; "" for none
+
+	// Connected reports whether an entity that is registered here holds a connection open over which it
+	// takes requests, and so needs no point of access; nil for never.
+	Connected func(onem2m.ID) bool
+
+	Neighbours func() // called when the CSEs registered here have changed; must return quickly; nil: nobody is told
 
 	Statistics func(Statistic) // takes statistics that are collected; must return quickly; nil: none are
 

@@ -6,6 +6,7 @@ import (
 
 	"bulwark/access"
 	"bulwark/internal/dynauth/recall"
+	"bulwark/internal/federation"
 	"bulwark/internal/notify"
 	"bulwark/internal/store"
 	"bulwark/onem2m"
@@ -244,6 +245,9 @@ func (c *CSE) reachAE(r store.Reader, rec *store.Record, now onem2m.Timestamp) (
 	attrs := attributes(rec)
 	reachable, _ := attrs.Bool("rr")
 	points := pointsIn(attrs)
+	if c.connected(rec.Origin) {
+		reachable, points = true, append([]string{federation.SocketPoint}, points...) // B-96
+	}
 	if !reachable || len(points) == 0 {
 		return notify.Reach{}, onem2m.Errorf(onem2m.TargetNotReachable, "to", "the AE has no point of access")
 	}

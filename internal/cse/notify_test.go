@@ -1,8 +1,12 @@
 package cse
 
 import (
+	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"bulwark/internal/federation"
 	"bulwark/onem2m"
 )
 
@@ -53,6 +57,36 @@ func TestReach_FindsOnlyAEsWithAPointOfAccess(t *testing.T) {
 		if reach, err := w.c.Reach(t.Context(), target); err == nil {
 			t.Errorf("C-077 %s: got %+v", target, reach)
 		}
+	}
+}
+
+func TestReach_B96_C374_AnOpenConnectionGoesBeforePointsOfAccessAndAfterAChannel(t *testing.T) {
+	t.Parallel()
+	open := map[onem2m.ID]bool{}
+	w := newWorld(t, func(o *Options) { o.Connected = func(id onem2m.ID) bool { return open[id] } })
+	w.register("Cdeaf01", "deaf")
+	w.must(onem2m.Created, ask{op: "C2", to: "-", from: "Capp01", body: `{"m2m:ae":{"rn":"app","api":"N","rr":true,"poa":["http://192.0.2.1/"],"srv":["3"]}}`})
+	for _, tt := range []struct {
+		name, target string
+		open         bool
+		want         []string
+	}{
+		{"B-96 without a connection", "cse-in/deaf", false, nil},
+		{"B-96 an AE that can't be called", "cse-in/deaf", true, []string{federation.SocketPoint}},
+		{"B-96 one that can", "cse-in/app", true, []string{federation.SocketPoint, "http://192.0.2.1/"}},
+		{"B-96 one that can, without", "cse-in/app", false, []string{"http://192.0.2.1/"}},
+	} {
+		open["//m2m.example/id-in/Cdeaf01"], open["//m2m.example/id-in/Capp01"] = tt.open, tt.open
+		reach, err := w.c.Reach(t.Context(), tt.target)
+		if diff := cmp.Diff(tt.want, reach.Points); diff != "" {
+			t.Errorf("%s: %v %s", tt.name, err, diff)
+		}
+	}
+	open["//m2m.example/id-in/Capp01"] = true
+	w.must(onem2m.Created, ask{op: "C15", to: "cse-in/app", from: "Capp01", body: `{"m2m:pch":{"rn":"pch"}}`})
+	reach, err := w.c.Reach(t.Context(), "cse-in/app")
+	if err != nil || len(reach.Points) != 1 || !strings.HasPrefix(reach.Points[0], pollScheme) {
+		t.Errorf("C-374: %+v, %v", reach, err)
 	}
 }
 

@@ -37,6 +37,10 @@ const (
 // this CSE; its resourceID follows.
 const PollingScheme = "pcu:"
 
+// SocketPoint is a point of access that stands for the WebSocket connection that
+// an entity registered here has opened.
+const SocketPoint = "wsc:"
+
 // Sender carries one request to a point of access, where who has to be, and
 // returns the answer. Its errors are *onem2m.Error: 5103 if the request could
 // not be delivered, 4008 without an answer in time. An error that has, anywhere

@@ -292,9 +292,9 @@ func (r *Registree) describe(ctx context.Context) (onem2m.Object, error) {
 	}
 	points := []string{r.o.URL}
 	more, _ := have.Texts("poa")
-	plain := strings.HasPrefix(r.o.URL, "http://") // else the registrar is never asked without TLS
+	plain := !secure(r.o.URL) // else the registrar is never asked without TLS
 	for _, p := range more {
-		if !slices.Contains(points, p) && (strings.HasPrefix(p, "https://") || plain && strings.HasPrefix(p, "http://")) && len(points) < maxPoints {
+		if !slices.Contains(points, p) && (secure(p) || plain && (strings.HasPrefix(p, "http://") || strings.HasPrefix(p, "ws://"))) && len(points) < maxPoints {
 			points = append(points, p)
 		}
 	}
@@ -325,3 +325,8 @@ const maxPoints = 8
 
 // atSP reads identifiers as a CSE of another SP writes them.
 func atSP(sp string) onem2m.Home { return onem2m.Home{SP: sp} }
+
+// secure reports whether a point of access is one over TLS.
+func secure(point string) bool {
+	return strings.HasPrefix(point, "https://") || strings.HasPrefix(point, "wss://")
+}

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 
 	"bulwark/internal/binding/httpb"
+	"bulwark/internal/binding/wsb"
 	"bulwark/internal/cse"
 	"bulwark/internal/federation"
 	"bulwark/internal/identity"
@@ -25,6 +26,7 @@ import (
 type federate struct {
 	client    *httpb.Client
 	carrier   *federation.Carrier
+	sockets   *wsb.Client // to registrars by WebSocket
 	registree *federation.Registree
 	poller    *federation.Poller
 }
@@ -34,6 +36,7 @@ type federate struct {
 type ways struct {
 	late   *directory
 	client *httpb.Client
+	socket sockets
 	own    *identity.KeyPair
 	leaf   *atomic.Pointer[x509.Certificate] // that the open connections were made with
 }
@@ -46,7 +49,11 @@ func (w ways) Send(ctx context.Context, point string, who onem2m.ID, req *onem2m
 	if w.own != nil {
 		if now := w.own.Leaf(); w.leaf.Swap(now) != now {
 			w.client.Close() // the next connections show the new certificate
+			w.socket.drop(ctx)
 		}
+	}
+	if w.socket.takes(point, who) {
+		return w.socket.send(ctx, point, who, req)
 	}
 	return w.client.Send(ctx, point, who, req)
 }
@@ -71,6 +78,7 @@ func (n *Node) openWays(late *directory) error {
 		options.Policy.AllowHosts = []string{hostPort(u)}
 	}
 	n.peers.client = httpb.NewClient(options)
+	n.peers.sockets = n.newSocketClient()
 	n.peers.carrier = federation.NewCarrier(n.sender(late), n.forwarded, n.o.Now, n.log)
 	return nil
 }
@@ -80,7 +88,7 @@ func hostPort(u *url.URL) string {
 	port := u.Port()
 	switch {
 	case port != "":
-	case u.Scheme == "https":
+	case u.Scheme == "https" || u.Scheme == "wss":
 		port = "443"
 	default:
 		port = "80"
@@ -105,11 +113,11 @@ func told(points []string) []string {
 		ip, err := netip.ParseAddr(u.Hostname())
 		return !strings.EqualFold(u.Hostname(), "localhost") && (err != nil || !ip.Unmap().IsLoopback())
 	})
-	return keep(points, func(u *url.URL) bool { return u.Scheme == "https" })
+	return keep(points, func(u *url.URL) bool { return u.Scheme == "https" || u.Scheme == "wss" })
 }
 
 func (n *Node) sender(late *directory) ways {
-	w := ways{late: late, client: n.peers.client, own: n.own, leaf: &atomic.Pointer[x509.Certificate]{}}
+	w := ways{late: late, client: n.peers.client, socket: sockets{n.peers.sockets, n.sockets, n.cfg.RegistrarID(), n.cfg.CSE.SP}, own: n.own, leaf: &atomic.Pointer[x509.Certificate]{}}
 	if w.own != nil {
 		w.leaf.Store(w.own.Leaf())
 	}
@@ -148,16 +156,22 @@ func (n *Node) openRegistration(late *directory, releases []string) {
 // fetched carries out a request that was fetched from the registrar: it came
 // over the connection to it, so it is held against its identity.
 func (n *Node) fetched(ctx context.Context, give func() (resume func()), req *onem2m.Request) *onem2m.Response {
-	id := n.cfg.RegistrarID()
+	scheme, _, _ := strings.Cut(n.cfg.Remote.URL, ":")
+	return n.gate.Handle(cse.WithYield(ctx, give), n.called(n.cfg.RegistrarID(), scheme), req)
+}
+
+// called is the association of a connection that this CSE has opened to another
+// one, whose certificate was looked at if the binding is one over TLS.
+func (n *Node) called(id onem2m.ID, binding string) *identity.Association {
 	a := &identity.Association{
 		Kind: identity.KindCSE, Framework: identity.FrameworkNone, IDs: []onem2m.ID{id}, Upstream: id.SP() == n.cfg.CSE.SP,
-		Required: true, Binding: "http",
+		Required: true, Binding: binding,
 	}
-	if strings.HasPrefix(n.cfg.Remote.URL, "https:") {
-		a.Framework, a.Binding = identity.FrameworkCertificate, "https"
+	if config.Binding(binding).Secure() {
+		a.Framework = identity.FrameworkCertificate
 		a.CredentialID = identity.CredentialID(identity.CredentialCSE, string(id))
 	}
-	return n.gate.Handle(cse.WithYield(ctx, give), a, req)
+	return a
 }
 
 // neighboursChanged tells the registrar of other descendants.
@@ -210,7 +224,7 @@ func (n *Node) loadShown() (err error) {
 			return fmt.Errorf("certificate for other CSEs: %w", err)
 		}
 	}
-	if n.trust != nil || !strings.HasPrefix(r.URL, "https:") {
+	if n.trust != nil || !strings.HasPrefix(r.URL, "https:") && !strings.HasPrefix(r.URL, "wss:") {
 		return nil
 	}
 	anchors, err := n.anchors(anchorChoice{})

@@ -146,7 +146,7 @@ func (n *Node) shownFiles() (cert, key string) {
 		return string(n.cfg.Remote.Cert), string(n.cfg.Remote.Key)
 	}
 	for _, l := range n.cfg.Listen {
-		if l.Binding == config.BindingHTTPS {
+		if l.Binding.Secure() {
 			return string(l.Cert), string(l.Key)
 		}
 	}

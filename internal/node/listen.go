@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bulwark/internal/binding/httpb"
+	"bulwark/internal/binding/wsb"
 	"bulwark/internal/ops/audit"
 	"bulwark/internal/ops/config"
 	"bulwark/internal/ops/health"
@@ -27,7 +28,6 @@ func (n *Node) listen(ctx context.Context) error {
 		if err := checkBound(l, s.Addr()); err != nil {
 			return err
 		}
-		n.https = append(n.https, l.Binding == config.BindingHTTPS)
 	}
 	if n.das != nil {
 		if err := n.das.Listen(ctx); err != nil {
@@ -72,7 +72,10 @@ func (n *Node) serverOptions(ctx context.Context, l config.Listener, creds *cred
 			IdleTimeout: lim.IdleTimeout.Duration, MaxConns: lim.Connections,
 		},
 	}
-	if l.Binding != config.BindingHTTPS {
+	if l.Binding.Sockets() {
+		o.Sockets = wsb.Door{Server: n.sockets, Origins: l.Origins}
+	}
+	if !l.Binding.Secure() {
 		return o
 	}
 	o.TLS = creds.serverTLS(l.SA == config.SAOptional)
@@ -88,11 +91,7 @@ func (n *Node) serverOptions(ctx context.Context, l config.Listener, creds *cred
 func (n *Node) Addresses() []string {
 	list := make([]string, 0, len(n.servers))
 	for i, s := range n.servers {
-		scheme := "http://"
-		if n.https[i] {
-			scheme = "https://"
-		}
-		list = append(list, scheme+s.Addr().String())
+		list = append(list, string(n.cfg.Listen[i].Binding)+"://"+s.Addr().String())
 	}
 	return list
 }

@@ -23,6 +23,7 @@ import (
 	"bulwark/access"
 	"bulwark/e2e/esprim"
 	"bulwark/internal/binding/httpb"
+	"bulwark/internal/binding/wsb"
 	"bulwark/internal/cmdh"
 	"bulwark/internal/cse"
 	"bulwark/internal/dasserver"
@@ -91,7 +92,7 @@ type Node struct {
 	stopping atomic.Bool // set when a stop has begun
 
 	servers []*httpb.Server
-	https   []bool // whether the server of the same index is a TLS one
+	sockets *wsb.Server // of the WebSocket listeners; nil without one
 	ops     net.Listener
 }
 
@@ -170,6 +171,7 @@ func (n *Node) openCSE(ctx context.Context) error {
 		return err
 	}
 	n.client = httpb.NewClient(options)
+	n.openSockets()
 	if err := n.openWays(late); err != nil {
 		return err
 	}
@@ -209,8 +211,8 @@ func (n *Node) openCSE(ctx context.Context) error {
 	}
 	n.cse, err = cse.New(ctx, cse.Options{
 		Home: cfg.Home(), Type: cseType(cfg.CSE.Type), Admin: cfg.CSE.Admin, Releases: releases,
-		Points: cfg.AccessPoints(), Store: n.store, Notifier: n.engine, Sender: n.client,
-		Carrier: n.peers.carrier, Registrar: cfg.RegistrarID(), Central: central(cfg), Neighbours: n.neighboursChanged, Expected: expected(cfg),
+		Points: cfg.AccessPoints(), Store: n.store, Notifier: n.engine, Sender: outward{n},
+		Carrier: n.peers.carrier, Connected: n.connected, Registrar: cfg.RegistrarID(), Central: central(cfg), Neighbours: n.neighboursChanged, Expected: expected(cfg),
 		Networks: networks(cfg), Handled: func(f cmdh.Fate) { n.metrics.Handled(string(f)) },
 		Auditor: auditor{log: n.audit}, Locate: locate, BasePolicy: base, Definitions: n.definitions, MaskExistence: cfg.CSE.MaskExistence,
 		Verifier: verifier, Revoked: revoked, Authorities: authorities(cfg),
@@ -279,6 +281,9 @@ func (n *Node) Close() error {
 		if c != nil {
 			c.Close()
 		}
+	}
+	if n.peers.sockets != nil {
+		n.peers.sockets.Close()
 	}
 	if n.das != nil {
 		errs = append(errs, n.das.Close())

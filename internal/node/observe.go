@@ -148,7 +148,7 @@ func (n *Node) remind(ctx context.Context, every time.Duration) {
 }
 
 func (n *Node) insecure(l config.Listener) bool {
-	return !l.Loopback() && (l.Binding == config.BindingHTTP || l.SA == config.SAOptional)
+	return !l.Loopback() && (!l.Binding.Secure() || l.SA == config.SAOptional)
 }
 
 // locations returns the operator's positions by entity.

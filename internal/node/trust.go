@@ -17,7 +17,7 @@ import (
 	"bulwark/onem2m/wire"
 )
 
-// credentials are what one https listener shows and believes.
+// credentials are what one listener over TLS shows and believes.
 type credentials struct {
 	own   *identity.KeyPair
 	trust *identity.Trust
@@ -39,7 +39,7 @@ func (n *Node) loadTrust() error {
 	made := map[anchorChoice]*identity.Trust{}
 	var all []identity.Anchor
 	for i, l := range n.cfg.Listen {
-		if l.Binding != config.BindingHTTPS {
+		if !l.Binding.Secure() {
 			continue
 		}
 		choice := anchorChoice{n.developmentCA(l), l.ClientCA}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -117,6 +118,30 @@ func (c *Client) Send(ctx context.Context, target string, who onem2m.ID, req *on
 // decides then.
 func (c *Client) Ask(ctx context.Context, base string, who onem2m.ID, req *onem2m.Request) (*onem2m.Response, error) {
 	return c.exchange(ctx, base, who, req, c.encodeAt, c.decodeOfCSE)
+}
+
+// Dial connects to a host and port for another protocol than HTTP, under the
+// same rules: a permitted address and, if secure, TLS with who at the other end.
+// stands tells later whether its certificate still counts; nil without TLS. An
+// error is an *onem2m.Error, 5103.
+func (c *Client) Dial(ctx context.Context, secure bool, address string, who onem2m.ID) (conn net.Conn, stands func() error, err error) {
+	u := &url.URL{Scheme: "http", Host: address}
+	if secure {
+		u.Scheme = "https"
+	}
+	p, err := c.transport(u, who)
+	if err != nil {
+		return nil, nil, err
+	}
+	l, err := p.connect(ctx, dialed(u))
+	if err != nil {
+		return nil, nil, c.unreachable(ctx, u, err)
+	}
+	over, ok := l.conn.(*tls.Conn)
+	if !ok || p.config.VerifyConnection == nil {
+		return l.conn, nil, nil
+	}
+	return over, func() error { return p.config.VerifyConnection(over.ConnectionState()) }, nil
 }
 
 // exchange sends one request and reads the answer.

@@ -1,9 +1,11 @@
 package httpb
 
 import (
+	"bufio"
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/http"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -117,4 +119,34 @@ func addressOf(a net.Addr) netip.Addr {
 		return t.AddrPort().Addr().Unmap().WithZone("")
 	}
 	return netip.Addr{}
+}
+
+// upgradable gives away the connection of a request as it is: below net/http,
+// and without what follows the messages of HTTP.
+type upgradable struct {
+	http.ResponseWriter
+	link *link
+}
+
+// Hijack implements http.Hijacker.
+func (u upgradable) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	h, ok := u.ResponseWriter.(http.Hijacker)
+	if !ok {
+		return nil, nil, http.ErrNotSupported
+	}
+	c, rw, err := h.Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	switch stream := c.(type) {
+	case *plainStream:
+		c = stream.link
+	case *tlsStream:
+		c = stream.Conn
+	}
+	if err := c.SetDeadline(time.Time{}); err != nil { // those of the request
+		_ = c.Close()
+		return nil, nil, err
+	}
+	return c, rw, nil
 }

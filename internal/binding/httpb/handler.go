@@ -36,6 +36,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if l.ending(start, min(s.o.RecheckEvery, s.o.MaxAge/10)) {
 		w.Header().Set("Connection", "close")
 	}
+	if s.o.Sockets != nil {
+		s.o.Sockets.ServeSocket(upgradable{w, l}, r, s.associationFor(l, r))
+		return
+	}
 	if r.TLS != nil {
 		if h := s.o.Extra[r.URL.Path]; h != nil {
 			h.ServeHTTP(w, r)
@@ -117,7 +121,7 @@ func (s *Server) readDeadline(w http.ResponseWriter, r *http.Request, l *link, t
 // costs this request only.
 func (s *Server) handle(r *http.Request, l *link, req *onem2m.Request, now time.Time) (resp *onem2m.Response) {
 	ctx := r.Context()
-	if at, ok := deadlineOf(req.RequestExpiration, now); ok {
+	if at, ok := onem2m.Deadline(req.RequestExpiration, now); ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, at.Sub(now))
 		defer cancel()

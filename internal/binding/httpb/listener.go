@@ -33,18 +33,21 @@ type listener struct {
 
 func newListener(s *Server, l net.Listener) *listener {
 	return &listener{
-		Listener: l, server: s, tls: serverTLS(s.o.TLS),
+		Listener: l, server: s, tls: serverTLS(s.o.TLS, s.o.Sockets == nil),
 		ready: make(chan net.Conn), slots: make(chan struct{}, s.o.Limits.MaxConns),
 		done: make(chan struct{}), links: map[*link]struct{}{},
 	}
 }
 
 // serverTLS adds the ALPN names to a copy of c.
-func serverTLS(c *tls.Config) *tls.Config {
+func serverTLS(c *tls.Config, h2 bool) *tls.Config {
 	if c == nil {
 		return nil
 	}
 	protocols := []string{"h2", "http/1.1"}
+	if !h2 {
+		protocols = protocols[1:]
+	}
 	c = c.Clone()
 	c.NextProtos = protocols
 	if choose := c.GetConfigForClient; choose != nil {
@@ -195,8 +198,11 @@ func (l *listener) failed(k *link, err error) {
 func (l *listener) label(a *identity.Association, c net.Conn) *identity.Association {
 	labelled := *a
 	labelled.Binding = "http"
+	if l.server.o.Sockets != nil {
+		labelled.Binding = "ws"
+	}
 	if l.tls != nil {
-		labelled.Binding = "https"
+		labelled.Binding += "s"
 	}
 	labelled.Required = l.server.o.Required
 	labelled.Listener = l.Addr().String()

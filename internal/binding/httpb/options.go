@@ -62,9 +62,24 @@ type Options struct {
 	// them.
 	Root string
 
+	// Sockets takes every request in the place of the Handler: those that open a
+	// connection of another protocol over this one, which it has until
+	// ServeSocket returns. Nil for none.
+	Sockets Sockets
+
 	// Extra are handlers outside oneM2M by exact path. They are reachable over
 	// TLS only; AssociationOf tells them who asks.
 	Extra map[string]http.Handler
+}
+
+// Sockets is another protocol over the connections of a listener.
+type Sockets interface {
+	// ServeSocket answers a request to change the protocol; w is an
+	// http.Hijacker. The context ends with the server.
+	ServeSocket(w http.ResponseWriter, r *http.Request, a *identity.Association)
+	// Shutdown closes what ServeSocket works on, when nothing is in progress or
+	// ctx ends.
+	Shutdown(ctx context.Context) error
 }
 
 // Exchange is one answered request, for metrics and the log. Its texts are the

@@ -112,6 +112,12 @@ func (p *pool) line(ctx context.Context, address string) (l *line, reused bool, 
 		}
 		_ = l.raw.Close() // without a word, which could wait
 	}
+	l, err = p.connect(ctx, address)
+	return l, false, err
+}
+
+// connect makes a connection.
+func (p *pool) connect(ctx context.Context, address string) (*line, error) {
 	secure := address[len(address)-1] == 's'
 	host := address
 	if secure {
@@ -119,17 +125,17 @@ func (p *pool) line(ctx context.Context, address string) (l *line, reused bool, 
 	}
 	raw, err := p.client.dial(ctx, "tcp", host)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	conn := raw
 	if secure {
 		if conn, err = p.secure(ctx, raw, host); err != nil {
-			return nil, false, err
+			return nil, err
 		}
 	}
-	l = &line{conn: conn, raw: raw, address: address, writer: bufio.NewWriter(conn)}
+	l := &line{conn: conn, raw: raw, address: address, writer: bufio.NewWriter(conn)}
 	l.reader = bufio.NewReader(l)
-	return l, false, nil
+	return l, nil
 }
 
 // secure makes the TLS connection over raw.

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"bulwark/onem2m"
 	"bulwark/onem2m/wire"
@@ -288,18 +287,4 @@ func readBody(r *http.Request, limit int64, b []byte) ([]byte, *refusal) {
 			}
 		}
 	}
-}
-
-// deadlineOf returns the instant that a Request Expiration Timestamp names,
-// and false for one that is malformed or past: the CSE judges those (C-053).
-func deadlineOf(expiration string, now time.Time) (time.Time, bool) {
-	if expiration == "" {
-		return time.Time{}, false
-	}
-	t, err := onem2m.ParseAbsRel(expiration, onem2m.TimestampOf(now))
-	if err != nil {
-		return time.Time{}, false
-	}
-	at := t.Time()
-	return at, at.After(now)
 }

@@ -147,6 +147,9 @@ func (s *Server) Serve(ctx context.Context) error {
 func (s *Server) Shutdown(ctx context.Context) error {
 	defer s.shutdown.Do(func() { close(s.drained) })
 	err := s.http.Shutdown(ctx)
+	if s.o.Sockets != nil {
+		err = errors.Join(err, s.o.Sockets.Shutdown(ctx))
+	}
 	if l := s.current(); l != nil {
 		_ = l.Close() // net/http has closed it unless Serve never began
 	}

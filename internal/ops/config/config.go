@@ -79,6 +79,7 @@ type Listener struct {
 	PSK            bool           `toml:"psk" later:"pre-shared keys are" doc:"Offer pre-shared keys. Not in this version: must be false."`
 	Profile        Profile        `toml:"profile" doc:"Algorithm profile of this listener. The only one in this version is modern."`
 	TrustedProxies []netip.Prefix `toml:"trusted-proxies" doc:"Address ranges of reverse proxies whose Forwarded headers tell the source address."`
+	Origins        []string       `toml:"origins" doc:"Hosts of web pages whose scripts may open a WebSocket here, such as dash.example.com or *.example.com."`
 }
 
 // Anchor is one [[anchor]] entry.

@@ -46,7 +46,7 @@ func (c *Config) checkESCertKE(k *checker) {
 		}
 	}
 	if len(c.ESCertKE.Peers) > 0 && len(c.Listen) > 0 && c.Remote.Cert == "" &&
-		!slices.ContainsFunc(c.Listen, func(l Listener) bool { return l.Binding == BindingHTTPS }) {
-		k.fail("escertke.peer[0].id", "this CSE has no certificate to show: it has no https listener, and [remote] names none")
+		!slices.ContainsFunc(c.Listen, func(l Listener) bool { return l.Binding.Secure() }) {
+		k.fail("escertke.peer[0].id", "this CSE has no certificate to show: it has no https or wss listener, and [remote] names none")
 	}
 }

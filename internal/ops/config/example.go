@@ -91,6 +91,7 @@ func samples() map[string]string {
 		"listen[].psk":                "false",
 		"listen[].profile":            "modern",
 		"listen[].trusted-proxies":    "192.0.2.10/32",
+		"listen[].origins":            "",
 		"anchor[].ca":                 "ca.crt",
 		"anchor[].flavours":           "ae,cse",
 		"anchor[].crl":                "ca.crl",

@@ -38,14 +38,14 @@ func (c *Config) Findings() []Finding {
 	for i, l := range c.Listen {
 		path := fmt.Sprintf("listen[%d]", i)
 		switch {
-		case l.Binding == BindingHTTP && !l.Loopback():
-			add(Warning, path, "%s is plain http that others can reach: requests and answers can be read and changed on the way", l.Address)
+		case !l.Binding.Secure() && !l.Loopback():
+			add(Warning, path, "%s is plain %s that others can reach: requests and answers can be read and changed on the way", l.Address, l.Binding)
 		case l.TrustPlain:
 			add(Warning, path, "%s trusts every From: whoever can open a connection on this machine is whoever they say, the admin too", l.Address)
-		case l.Binding == BindingHTTPS && l.SA == SAOptional:
+		case l.Binding.Secure() && l.SA == SAOptional:
 			add(Warning, path, "%s takes peers without a certificate", l.Address)
 		}
-		if l.Binding == BindingHTTPS && l.Cert == c.PKI("server.crt") {
+		if l.Binding.Secure() && l.Cert == c.PKI("server.crt") {
 			add(Info, path, "%s uses the development certificate authority in the data directory", l.Address)
 		}
 	}

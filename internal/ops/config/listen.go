@@ -21,7 +21,7 @@ func (c *Config) mergeListeners(given map[string]setting, from origins) error {
 	if len(c.Listen) == 0 {
 		c.Listen = []Listener{{Binding: BindingHTTPS, Address: defaultHTTPS}}
 	}
-	for _, b := range []Binding{BindingHTTPS, BindingHTTP} {
+	for _, b := range listenerBindings() {
 		if s, ok := given[string(b)]; ok {
 			if err := c.setAddress(b, s, from); err != nil {
 				return err
@@ -38,7 +38,7 @@ func (c *Config) mergeListeners(given map[string]setting, from origins) error {
 	}
 	found := false
 	for i := range c.Listen {
-		if c.Listen[i].Binding == BindingHTTP {
+		if !c.Listen[i].Binding.Secure() {
 			c.Listen[i].TrustPlain, found = trust, true
 			from[fmt.Sprintf("listen[%d].trust-plain", i)] = s.where
 		}
@@ -48,6 +48,9 @@ func (c *Config) mergeListeners(given map[string]setting, from origins) error {
 	}
 	return nil
 }
+
+// listenerBindings are the bindings that have a flag of their own.
+func listenerBindings() []Binding { return []Binding{BindingHTTPS, BindingHTTP, BindingWSS, BindingWS} }
 
 // setAddress changes, adds or removes the one listener of a binding.
 func (c *Config) setAddress(b Binding, s setting, from origins) error {

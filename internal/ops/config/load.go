@@ -110,11 +110,11 @@ func Default() *Config {
 func (c *Config) field(k Key) reflect.Value { return reflect.ValueOf(c).Elem().FieldByIndex(k.index) }
 
 // listenerFlags are the flags that stand for [[listen]] entries.
-func listenerFlags() []string { return []string{"https", "http", "trust-plain"} }
+func listenerFlags() []string { return []string{"https", "http", "wss", "ws", "trust-plain"} }
 
 // laterFlags are flags of bindings and functions that this version lacks.
 func laterFlags() []string {
-	return []string{"coap", "coaps", "mqtt", "mqtts", "ws", "wss"}
+	return []string{"coap", "coaps", "mqtt", "mqtts"}
 }
 
 // setting is a value with its place.
@@ -222,14 +222,14 @@ func (c *Config) fill() {
 		l := &c.Listen[i]
 		if l.SA == "" {
 			l.SA = SARequired
-			if l.Binding == BindingHTTP {
+			if !l.Binding.Secure() {
 				l.SA = SAOptional
 			}
 		}
 		if l.Profile == "" {
 			l.Profile = c.Algorithms.Profile
 		}
-		if l.Binding == BindingHTTPS && l.Cert == "" && l.Key == "" {
+		if l.Binding.Secure() && l.Cert == "" && l.Key == "" {
 			l.Cert, l.Key = c.PKI("server.crt"), c.PKI("server.key")
 		}
 	}

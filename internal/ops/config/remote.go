@@ -1,10 +1,12 @@
 package config
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 
 	"bulwark/onem2m"
 )
@@ -14,7 +16,7 @@ import (
 // SP, and IN-CSEs register with each other across SPs only (C-216).
 func (c *Config) checkRemote(k *checker) {
 	for _, p := range c.CSE.Points {
-		if u, err := url.Parse(p); err != nil || !httpURL(u) {
+		if u, err := url.Parse(p); err != nil || !pointURL(u) {
 			k.fail("cse.points", "%q is no http or https URL", p)
 		}
 	}
@@ -53,15 +55,18 @@ func (c *Config) checkRegistrarURL(k *checker) {
 	switch {
 	case c.Remote.URL == "":
 		k.fail("remote.url", "must be the URL of the registrar, such as https://in.m2m.example:8443")
-	case err != nil || !httpURL(u) || u.RawQuery != "" || u.Fragment != "":
-		k.fail("remote.url", "%q is no https URL: write https://host:port", c.Remote.URL)
-	case u.Scheme == "http" && !(Listener{Address: net.JoinHostPort(u.Hostname(), "0")}).Loopback():
-		k.fail("remote.url", "plain http is for a registrar on this machine; use https")
+	case err != nil || !pointURL(u) || u.RawQuery != "" || u.Fragment != "":
+		k.fail("remote.url", "%q is no URL of a CSE: write https://host:port or wss://host:port", c.Remote.URL)
+	case !secure(u) && !(Listener{Address: net.JoinHostPort(u.Hostname(), "0")}).Loopback():
+		k.fail("remote.url", "plain %s is for a registrar on this machine; use %ss", u.Scheme, u.Scheme)
 	}
 }
 
-func httpURL(u *url.URL) bool {
-	return slices.Contains([]string{"http", "https"}, u.Scheme) && u.Hostname() != "" && u.User == nil
+// secure reports whether a point of access is one over TLS.
+func secure(u *url.URL) bool { return u.Scheme == "https" || u.Scheme == "wss" }
+
+func pointURL(u *url.URL) bool {
+	return slices.Contains([]string{"http", "https", "ws", "wss"}, u.Scheme) && u.Hostname() != "" && u.User == nil
 }
 
 // RegistrarID is the absolute CSE-ID of the registrar, "" if there is none.
@@ -79,10 +84,11 @@ func (c *Config) remoteFindings() []Finding {
 	if c.Remote.URL == "" {
 		return nil
 	}
-	if u, err := url.Parse(c.Remote.URL); err == nil && u.Scheme == "http" {
-		all = append(all, Finding{Warning, "remote.url", "plain http proves nobody's identity: whoever listens there is the registrar"})
+	if u, err := url.Parse(c.Remote.URL); err == nil && !secure(u) {
+		all = append(all, Finding{Warning, "remote.url", fmt.Sprintf("plain %s proves nobody's identity: whoever listens there is the registrar", u.Scheme)})
 	}
-	if !c.Remote.Poll && len(c.AccessPoints()) == 0 {
+	sockets := strings.HasPrefix(c.Remote.URL, "ws://") || strings.HasPrefix(c.Remote.URL, "wss://") // which work both ways
+	if !c.Remote.Poll && !sockets && len(c.AccessPoints()) == 0 {
 		all = append(all, Finding{Warning, "cse.points", "the registrar is told no address at which this CSE can be called: name points, or set remote.poll"})
 	}
 	return all

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	pathpattern "path"
 	"reflect"
 	"slices"
 	"strconv"
@@ -119,7 +120,7 @@ func (c *Config) checkListeners(k *checker) {
 	for i, l := range c.Listen {
 		path := fmt.Sprintf("listen[%d].", i)
 		if l.Binding == "" {
-			k.fail(path+"binding", "must be http or https")
+			k.fail(path+"binding", "must be http, https, ws or wss")
 		}
 		if err := checkAddress(l.Address); err != nil {
 			k.fail(path+"address", "%v", err)
@@ -135,27 +136,35 @@ func (c *Config) checkListeners(k *checker) {
 
 // checkListener holds one listener against the rules of decision 3 and S-006.
 func (c *Config) checkListener(k *checker, path string, l Listener) {
-	plain := l.Binding == BindingHTTP
+	plain := !l.Binding.Secure()
 	switch {
 	case l.TrustPlain && !plain:
-		k.fail(path+"trust-plain", "is for plain http listeners only")
+		k.fail(path+"trust-plain", "is for plain listeners only")
 	case l.TrustPlain && !l.Loopback():
 		k.fail(path+"trust-plain", "%s is not a loopback address; a listener that trusts From must be on 127.0.0.1 or [::1]", l.Address)
 	}
 	if plain && !l.Loopback() && !c.AllowInsecure {
-		k.fail(path+"address", "%s is plain http on an address that others can reach; use 127.0.0.1, use https, or give --allow-insecure", l.Address)
+		k.fail(path+"address", "%s is plain %s on an address that others can reach; use 127.0.0.1, use %ss, or give --allow-insecure", l.Address, l.Binding, l.Binding)
 	}
 	switch {
 	case plain && l.SA == SARequired:
-		k.fail(path+"sa", "a plain listener has no security associations to require; use https")
+		k.fail(path+"sa", "a plain listener has no security associations to require; use %ss", l.Binding)
 	case !plain && l.SA == SAOptional && !l.Loopback() && !c.AllowInsecure:
 		k.fail(path+"sa", "optional on %s lets strangers in; use required, or give --allow-insecure", l.Address)
 	}
 	if plain && (l.Cert != "" || l.Key != "" || l.ClientCA != "") {
-		k.fail(path+"cert", "a plain listener uses no certificates; remove cert, key and client-ca, or use https")
+		k.fail(path+"cert", "a plain listener uses no certificates; remove cert, key and client-ca, or use %ss", l.Binding)
 	}
 	if (l.Cert == "") != (l.Key == "") {
 		k.fail(path+"cert", "cert and key go together")
+	}
+	if len(l.Origins) > 0 && !l.Binding.Sockets() {
+		k.fail(path+"origins", "is for ws and wss listeners only")
+	}
+	for _, o := range l.Origins {
+		if _, err := pathpattern.Match(o, ""); err != nil || o == "" {
+			k.fail(path+"origins", "%q is no pattern of a host", o)
+		}
 	}
 	for _, p := range l.TrustedProxies {
 		if p.Bits() == 0 {

@@ -213,6 +213,8 @@ const (
 
 	BindingHTTP  Binding = "http"
 	BindingHTTPS Binding = "https"
+	BindingWS    Binding = "ws"
+	BindingWSS   Binding = "wss"
 
 	SARequired SAPolicy = "required"
 	SAOptional SAPolicy = "optional"
@@ -237,11 +239,17 @@ func (v *Release) UnmarshalText(text []byte) error { return oneOf(v, text, "1", 
 // UnmarshalText reads one of the words of the type; a binding of a later
 // version is refused as such.
 func (v *Binding) UnmarshalText(text []byte) error {
-	if slices.Contains([]string{"coap", "coaps", "mqtt", "mqtts", "ws", "wss"}, string(text)) {
+	if slices.Contains([]string{"coap", "coaps", "mqtt", "mqtts"}, string(text)) {
 		return fmt.Errorf("the binding %s is %w", text, ErrNotInThisVersion)
 	}
-	return oneOf(v, text, BindingHTTP, BindingHTTPS)
+	return oneOf(v, text, BindingHTTP, BindingHTTPS, BindingWS, BindingWSS)
 }
+
+// Secure reports whether the binding is one over TLS.
+func (v Binding) Secure() bool { return v == BindingHTTPS || v == BindingWSS }
+
+// Sockets reports whether the binding is WebSocket.
+func (v Binding) Sockets() bool { return v == BindingWS || v == BindingWSS }
 
 // UnmarshalText reads one of the words of the type.
 func (v *SAPolicy) UnmarshalText(text []byte) error { return oneOf(v, text, SARequired, SAOptional) }

@@ -32,9 +32,28 @@ type hop struct {
 }
 
 // measureHops compares requests that an MN-CSE passes on, over mutual TLS, with
-// the same ones at the CSE that hosts the target.
-func measureHops(ctx context.Context, t *table, g *rig, r cli.BenchRequest, dir string) (err error) {
-	h, err := startHop(ctx, g, dir)
+// the same ones at the CSE that hosts the target: by either binding for the way
+// between the CSEs.
+func measureHops(ctx context.Context, t *table, g *rig, r cli.BenchRequest, dir string) error {
+	if err := g.share(ctx); err != nil {
+		return fmt.Errorf("what is shared: %w", err)
+	}
+	over := neighbour{binding: "WebSocket", registrar: g.socket, id: "/id-ws", dir: filepath.Join(dir, "ws")}
+	if err := measureHop(ctx, t, g, r, over, nil); err != nil {
+		return err
+	}
+	over = neighbour{binding: "HTTP", registrar: "https://" + g.safe, id: "/id-mn", dir: filepath.Join(dir, "http")}
+	return measureHop(ctx, t, g, r, over, measurePoint)
+}
+
+// neighbour is an MN-CSE to be, and how it talks to its registrar.
+type neighbour struct{ binding, registrar, id, dir string }
+
+// measureHop does so for one binding, and then whatever else is measured there.
+func measureHop(ctx context.Context, t *table, g *rig, r cli.BenchRequest, over neighbour,
+	then func(context.Context, *table, *rig, *hop, cli.BenchRequest) error,
+) (err error) {
+	h, err := startHop(ctx, over)
 	if err != nil {
 		return fmt.Errorf("an MN-CSE before the CSE: %w", err)
 	}
@@ -43,8 +62,8 @@ func measureHops(ctx context.Context, t *table, g *rig, r cli.BenchRequest, dir 
 		name, request, to string
 		status            int
 	}{
-		{"RETRIEVE over one hop (mutual TLS)", get("CBenchHop", "~/id-in/cse-in/safe/shared"), "RETRIEVE over mutual TLS", 200},
-		{"CREATE over one hop (mutual TLS)", post("CBenchHop", "~/id-in/cse-in/safe/shared"), "CREATE over mutual TLS", 201},
+		{"RETRIEVE over one hop (" + over.binding + ")", get("CBenchHop", "~/id-in/cse-in/safe/shared"), "RETRIEVE over mutual TLS", 200},
+		{"CREATE over one hop (" + over.binding + ")", post("CBenchHop", "~/id-in/cse-in/safe/shared"), "CREATE over mutual TLS", 201},
 	} {
 		f, err := measure(ctx, target{address: h.address, tls: h.tls, request: []byte(m.request), status: m.status}, r.Connections, r.Duration)
 		if err != nil {
@@ -53,27 +72,33 @@ func measureHops(ctx context.Context, t *table, g *rig, r cli.BenchRequest, dir 
 		t.rate(m.name, f, m.to, 0)
 		added := t.byID[m.to].perSecond/f.perSecond - 1
 		t.value("  added by the hop", fmt.Sprintf("%.2f × %s", added, m.to), "≤ 0.5", added <= 0.5)
+		if local := t.byID[m.to].processor; local > 0 {
+			t.value("  of processor time", fmt.Sprintf("%.2f × %s", float64(f.processor-local)/float64(local), short(local)), "", true)
+		}
 	}
-	return measurePoint(ctx, t, g, h, r)
+	if then == nil {
+		return nil
+	}
+	return then(ctx, t, g, h, r)
 }
 
 // startHop runs the MN-CSE in this process and waits until its AE gets through.
-func startHop(ctx context.Context, g *rig, dir string) (*hop, error) {
-	authority, err := pki.Open(filepath.Join(dir, "load", "pki"))
+func startHop(ctx context.Context, over neighbour) (*hop, error) {
+	authority, err := pki.Open(filepath.Join(filepath.Dir(over.dir), "load", "pki"))
 	if err != nil {
 		return nil, err
 	}
-	own, ae := filepath.Join(dir, "mn"), filepath.Join(dir, "hop")
-	if _, err := authority.Issue(pki.CSE, "/id-mn", pki.Options{Out: own}); err != nil {
+	if err := os.MkdirAll(over.dir, 0o700); err != nil {
 		return nil, err
 	}
-	if _, err := authority.Issue(pki.AE, "/id-mn/CBenchHop", pki.Options{Out: ae}); err != nil {
+	own, ae := filepath.Join(over.dir, "mn"), filepath.Join(over.dir, "hop")
+	if _, err := authority.Issue(pki.CSE, over.id, pki.Options{Out: own}); err != nil {
 		return nil, err
 	}
-	if err := g.share(ctx); err != nil {
+	if _, err := authority.Issue(pki.AE, over.id+"/CBenchHop", pki.Options{Out: ae}); err != nil {
 		return nil, err
 	}
-	n, err := openMN(ctx, g, dir, own, authority.CAFile())
+	n, err := openMN(ctx, over, own, authority.CAFile())
 	if err != nil {
 		return nil, err
 	}
@@ -81,22 +106,22 @@ func startHop(ctx context.Context, g *rig, dir string) (*hop, error) {
 	done := make(chan error, 1)
 	go func() { done <- n.Run(running) }()
 	h := &hop{stop: func() error { cancel(); return errors.Join(<-done, n.Close()) }}
-	if err := h.furnish(ctx, n.Addresses()[0], authority.CAFile(), ae); err != nil {
+	if err := h.furnish(ctx, onem2m.ID("//m2m.example"+over.id), n.Addresses()[0], authority.CAFile(), ae); err != nil {
 		return nil, errors.Join(err, h.stop())
 	}
 	return h, nil
 }
 
 // openMN prepares the MN-CSE. It need not be reached by the other CSE.
-func openMN(ctx context.Context, g *rig, dir, prefix, ca string) (*node.Node, error) {
+func openMN(ctx context.Context, over neighbour, prefix, ca string) (*node.Node, error) {
 	file := prefix + ".toml"
 	listener := fmt.Sprintf("[[listen]]\nbinding = \"https\"\naddress = \"127.0.0.1:0\"\ncert = %q\nkey = %q\nclient-ca = %q\n", prefix+".crt", prefix+".key", ca)
 	if err := os.WriteFile(file, []byte(listener), 0o600); err != nil {
 		return nil, err
 	}
 	cfg, err := config.Load(config.Sources{File: file, Flags: map[string]string{
-		"data": filepath.Join(dir, "mn-data"), "cse-type": "mn", "cse-id": "/id-mn", "cse-name": "cse-mn",
-		"registrar": "https://" + g.safe, "registrar-id": "/id-in",
+		"data": filepath.Join(over.dir, "data"), "cse-type": "mn", "cse-id": over.id, "cse-name": "cse-mn",
+		"registrar": over.registrar, "registrar-id": "/id-in",
 	}})
 	if err != nil {
 		return nil, err
@@ -113,7 +138,7 @@ func (g *rig) share(ctx context.Context) error {
 	defer c.Close()
 	if _, err := c.Create(ctx, "cse-in/safe", onem2m.TypeAccessControlPolicy, onem2m.Object{
 		{Name: "rn", Value: onem2m.TextValue("hop")},
-		{Name: "pv", Value: []byte(`{"acr":[{"acor":["/id-mn/CBenchHop"],"acop":63}]}`)},
+		{Name: "pv", Value: []byte(`{"acr":[{"acor":["/id-mn/CBenchHop","/id-ws/CBenchHop"],"acop":63}]}`)},
 		{Name: "pvs", Value: []byte(`{"acr":[{"acor":["CBenchSafe"],"acop":63}]}`)},
 	}); err != nil {
 		return err
@@ -127,8 +152,7 @@ func (g *rig) share(ctx context.Context) error {
 }
 
 // furnish registers the AE at the MN-CSE and waits for the way to the other CSE.
-func (h *hop) furnish(ctx context.Context, url, ca, prefix string) error {
-	const id = onem2m.ID("//m2m.example/id-mn")
+func (h *hop) furnish(ctx context.Context, id onem2m.ID, url, ca, prefix string) error {
 	c, err := client.New(client.Options{URL: url, From: "CBenchHop", CSE: id, CA: ca, Cert: prefix + ".crt", Key: prefix + ".key"})
 	if err != nil {
 		return err

@@ -31,6 +31,7 @@ var placeholder = []byte("__request_id__")
 type figures struct {
 	perSecond float64
 	p50, p99  time.Duration
+	processor time.Duration // of the whole process, for each exchange; 0 where the system doesn't tell
 }
 
 // errStatus says that an answer wasn't what the measurement is about.
@@ -52,7 +53,10 @@ func measure(ctx context.Context, t target, connections int, d time.Duration) (f
 	for i := range connections {
 		group.Go(func() { all[i], errs[i] = hammer(ctx, t, &serial, started, until) })
 	}
+	time.Sleep(time.Until(started))
+	before := processorTime()
 	group.Wait()
+	used := processorTime() - before
 	if err := errors.Join(errs...); err != nil {
 		return figures{}, err
 	}
@@ -64,6 +68,7 @@ func measure(ctx context.Context, t target, connections int, d time.Duration) (f
 	return figures{
 		perSecond: float64(len(times)) / d.Seconds(),
 		p50:       times[len(times)/2], p99: times[len(times)*99/100],
+		processor: used / time.Duration(len(times)),
 	}, nil
 }
 

@@ -25,6 +25,7 @@ import (
 type rig struct {
 	node        *node.Node
 	plain, safe string // addresses
+	socket      string // URL of the WebSocket listener
 	grantor     *grantor
 	tls         *tls.Config
 	stop        func() error
@@ -130,7 +131,7 @@ func startRig(ctx context.Context, data string) (*rig, error) {
 		return nil, err
 	}
 	cfg, err := config.Load(config.Sources{File: file, Flags: map[string]string{
-		"data": data, "http": "127.0.0.1:0", "https": "127.0.0.1:0", "trust-plain": "true",
+		"data": data, "http": "127.0.0.1:0", "https": "127.0.0.1:0", "wss": "127.0.0.1:0", "trust-plain": "true",
 	}})
 	if err != nil {
 		return nil, err
@@ -144,10 +145,13 @@ func startRig(ctx context.Context, data string) (*rig, error) {
 	go func() { done <- n.Run(running) }()
 	g := &rig{node: n, grantor: grants, stop: func() error { cancel(); return errors.Join(<-done, n.Close()) }}
 	for _, address := range n.Addresses() {
-		if rest, ok := strings.CutPrefix(address, "https://"); ok {
+		switch scheme, rest, _ := strings.Cut(address, "://"); scheme {
+		case "https":
 			g.safe = rest
-		} else {
-			g.plain = strings.TrimPrefix(address, "http://")
+		case "wss":
+			g.socket = address
+		default:
+			g.plain = rest
 		}
 	}
 	if err := g.furnish(ctx, data); err != nil {

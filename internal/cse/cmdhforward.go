@@ -64,7 +64,7 @@ func (k *call) handOver(ctx context.Context, t federation.Transit, hop federatio
 		if late(&t, now) {
 			return nil, timedOut()
 		}
-		if hop, err = k.hop(&t, now); err != nil { // it may have moved
+		if hop, err = k.hop(ctx, &t, now); err != nil { // it may have moved
 			return nil, err
 		}
 		if err := k.mark(ctx, statusForwarded); err != nil {

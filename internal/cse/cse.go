@@ -332,6 +332,7 @@ func New(ctx context.Context, o Options) (*CSE, error) {
 	c.beacons, c.dealings = newBeacons(), newAlarms()
 	c.locks.init()
 	c.arrears.init()
+	c.spBelow.init()
 	if c.Definitions == nil {
 		if c.Definitions, err = definition.Builtin(); err != nil {
 			return nil, err

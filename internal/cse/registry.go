@@ -64,7 +64,7 @@ func (s snapshot) BoundTo(credential string) []onem2m.ID {
 // loadRegistrees reads the CSEs registered here at start.
 func (c *CSE) loadRegistrees(ctx context.Context) error {
 	return c.Store.Read(ctx, func(r store.Reader) error {
-		if err := c.loadVouched(r); err != nil {
+		if err := errors.Join(c.loadVouched(r), c.loadSPBelow(r)); err != nil {
 			return err
 		}
 		after := int64(0)

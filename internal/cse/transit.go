@@ -6,6 +6,7 @@ import (
 	"bulwark/internal/federation"
 	"bulwark/internal/identity"
 	"bulwark/internal/notify"
+	"bulwark/internal/store"
 	"bulwark/onem2m"
 )
 
@@ -36,7 +37,7 @@ func (k *call) passOn(ctx context.Context) (*onem2m.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	hop, err := k.hop(&t, k.now)
+	hop, err := k.hop(ctx, &t, k.now)
 	if err != nil {
 		return nil, err
 	}
@@ -60,8 +61,8 @@ func (k *call) passOn(ctx context.Context) (*onem2m.Response, error) {
 }
 
 // hop finds the CSE that a request goes to next, and how it is reached.
-func (k *call) hop(t *federation.Transit, now onem2m.Timestamp) (federation.Hop, error) {
-	next, err := k.c.peers.Next(t.Target, k.origin(), now)
+func (k *call) hop(ctx context.Context, t *federation.Transit, now onem2m.Timestamp) (federation.Hop, error) {
+	next, err := k.c.peers.Next(t.Target, k.origin(ctx), now)
 	if err != nil {
 		return federation.Hop{}, err
 	}
@@ -143,16 +144,37 @@ func (k *call) arrival() federation.Arrival {
 // member is a request of its own, which may lead to where that of its originator
 // came from (C-079, C-349); but it goes up for nobody whom a registrar wouldn't
 // take it from (C-068, A-15).
-func (k *call) origin() federation.Arrival {
+func (k *call) origin(ctx context.Context) federation.Arrival {
 	a := k.arrival()
 	if k.nesting == 0 || a.Peer == "" {
 		return a
 	}
+	return federation.Arrival{Above: a.Above && !k.ofHere(ctx)}
+}
+
+// ofHere reports whether the originator is of this CSE, or of one below it.
+func (k *call) ofHere(ctx context.Context) bool {
 	answers := k.from.ID.Registrar()
 	if answers == "" {
 		answers = k.from.ID
 	}
-	return federation.Arrival{Above: a.Above && answers != k.c.Home.ID() && !k.c.peers.Below("", answers, k.now)}
+	if answers == k.c.Home.ID() || k.c.peers.Below("", answers, k.now) {
+		return true
+	}
+	if answers.Stem() == "" || answers != k.from.ID { // no AE of the whole SP
+		return false
+	}
+	here := k.c.spBelow.registree(answers.Stem()) != ""
+	if !here {
+		err := k.c.Store.Read(ctx, func(r store.Reader) error {
+			here = k.c.registry(r, k.now).AERegistered(answers)
+			return nil
+		})
+		if err != nil {
+			return false
+		}
+	}
+	return here
 }
 
 // deduced finds out from which neighbour requests of an originator come: of one

@@ -32,6 +32,20 @@ func (c *CSE) registerAnnounced() {
 	}
 }
 
+// copiesBelow reports whether a copy may stand below another where the tables say
+// nothing of it, as they do of most types of later releases: where their originals
+// may, and below the <CSEBaseAnnc> any but an instance (TS-0001 clause 9.6.26.1).
+func copiesBelow(parent, child *onem2m.TypeInfo) bool {
+	if !parent.Kind.Announced() || !child.Kind.Announced() || store.Bulk(child.Original) {
+		return false
+	}
+	if parent.Type == onem2m.TypeCSEBaseAnnc {
+		return child.Type != onem2m.TypeCSEBaseAnnc
+	}
+	above := onem2m.TypeByNumber(parent.Original)
+	return above != nil && above.AllowsChild(child.Original)
+}
+
 // announcer is the CSE whose resource an announced one is a copy of: that in its
 // link, or "".
 func (c *CSE) announcer(attrs onem2m.Object) onem2m.ID {

@@ -140,7 +140,7 @@ func (k *call) allowChild(p *procedures, info *onem2m.TypeInfo, parent *store.Re
 		return nil // mayRegisterSP has looked where it belongs, which the tables forget
 	}
 	parentInfo := k.c.infoOf(parent)
-	if parentInfo == nil || !parentInfo.AllowsChild(k.ty) {
+	if parentInfo == nil || !parentInfo.AllowsChild(k.ty) && !copiesBelow(parentInfo, info) {
 		if k.ty == onem2m.TypeSubscription {
 			return onem2m.Errorf(onem2m.TargetNotSubscribable, "to", "a resource of type %d can't be subscribed to", parent.Type)
 		}

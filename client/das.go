@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -47,15 +49,23 @@ type TokenAnswer struct {
 	SignRequest bool             `json:"asri,omitzero"` // the server wants signatures over the tokens
 }
 
+// RevokedWait is how long a server waits for a change of the list at RevokedPath
+// when it is asked for one with "since", the tag of an earlier list.
+const RevokedWait = 20 * time.Second
+
 // RevokedTokens is the list at RevokedPath.
 type RevokedTokens struct {
 	Tokens []RevokedToken `json:"revoked"`
+	Tag    string         `json:"tag,omitempty"` // of this list; "" if the server waits for no change
 }
 
-// RevokedToken is a token that does not count any more.
+// RevokedToken is a token that does not count any more, or rules that don't.
 type RevokedToken struct {
-	ID    string `json:"tkid"`
-	Until string `json:"until"` // when it ends anyway, m2m:timestamp
+	ID         string    `json:"tkid"`
+	Until      string    `json:"until"`          // when it ends anyway, m2m:timestamp
+	Originator onem2m.ID `json:"or,omitempty"`   // whom it was granted to
+	Target     string    `json:"trid,omitempty"` // the resource that the CSE may have been given rules for
+	Because    string    `json:"why,omitempty"`  // for people
 }
 
 // EndpointError is the body of a refusal.
@@ -148,16 +158,28 @@ func (d *DAS) Keys(ctx context.Context) (jsontext.Value, error) {
 	return set, err
 }
 
-// Revoked fetches the revoked tokens that are for the CSE which asks.
-func (d *DAS) Revoked(ctx context.Context) ([]RevokedToken, error) {
-	var list RevokedTokens
-	err := d.do(ctx, http.MethodGet, RevokedPath, nil, &list)
-	return list.Tokens, err
+// Revoked fetches what was revoked and is for the CSE which asks. With the tag of
+// an earlier list it returns when there is another one, or after RevokedWait.
+func (d *DAS) Revoked(ctx context.Context, since string) (*RevokedTokens, error) {
+	path, wait := RevokedPath, time.Duration(0)
+	if since != "" {
+		path, wait = path+"?since="+url.QueryEscape(since), RevokedWait
+	}
+	list := &RevokedTokens{}
+	if err := d.exchange(ctx, http.MethodGet, path, nil, list, wait); err != nil {
+		return nil, err
+	}
+	return list, nil
 }
 
 // do makes one exchange.
 func (d *DAS) do(ctx context.Context, method, path string, question, answer any) error {
-	ctx, cancel := context.WithTimeout(ctx, d.client.timeout)
+	return d.exchange(ctx, method, path, question, answer, 0)
+}
+
+// exchange is do with a server that may wait before it answers.
+func (d *DAS) exchange(ctx context.Context, method, path string, question, answer any, wait time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, d.client.timeout+wait)
 	defer cancel()
 	var body io.Reader
 	if question != nil {
@@ -167,7 +189,10 @@ func (d *DAS) do(ctx context.Context, method, path string, question, answer any)
 		}
 		body = bytes.NewReader(text)
 	}
-	hr, err := http.NewRequestWithContext(ctx, method, d.base.JoinPath(path).String(), body)
+	path, query, _ := strings.Cut(path, "?")
+	at := d.base.JoinPath(path)
+	at.RawQuery = query
+	hr, err := http.NewRequestWithContext(ctx, method, at.String(), body)
 	if err != nil {
 		return err
 	}

@@ -86,9 +86,6 @@ func (c *Cache) Trust(v *Verifier) {
 	}
 }
 
-// Knows reports whether tokens of an issuer are accepted.
-func (c *Cache) Knows(issuer onem2m.ID) bool { return c.verifier.Load().Knows(issuer) }
-
 // Verify returns the token of the text: the one that is remembered, or else the
 // one that the Verifier accepts, which is then remembered. direct marks a token
 // that a Dynamic Authorization Server handed over. The error is an
@@ -113,6 +110,16 @@ func (c *Cache) Verify(text string, direct bool, now onem2m.Timestamp) (Cached, 
 		return out, nil
 	}
 	return c.Verify(text, direct, now) // the keys have just changed
+}
+
+// Once returns the token of the text as Verify does, and remembers nothing: it is
+// a message, which is of no use a second time. Whether it counts now, Check tells.
+func (c *Cache) Once(text string) (*Verified, error) {
+	v := c.verifier.Load()
+	if len(text) > v.limit {
+		return nil, refuse(CheckSize, "")
+	}
+	return v.Verify(text)
 }
 
 // remember adds a token unless another Verifier has come to count than the one

@@ -82,29 +82,18 @@ func (r *Revocations) Lift(ref Ref) {
 	}
 }
 
-// Replace puts what an issuer says that it has revoked in the place of what it
-// had said before; what is for ever stays, and so does what has ended, since with
-// clocks that differ it may still count elsewhere. Where there is no room for all
-// of it the error is ErrFull, and nothing that was revoked counts again.
-func (r *Revocations) Replace(issuer onem2m.ID, list []Revocation, now onem2m.Timestamp) error {
-	keep := make(map[Ref]bool, len(list))
-	for _, one := range list {
-		if one.Issuer != issuer {
-			continue // nobody revokes for another one
-		}
-		keep[one.Ref] = true
-		if err := r.Add(one, now); err != nil {
-			return err
-		}
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
+// Of returns what an issuer has revoked, with the end of each token; what is for
+// ever is left out.
+func (r *Revocations) Of(issuer onem2m.ID) map[string]onem2m.Timestamp {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	out := map[string]onem2m.Timestamp{}
 	for ref, until := range r.until {
-		if ref.Issuer == issuer && until > now && !keep[ref] {
-			delete(r.until, ref)
+		if ref.Issuer == issuer && until != 0 {
+			out[ref.ID] = until
 		}
 	}
-	return nil
+	return out
 }
 
 // Await makes every token of an issuer count as revoked until Learned is called

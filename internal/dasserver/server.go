@@ -39,9 +39,8 @@ type Options struct {
 	Box         *secrets.Box     // master key; nil: that of the configuration
 	Credentials string           // folder of the service manager's credentials; "" for none
 
-	// Revoked is called with each token that does not count any more, before and
-	// while the server runs; nil for nobody. Until is when it would have ended.
-	Revoked func(id string, until onem2m.Timestamp)
+	// Recall calls back in the CSE of this process; nil for a server by itself.
+	Recall Recall
 }
 
 // Server is a Dynamic Authorization Server with everything around it.
@@ -58,6 +57,8 @@ type Server struct {
 	http   *httpb.Server
 	turns  *turns
 	cse    *client.Client // where the server is registered as an AE; nil for nowhere
+	news   news           // of the ledger
+	ending chan struct{}  // closed when the server stops, so that nobody is kept waiting
 }
 
 // Open prepares a server: ledger, keys, policy. Close must be called.
@@ -65,7 +66,7 @@ func Open(ctx context.Context, cfg *config.Config, o Options) (_ *Server, err er
 	if cfg.DAS.ID == "" {
 		return nil, &config.Error{Key: "das.id", Text: "the configuration has no Dynamic Authorization Server; see docs/das.md"}
 	}
-	s := &Server{cfg: cfg, o: o, log: o.Log, self: das.Identity{ID: onem2m.ID(cfg.DAS.ID), FQDN: cfg.DAS.FQDN}, turns: newTurns()}
+	s := &Server{cfg: cfg, o: o, log: o.Log, self: das.Identity{ID: onem2m.ID(cfg.DAS.ID), FQDN: cfg.DAS.FQDN}, turns: newTurns(), ending: make(chan struct{})}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -209,6 +210,7 @@ func (s *Server) Run(ctx context.Context) error {
 	defer cancel()
 	var watched sync.WaitGroup
 	watched.Go(func() { s.watch(ctx) })
+	watched.Go(func() { (&teller{s: s}).run(ctx) })
 	if s.cse != nil {
 		watched.Go(func() { s.join(ctx) })
 	}
@@ -218,6 +220,7 @@ func (s *Server) Run(ctx context.Context) error {
 	go func() {
 		defer close(stopped)
 		<-ctx.Done()
+		close(s.ending)
 		drain, cancel := context.WithTimeout(serving, s.cfg.Limits.Drain.Duration)
 		defer cancel()
 		if err := s.http.Shutdown(drain); err != nil {

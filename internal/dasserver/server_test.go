@@ -310,7 +310,7 @@ func TestTokenEndpoint_A155_F2_AnOriginatorGetsATokenOrItsID(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := me.Revoked(t.Context()); err == nil {
+	if _, err := me.Revoked(t.Context(), ""); err == nil {
 		t.Error("an originator gets the list for CSEs")
 	}
 }
@@ -385,7 +385,7 @@ func TestServer_APolicyThatChangesCountsAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	if list, err := d.Revoked(t.Context()); err != nil || len(list) != 1 {
+	if list, err := d.Revoked(t.Context(), ""); err != nil || len(list.Tokens) != 1 {
 		t.Errorf("the CSE is told of %v, %v", list, err)
 	}
 	w.write("policy.toml", policy+"[[nonsense]]\n")

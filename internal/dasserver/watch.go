@@ -14,9 +14,11 @@ import (
 )
 
 const (
-	// watchEvery is how soon a changed policy, and what an operator has revoked or
-	// rotated in another process, is noticed by those who do not ask.
-	watchEvery = time.Second
+	// watchEvery is how soon it is noticed what an operator has revoked or rotated
+	// in another process, and what the policy has ended.
+	watchEvery = 100 * time.Millisecond
+	// publishEvery is how soon it is noticed that a key has had its time.
+	publishEvery = time.Second
 	// tidyEvery is how often what ended long ago is forgotten.
 	tidyEvery = time.Hour
 	// unseen is the turn of a policy that nothing was held against yet.
@@ -27,7 +29,7 @@ const (
 )
 
 // watch revokes what a changed policy would not give any more, publishes keys
-// and tells of revocations, until ctx ends.
+// and spreads the news of changes, until ctx ends.
 func (s *Server) watch(ctx context.Context) {
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
@@ -36,6 +38,7 @@ func (s *Server) watch(ctx context.Context) {
 	if !s.look(ctx, true) {
 		seen = unseen
 	}
+	version, published := int64(0), s.o.Now()
 	for {
 		select {
 		case <-ticker.C:
@@ -48,10 +51,20 @@ func (s *Server) watch(ctx context.Context) {
 			s.log.ErrorContext(ctx, "the policy cannot be used, nothing is granted", "err", err)
 		}
 		told = turned
-		if s.look(ctx, turned != seen) {
-			seen = turned
+		now := s.o.Now()
+		at, err := s.ledger.Version(ctx)
+		changed := err != nil || at != version
+		if changed || turned != seen || now.Sub(published).Abs() >= publishEvery {
+			published = now
+			if s.look(ctx, turned != seen) {
+				seen = turned
+			}
 		}
-		if now := s.o.Now(); now.Sub(tidied) >= tidyEvery {
+		if changed {
+			s.news.spread()
+		}
+		version = at
+		if now.Sub(tidied) >= tidyEvery {
 			tidied = now
 			if err := s.das.Tidy(ctx); err != nil {
 				s.log.WarnContext(ctx, "the ledger cannot be tidied", "err", err)
@@ -73,28 +86,18 @@ func (s *Server) look(ctx context.Context, changed bool) (reviewed bool) {
 		}
 	}
 	if err := s.publish(ctx); err != nil && ctx.Err() == nil {
-		s.log.WarnContext(ctx, "keys or revocations cannot be published", "err", err)
+		s.log.WarnContext(ctx, "the keys cannot be published", "err", err)
 	}
 	return reviewed
 }
 
-// publish writes the key set next to the ledger and tells of revocations.
+// publish writes the key set next to the ledger.
 func (s *Server) publish(ctx context.Context) error {
 	set, err := s.das.JWKS(ctx)
 	if err != nil {
 		return err
 	}
-	if err := replaceFile(filepath.Join(s.dir(), KeysFile), append(set, '\n')); err != nil {
-		return err
-	}
-	if s.o.Revoked == nil {
-		return nil
-	}
-	list, err := s.das.Revoked(ctx, "")
-	for _, e := range list {
-		s.o.Revoked(e.ID, e.NotAfter)
-	}
-	return err
+	return replaceFile(filepath.Join(s.dir(), KeysFile), append(set, '\n'))
 }
 
 // replaceFile writes a public file whole or not at all, and leaves it alone when

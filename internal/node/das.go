@@ -4,8 +4,6 @@ import (
 	"context"
 
 	"bulwark/internal/dasserver"
-	"bulwark/onem2m"
-	"bulwark/token"
 )
 
 // openDAS prepares the Dynamic Authorization Server of [das], before the CSE
@@ -15,13 +13,7 @@ func (n *Node) openDAS(ctx context.Context) (err error) {
 		return nil
 	}
 	n.das, err = dasserver.Open(ctx, n.cfg, dasserver.Options{
-		Log: n.log, Now: n.o.Now, Box: n.secrets, Credentials: n.o.Credentials, Revoked: n.tokenRevoked,
+		Log: n.log, Now: n.o.Now, Box: n.secrets, Credentials: n.o.Credentials, Recall: n.recall,
 	})
 	return err
-}
-
-// tokenRevoked keeps the CSE from taking a token that the server in this process
-// has revoked. It is called again and again while that matters.
-func (n *Node) tokenRevoked(id string, until onem2m.Timestamp) {
-	n.revoke(token.Ref{Issuer: onem2m.ID(n.cfg.DAS.ID), ID: id}, until)
 }

@@ -1,18 +1,20 @@
 package node
 
 import (
-	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"bulwark/client"
+	"bulwark/internal/dynauth/recall"
 	"bulwark/internal/ops/config"
+	"bulwark/onem2m"
 	"bulwark/token"
 )
 
-func TestIssuers_ATokenCountsOnceTheListOfRevokedOnesHasBeenRead(t *testing.T) {
+func TestIssuers_NoTokenCountsBeforeTheListOfRevokedOnesHasBeenRead(t *testing.T) {
 	t.Parallel()
 	keys, others := filepath.Join(t.TempDir(), "jwks.json"), filepath.Join(t.TempDir(), "jwks.json")
 	for name, key := range map[string]string{keys: "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", others: "BBECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"} {
@@ -27,16 +29,37 @@ func TestIssuers_ATokenCountsOnceTheListOfRevokedOnesHasBeenRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &Node{revoked: revoked, log: slog.New(slog.DiscardHandler), o: Options{Now: time.Now}}
-	lost, good := token.Ref{Issuer: "//m2m.example/Sdas", ID: "tk1@das.example"}, token.Ref{Issuer: "//m2m.example/Sdas", ID: "tk2@das.example"}
-	if !revoked.Has(lost) || !revoked.Has(good) {
+	if !revoked.Has(token.Ref{Issuer: "//m2m.example/Sdas", ID: "tk1@das.example"}) {
 		t.Error("tokens count before the list was read")
 	}
 	if revoked.Has(token.Ref{Issuer: "//m2m.example/Ssilent", ID: "tk1@silent.example"}) {
 		t.Error("those of an issuer that nobody asks do not count")
 	}
-	n.noteRevocations(&asked, []client.RevokedToken{{ID: lost.ID, Until: "20990101T000000"}})
-	if !revoked.Has(lost) || revoked.Has(good) {
-		t.Error("the list does not decide once it was read")
+}
+
+func TestRevocationList_WhatIsGoneFromItTwiceCountsAgain(t *testing.T) {
+	t.Parallel()
+	const now = onem2m.Timestamp(1_800_000_000_000_000)
+	end := now + 1_000_000
+	l := &revocationList{issuer: "//m2m.example/Sdas"}
+	known := map[string]onem2m.Timestamp{"both": end, "lifted": end, "ended": now, "pushed": end}
+	list := []client.RevokedToken{{ID: "both", Until: end.String()}, {ID: "new", Until: end.String(), Originator: "//m2m.example/id-in/CA", Target: "//m2m.example/id-in/x", Because: "lost"}, {ID: "strange", Until: "?"}}
+	want := []recall.Item{
+		{TokenID: "new", Until: end, Originator: "//m2m.example/id-in/CA", Target: "//m2m.example/id-in/x", Because: "lost"},
+		{TokenID: "strange", Until: now + onem2m.Timestamp(unknownEnd.Microseconds())},
+	}
+	got, again := l.compare(known, list, now)
+	if diff := cmp.Diff(want, got); diff != "" || !again {
+		t.Errorf("again %v %s", again, diff)
+	}
+	known["new"], known["strange"] = end, end
+	list = append(list, client.RevokedToken{ID: "pushed", Until: end.String()}) // the first list was older than the recall
+	got, again = l.compare(known, list, now)
+	if diff := cmp.Diff([]recall.Item{{TokenID: "lifted", Until: end, Lifted: true}}, got); diff != "" || again {
+		t.Errorf("again %v %s", again, diff)
+	}
+	delete(known, "lifted")
+	if got, again = l.compare(known, list, now); got != nil || again {
+		t.Errorf("%v %v", got, again)
 	}
 }

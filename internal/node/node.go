@@ -238,6 +238,11 @@ func (n *Node) openCSE(ctx context.Context) error {
 		return err
 	}
 	late.cse = n.cse
+	if n.das != nil {
+		if err := n.das.TellHere(ctx); err != nil {
+			return err
+		}
+	}
 	if n.keys != nil {
 		n.keys.Watch(n.cse.CapabilitiesChanged)
 	}

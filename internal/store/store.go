@@ -100,6 +100,8 @@ type Reader interface {
 
 	// Setting returns a value kept under a name.
 	Setting(name string) ([]byte, error)
+	// Settings returns all values whose names begin with a prefix, by name.
+	Settings(prefix string) (map[string][]byte, error)
 
 	// CredentialOf returns the Credential-ID that an AE-ID is bound to, tombstones
 	// included; BoundTo the AE-IDs bound to a Credential-ID (S-080).

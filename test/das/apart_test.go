@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"bulwark/internal/pki"
 	"bulwark/test/harness"
@@ -46,39 +47,32 @@ func serveApart(t *testing.T, config string) string {
 	return ""
 }
 
-// TestApart_TheServerRunsByItself has a server with a data directory and a
-// certificate of its own. The CSE asks it whether tokens still count.
-func TestApart_TheServerRunsByItself(t *testing.T) {
-	t.Parallel()
+// apart is a server with a data directory and a certificate of its own, which is
+// an AE of nobody, and a CSE with more in its configuration that asks it.
+func apart(t *testing.T, grants, more, issuer string) *site {
+	t.Helper()
 	dir := t.TempDir()
+	s := &site{t: t, dir: dir, clients: map[string]*harness.Client{}}
 	data := filepath.Join(dir, "data")
-	a := harness.NewAuthority(t, data)
-	shown, err := a.Issue(pki.CSE, "/id-das", pki.Options{Out: filepath.Join(dir, "shown"), DNS: []string{"localhost"}}) // one with the name of the host
+	s.pki = harness.NewAuthority(t, data)
+	shown, err := s.pki.Issue(pki.CSE, "/id-das", pki.Options{Out: filepath.Join(dir, "shown"), DNS: []string{"localhost"}}) // one with the name of the host
 	if err != nil {
 		t.Fatal(err)
 	}
-	write := func(name, text string) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	write("policy.toml", strings.Replace(policy, `types = ["cnt"]`, "", 1))
-	server := write("das.toml", fmt.Sprintf("data = \"das-data\"\n[das]\nid = \"//m2m.example/Sdas\"\nfqdn = \"das.m2m.example\"\npolicy = \"policy.toml\"\naddress = \"127.0.0.1:0\"\ncert = %q\nkey = %q\nclient-ca = %q\n", shown.CertFile, shown.KeyFile, a.CAFile()))
-	url := serveApart(t, server)
-	url = "https://localhost" + url[strings.LastIndexByte(url, ':'):]
-	keys, err := exec.CommandContext(t.Context(), harness.Binary(t), "das", "jwks", "--config", server).Output()
+	s.write("policy.toml", grants)
+	s.config = s.write("das.toml", fmt.Sprintf("data = \"das-data\"\n[das]\nid = \"//m2m.example/Sdas\"\nfqdn = \"das.m2m.example\"\npolicy = \"policy.toml\"\naddress = \"127.0.0.1:0\"\ncert = %q\nkey = %q\nclient-ca = %q\n", shown.CertFile, shown.KeyFile, s.pki.CAFile()))
+	url := serveApart(t, s.config)
+	s.das = "https://localhost" + url[strings.LastIndexByte(url, ':'):]
+	keys, err := exec.CommandContext(t.Context(), harness.Binary(t), "das", "jwks", "--config", s.config).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := harness.Start(t, data, "--config", write("in.toml", fmt.Sprintf(`
+	s.process = harness.Start(t, data, "--config", s.write("in.toml", fmt.Sprintf(`
 data = "data"
+%s
 [[listen]]
 binding = "https"
 address = "127.0.0.1:0"
-[timing]
-token-recheck = "1s"
 [outbound]
 ca = "data/pki/ca.crt"
 [[token.issuer]]
@@ -87,17 +81,57 @@ fqdn = "das.m2m.example"
 poa = %q
 jwks = %q
 accept = ["sign:ES256"]
-`, url, write("das.jwks", string(keys)))))
-	visitor := harness.NewClient(t, p.HTTPS, a.Client(a.AE("CVisitor")), 1)
-	visitor.Register(t, "CVisitor", "visitor")
-	owner := harness.NewClient(t, p.HTTPS, a.Client(a.AE("COwner")), 1)
-	owner.Register(t, "COwner", "owner")
-	owner.Make(t, "COwner", "/cse-in/owner", 34, `{"m2m:dac":{"rn":"ask","dae":true,"dap":["`+url+`"]}}`)
-	owner.Make(t, "COwner", "/cse-in/owner", 1, `{"m2m:acp":{"rn":"guests","pv":{"acr":[{"acor":["guest@das.m2m.example"],"acop":2}]},"pvs":{"acr":[{"acor":["COwner"],"acop":63}]}}}`)
-	owner.Make(t, "COwner", "/cse-in/owner", 3, `{"m2m:cnt":{"rn":"lamp","acpi":["cse-in/owner/guests"],"daci":["cse-in/owner/ask"]}}`)
-	s := &site{t: t, config: server}
-	read := func() *harness.Answer { return visitor.Get(t, "CVisitor", "/cse-in/owner/lamp") }
-	read().Expect(t, 2000, 200)
+%s
+`, more, s.das, s.write("das.jwks", string(keys)), strings.ReplaceAll(issuer, "DAS", s.das))))
+	for _, stem := range []string{"COwner", "CVisitor", "CVisitor2"} {
+		s.clients[stem] = harness.NewClient(t, s.process.HTTPS, s.pki.Client(s.pki.AE(stem)), 1)
+		s.clients[stem].Register(t, stem, strings.ToLower(stem))
+	}
+	owner := s.clients["COwner"]
+	owner.Make(t, "COwner", "/cse-in/cowner", 34, `{"m2m:dac":{"rn":"ask","dae":true,"dap":["`+s.das+`"]}}`)
+	owner.Make(t, "COwner", "/cse-in/cowner", 1, `{"m2m:acp":{"rn":"guests","pv":{"acr":[{"acor":["guest@das.m2m.example"],"acop":2}]},"pvs":{"acr":[{"acor":["COwner"],"acop":63}]}}}`)
+	owner.Make(t, "COwner", "/cse-in/cowner", 3, `{"m2m:cnt":{"rn":"lamp","acpi":["cse-in/cowner/guests"],"daci":["cse-in/cowner/ask"]}}`)
+	return s
+}
+
+// reads is the question of a visitor.
+func (s *site) reads(stem string) func() *harness.Answer {
+	return func() *harness.Answer { return s.clients[stem].Get(s.t, stem, "/cse-in/cowner/lamp") }
+}
+
+// TestApart_TheServerRunsByItself: the CSE asks the server whether tokens still
+// count.
+func TestApart_TheServerRunsByItself(t *testing.T) {
+	t.Parallel()
+	s := apart(t, strings.Replace(policy, `types = ["cnt"]`, "", 1), "[timing]\ntoken-recheck = \"1s\"", "")
+	s.reads("CVisitor")().Expect(t, 2000, 200)
 	s.operate("revoke", "--grant", "visitors")
-	s.becomes("a token that the server hands over no more", read, 4103)
+	s.becomes("a token that the server hands over no more", s.reads("CVisitor"), 4103)
+}
+
+// TestApart_ACSEThatAsksHearsAtOnce: a server that is an AE of nobody can tell a CSE
+// nothing, but answers one that waits for a change.
+func TestApart_ACSEThatAsksHearsAtOnce(t *testing.T) {
+	t.Parallel()
+	const visitor2 = `name = "visitors"
+originators = ["//m2m.example/id-in/CVisitor"]`
+	grants := strings.Replace(dynamicRules, "name = \"visitors\"\noriginators = [\"//m2m.example/id-in/CVisitor*\"]", visitor2, 1) +
+		strings.NewReplacer(`"visitors"`, `"tokens"`, "CVisitor*", "CVisitor2").Replace(policy)
+	s := apart(t, grants, "", `revocations = "DAS"`)
+	s.becomes("rules", s.reads("CVisitor"), 2000)
+	s.becomes("a token, once the list is known", s.reads("CVisitor2"), 2000)
+	within := func(what string, ask func() *harness.Answer, rsc int) {
+		t.Helper()
+		begin := time.Now()
+		s.becomes(what, ask, rsc)
+		if took := time.Since(begin); took > 3*time.Second {
+			t.Errorf("%s: it took %s", what, took)
+		}
+	}
+	s.operate("revoke", "--holder", "CVisitor")
+	within("rules that were revoked", s.reads("CVisitor"), 4103)
+	id, _, _ := strings.Cut(s.operate("revoke", "--holder", "CVisitor2"), " ")
+	within("a token that was revoked", s.reads("CVisitor2"), 4103)
+	s.operate("revoke", "--lift", id)
+	within("one that counts again", s.reads("CVisitor2"), 2000)
 }

@@ -131,14 +131,42 @@ func TestDirect_F1_AVisitorIsDeniedUntilTheServerIsAsked(t *testing.T) {
 	s.becomes("a policy that is gone", func() *harness.Answer { return s.clients["CVisitor2"].Get(t, "CVisitor2", "/cse-in/cowner/lamp") }, 4103)
 }
 
+// dynamicRules grants what the policy does in a dynamic policy of the CSE.
+var dynamicRules = strings.Replace(policy, `give-roles = ["guest@das.m2m.example"]`, `give-operations = ["retrieve"]`+"\nform = \"rules\"", 1)
+
 func TestDirect_F1_RulesInADynamicPolicyEndByThemselves(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, strings.Replace(strings.Replace(policy, `give-roles = ["guest@das.m2m.example"]`, `give-operations = ["retrieve"]`+"\nform = \"rules\"", 1), `"10m"`, `"5s"`, 1))
+	s := newSite(t, strings.Replace(dynamicRules, `"10m"`, `"3s"`, 1))
 	read := func() *harness.Answer { return s.clients["CVisitor"].Get(t, "CVisitor", "/cse-in/cowner/lamp") }
 	read().Expect(t, 2000, 200)
-	s.write("policy.toml", "")
-	read().Expect(t, 2000, 200) // as long as it was given
+	s.write("policy.toml", "[[nonsense]]\n") // nothing is granted, and nothing called back
 	s.becomes("the end of the rules", read, 4103)
+}
+
+func TestDirect_F1_RulesInADynamicPolicyAreCalledBack(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, dynamicRules)
+	reads := func(stem string) func() *harness.Answer {
+		return func() *harness.Answer { return s.clients[stem].Get(t, stem, "/cse-in/cowner/lamp") }
+	}
+	reads("CVisitor")().Expect(t, 2000, 200)
+	reads("CVisitor2")().Expect(t, 2000, 200)
+	s.operate("revoke", "--holder", "CVisitor")
+	s.becomes("rules that were revoked", reads("CVisitor"), 4103)
+	reads("CVisitor2")().Expect(t, 2000, 200)
+	s.write("policy.toml", "")
+	s.becomes("a policy that is gone", reads("CVisitor2"), 4103)
+}
+
+func TestDirect_ARevocationThatIsLiftedIsSoAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, policy)
+	read := func() *harness.Answer { return s.clients["CVisitor"].Get(t, "CVisitor", "/cse-in/cowner/lamp") }
+	read().Expect(t, 2000, 200)
+	id, _, _ := strings.Cut(s.operate("revoke", "--holder", "CVisitor"), " ")
+	s.becomes("a revoked token", read, 4103)
+	s.operate("revoke", "--lift", id)
+	s.becomes("one that counts again", read, 2000)
 }
 
 func TestIndirect_A155_A156_F2_TheRefusalSaysWhomToAsk(t *testing.T) {

@@ -37,6 +37,7 @@ type Entry struct {
 	Revoked  onem2m.Timestamp // 0 for not revoked
 	Because  string           // why it was revoked
 	Barred   bool             // revoked so that the holder does not get the grant again before the end
+	Owed     int64            // above 0 while the CSE has not been told of a revocation, or of its end; counts the changes
 }
 
 // Live reports whether the entry is good at a time.
@@ -76,7 +77,8 @@ type Filter struct {
 	Nameless bool             // tokens that have no digest yet
 	Revoked  bool             // those that were revoked and would still be good
 	Live     bool             // those that are good
-	Now      onem2m.Timestamp // for Revoked and Live
+	Owed     bool             // those that the CSE has to be told about, and that would not have ended
+	Now      onem2m.Timestamp // for Revoked, Live and Owed
 	Limit    int              // 0 for no limit
 }
 
@@ -92,6 +94,9 @@ type Reader interface {
 	Keys() ([]KeyRecord, error)
 	// Relation returns the record of a token, or ErrNotFound.
 	Relation(tokenID string) (*Relation, error)
+	// Creditors returns the CSEs that have to be told about something that would
+	// not have ended at a time.
+	Creditors(now onem2m.Timestamp) ([]onem2m.ID, error)
 	// LastUse returns when the last token that a key signed ends, 0 for none.
 	LastUse(keyID string) (onem2m.Timestamp, error)
 }
@@ -101,10 +106,16 @@ type Tx interface {
 	Reader
 	// Add adds an entry, whose ID must be new.
 	Add(e *Entry) error
-	// Revoke keeps Revoked, Because and Barred of an entry. ErrNotFound without it.
+	// Revoke keeps Revoked, Because and Barred of an entry, which the CSE has to be
+	// told. ErrNotFound without it.
 	Revoke(e *Entry) error
 	// PutDigest keeps the digest of an entry's token.
 	PutDigest(id, digest string) error
+	// Owe makes everything that was revoked something that a CSE has to be told.
+	Owe(audience onem2m.ID) error
+	// Settle notes that the CSE knows an entry as it was read: what has changed
+	// since is still owed.
+	Settle(e *Entry) error
 	// PutKey adds a key, or changes From and Retired of one.
 	PutKey(k *KeyRecord) error
 	// DropKey removes a key.

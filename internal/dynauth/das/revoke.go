@@ -13,8 +13,7 @@ import (
 // Revoke ends what a filter selects of what is live, and returns it. Until it
 // would have ended by itself, nobody gets the same grant again that it was
 // revoked for: an operator who calls a token back does not want the next request
-// to get another one. A dynamic <accessControlPolicy> that a CSE has made stays
-// until its end; the entry only says that it should not be.
+// to get another one. The CSE is owed word of it, see Owed.
 func (a *Authority) Revoke(ctx context.Context, f Filter, because string) ([]Entry, error) {
 	var all []Entry
 	err := a.o.Ledger.Update(ctx, func(tx Tx) (err error) {
@@ -60,9 +59,22 @@ func (a *Authority) Entries(ctx context.Context, f Filter) (all []Entry, err err
 	return all, err
 }
 
+// slack is how long behind the end of what was revoked a CSE is still told: its
+// clock may be late.
+const slack = 2 * time.Minute
+
+// late is the clock of a CSE that is late.
+func (a *Authority) late() onem2m.Timestamp {
+	return a.o.Now() - onem2m.Timestamp(slack.Microseconds())
+}
+
 // Revoked lists what was revoked and would still be good, for CSEs that ask.
-func (a *Authority) Revoked(ctx context.Context, audience onem2m.ID) ([]Entry, error) {
-	return a.Entries(ctx, Filter{Audience: audience, Revoked: true})
+func (a *Authority) Revoked(ctx context.Context, audience onem2m.ID) (all []Entry, err error) {
+	err = a.o.Ledger.View(ctx, func(r Reader) error {
+		all, err = r.Entries(Filter{Audience: audience, Revoked: true, Now: a.late()})
+		return err
+	})
+	return all, err
 }
 
 // Rotate makes new keys, which are published at once and sign after ahead. Old

@@ -2,6 +2,7 @@ package recall
 
 import (
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -12,9 +13,11 @@ import (
 const (
 	// Root names the content of the notification.
 	Root = "bulwark.recall"
-	// MaxItems bounds what one notification calls back: a CSE keeps all of it in
-	// one transaction.
-	MaxItems = 100
+	// MaxItems bounds what one message calls back: it is to be no longer than a
+	// token.
+	MaxItems = 20
+	// Life is how long a message counts. It is made anew for each attempt.
+	Life = 5 * time.Minute
 	// maxReason bounds the reason of an item in octets: it is for people.
 	maxReason = 200
 	// maxID bounds a Token-ID in octets.
@@ -42,20 +45,43 @@ type item struct {
 	Because    string    `json:"why,omitempty"`
 }
 
+// Message is what a server calls back.
+type Message struct {
+	At    onem2m.Timestamp // when it was so, by the clock of the server: nothing counts again by what is older; 0 for now
+	Items []Item
+}
+
+// message is a Message as it is written.
 type message struct {
+	At    string `json:"at"`
 	Items []item `json:"rcl"`
 }
 
-// Content writes the notification of at most MaxItems items.
-func Content(items []Item) (*onem2m.Content, error) {
-	m := message{Items: make([]item, 0, len(items))}
-	for _, i := range items {
-		m.Items = append(m.Items, item{
+// Text writes a message, as the extension of a token has it.
+func (m *Message) Text() (string, error) {
+	out := message{At: m.At.String(), Items: make([]item, 0, len(m.Items))}
+	for _, i := range m.Items {
+		out.Items = append(out.Items, item{
 			TokenID: i.TokenID, Until: i.Until.String(), Originator: i.Originator, Target: i.Target, Lifted: i.Lifted, Because: cut(i.Because),
 		})
 	}
-	text, err := json.Marshal(m)
-	return &onem2m.Content{Name: Root, Value: text}, err
+	text, err := json.Marshal(out)
+	return string(text), err
+}
+
+// Content writes the notification around a token with a message.
+func Content(token string) *onem2m.Content {
+	return &onem2m.Content{Name: Root, Value: onem2m.Object{{Name: "tkn", Value: onem2m.TextValue(token)}}.Append(nil)}
+}
+
+// TokenOf reads a notification. Its error is an *onem2m.Error.
+func TokenOf(value jsontext.Value) (string, error) {
+	o, err := onem2m.ParseObject(value)
+	text, ok := o.Text("tkn")
+	if err != nil || !ok || len(o) != 1 {
+		return "", onem2m.Errorf(onem2m.BadRequest, "tkn", "a token with what is called back")
+	}
+	return text, nil
 }
 
 // cut bounds a reason at a rune.
@@ -66,11 +92,11 @@ func cut(text string) string {
 	return strings.ToValidUTF8(text[:maxReason], "")
 }
 
-// Parse reads the value of a notification. Its error is an *onem2m.Error: of what
-// is not wholly understood nothing counts.
-func Parse(value jsontext.Value) ([]Item, error) {
+// Parse reads a message. Its error is an *onem2m.Error: of what is not wholly
+// understood nothing counts.
+func Parse(text string) (*Message, error) {
 	var m message
-	if err := json.Unmarshal(value, &m, json.RejectUnknownMembers(true)); err != nil {
+	if err := json.Unmarshal([]byte(text), &m, json.RejectUnknownMembers(true)); err != nil {
 		e := onem2m.Errorf(onem2m.BadRequest, "rcl", "not a list of what is called back")
 		e.Cause = err
 		return nil, e
@@ -78,7 +104,11 @@ func Parse(value jsontext.Value) ([]Item, error) {
 	if len(m.Items) == 0 || len(m.Items) > MaxItems {
 		return nil, onem2m.Errorf(onem2m.BadRequest, "rcl", "1 to %d items", MaxItems)
 	}
-	out := make([]Item, 0, len(m.Items))
+	at, err := onem2m.ParseTimestamp(m.At)
+	if err != nil {
+		return nil, onem2m.Errorf(onem2m.BadRequest, "at", "not a time")
+	}
+	out := &Message{At: at, Items: make([]Item, 0, len(m.Items))}
 	for _, i := range m.Items {
 		until, err := onem2m.ParseTimestamp(i.Until)
 		if err != nil {
@@ -91,7 +121,7 @@ func Parse(value jsontext.Value) ([]Item, error) {
 		if i.TokenID == "" || len(i.TokenID) > maxID || len(i.Target) > onem2m.MaxAddress {
 			return nil, onem2m.Errorf(onem2m.BadRequest, "tkid", "missing or too long, or the resource is")
 		}
-		out = append(out, Item{TokenID: i.TokenID, Until: until, Originator: id, Target: i.Target, Lifted: i.Lifted, Because: cut(i.Because)})
+		out.Items = append(out.Items, Item{TokenID: i.TokenID, Until: until, Originator: id, Target: i.Target, Lifted: i.Lifted, Because: cut(i.Because)})
 	}
 	return out, nil
 }

@@ -124,7 +124,7 @@ type TokenIssuer struct {
 	PoA        Texts    `toml:"poa" doc:"Where its Dynamic Authorization Server is asked: URLs, or the AE-ID or resource identifier of its AE; a text, or a list that is tried in order. A dynamicAuthorizationConsultation with one of these points of access is about this server, tokens that are named by their Token-ID are retrieved there, and signatures over tokens are kept there."`
 	Seal       Path     `toml:"seal" doc:"File with a JSON Web Key of the server, with alg: what originators carry to it is encrypted with that, so that they do not read which roles would be enough. A public key for ECDH-ES+A128KW, ECDH-ES+A256KW or RSA-OAEP-256, or a shared one for dir, A128KW or A256KW. The default is plain."`
 
-	Revocations string `toml:"revocations" doc:"https URL of its Dynamic Authorization Server, if that is a bulwark das: it is asked every ten seconds which of its tokens it has revoked, and until it has answered once after a start none of them counts. [outbound] ca names its root. A server in the process of the CSE needs no asking."`
+	Revocations string `toml:"revocations" doc:"https URL of its Dynamic Authorization Server, if that is a bulwark das: it is asked what it has revoked, and answers when that changes; until it has answered once after a start none of its tokens counts. [outbound] ca names its root. A server in the process of the CSE needs no asking."`
 }
 
 // Authority holds the tables [[trust.role-authority]].

@@ -255,6 +255,16 @@ func (t *transaction) Setting(name string) ([]byte, error) {
 	return value, t.sound(err)
 }
 
+// Settings implements store.Reader.
+func (t *transaction) Settings(prefix string) (map[string][]byte, error) {
+	c, err := t.conn()
+	if err != nil {
+		return nil, err
+	}
+	all, err := c.settings(prefix)
+	return all, t.sound(err)
+}
+
 // CredentialOf implements store.Reader.
 func (t *transaction) CredentialOf(id onem2m.ID) (string, error) {
 	c, err := t.conn()

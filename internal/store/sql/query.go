@@ -217,6 +217,21 @@ func (c *conn) setting(name string) ([]byte, error) {
 	return value, err
 }
 
+// last is greater than any text that a name goes on with.
+const last = "\U0010FFFF"
+
+// settings returns the values whose names begin with a prefix.
+func (c *conn) settings(prefix string) (map[string][]byte, error) {
+	all := map[string][]byte{}
+	err := c.query(stSettings, func(row []driver.Value) error {
+		cs := &cells{row: row}
+		name := cell[string](cs)
+		all[name] = cs.bytes()
+		return cs.err
+	}, prefix, prefix+last)
+	return all, err
+}
+
 // credential returns the Credential-ID that an AE-ID is bound to, or "".
 func (c *conn) credential(id onem2m.ID) (string, error) {
 	found, err := texts[string](c, stCredential, string(id))

@@ -236,6 +236,14 @@ func (r *snapshot) Setting(name string) ([]byte, error) {
 	return c.setting(name)
 }
 
+func (r *snapshot) Settings(prefix string) (map[string][]byte, error) {
+	c, err := r.open()
+	if err != nil {
+		return nil, err
+	}
+	return c.settings(prefix)
+}
+
 func (r *snapshot) CredentialOf(id onem2m.ID) (string, error) {
 	credential, known := r.s.cache.lookBound(id, r.trust)
 	if !known {

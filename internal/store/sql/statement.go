@@ -43,6 +43,7 @@ const (
 	stSettle
 
 	stSetting
+	stSettings
 	stSetSetting
 	stDropSetting
 
@@ -129,6 +130,8 @@ func statementText(s statement) string {
 		return "DELETE FROM delivery WHERE id = $1"
 	case stSetting:
 		return "SELECT value FROM setting WHERE name = $1"
+	case stSettings:
+		return "SELECT name, value FROM setting WHERE name >= $1 AND name < $2"
 	case stSetSetting:
 		return "INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 	case stDropSetting:

@@ -94,6 +94,19 @@ func settings(b *bench) {
 			b.reopen()
 		}
 	}
+	b.update(func(tx store.Tx) error {
+		return errors.Join(tx.SetSetting("cse-id 2", []byte("b")), tx.SetSetting("cse", []byte("c")), tx.SetSetting("Cse-id", []byte("d")), tx.SetSetting("cse%id", []byte("e")))
+	})
+	b.read(func(r store.Reader) error {
+		got, err := r.Settings("cse-")
+		if d := same(map[string][]byte{"cse-id": []byte("two\x00"), "cse-id 2": []byte("b")}, got); d != "" || err != nil {
+			b.Errorf("by prefix: %v (-want +got):\n%s", err, d)
+		}
+		if got, err := r.Settings("nothing"); err != nil || len(got) != 0 {
+			b.Errorf("by a prefix of nothing: %v %v", got, err)
+		}
+		return nil
+	})
 	b.update(func(tx store.Tx) error { return tx.SetSetting("cse-id", nil) })
 	b.read(func(r store.Reader) error {
 		if got, err := r.Setting("cse-id"); !errors.Is(err, store.ErrNotFound) {

@@ -27,7 +27,7 @@ import (
 const FileName = "ledger.db"
 
 // schemaVersion is that of schema.sql.
-const schemaVersion = 2
+const schemaVersion = 3
 
 //go:embed schema.sql
 var schema string
@@ -36,6 +36,11 @@ var schema string
 //
 //go:embed from1.sql
 var fromOne string
+
+// fromTwo makes the tables of version 2 those of version 3.
+//
+//go:embed from2.sql
+var fromTwo string
 
 const (
 	// patience is how long a transaction waits for that of another process, in
@@ -50,6 +55,9 @@ type Ledger struct {
 	db *sql.DB
 
 	writing sync.Mutex // serializes writers of this process, which else would wait by polling
+
+	looking sync.Mutex // guards look
+	look    *sql.Conn  // from which no change is made, see Version; nil until it is needed
 }
 
 var _ das.Ledger = (*Ledger)(nil)
@@ -77,7 +85,7 @@ func Open(ctx context.Context, dir string, self das.Identity) (_ *Ledger, err er
 	if err != nil {
 		return nil, fmt.Errorf("ledger: %w", err)
 	}
-	db.SetMaxOpenConns(readers)
+	db.SetMaxOpenConns(readers + 1) // one is for Version
 	l := &Ledger{db: db}
 	if err := l.prepare(ctx, self); err != nil {
 		return nil, errors.Join(fmt.Errorf("ledger %s: %w", file, err), db.Close())
@@ -99,9 +107,12 @@ func (l *Ledger) prepare(ctx context.Context, self das.Identity) error {
 			}
 			_, err := tx.ExecContext(ctx, "INSERT INTO server (id, name, fqdn) VALUES (1, ?, ?)", self.ID, self.FQDN)
 			return err
-		case 1:
-			if _, err := tx.ExecContext(ctx, fromOne); err != nil {
-				return fmt.Errorf("bring its tables up to date: %w", err)
+		case 1, 2:
+			older := []string{fromOne, fromTwo}
+			for _, text := range older[version-1:] {
+				if _, err := tx.ExecContext(ctx, text); err != nil {
+					return fmt.Errorf("bring its tables up to date: %w", err)
+				}
 			}
 		case schemaVersion:
 		default:
@@ -118,8 +129,31 @@ func (l *Ledger) prepare(ctx context.Context, self das.Identity) error {
 	})
 }
 
+// Version returns a number that is another one after each change, by whatever
+// process, and costs nothing to ask for.
+func (l *Ledger) Version(ctx context.Context) (version int64, err error) {
+	l.looking.Lock()
+	defer l.looking.Unlock()
+	if l.look == nil {
+		if l.look, err = l.db.Conn(ctx); err != nil {
+			return 0, fmt.Errorf("ledger: %w", err)
+		}
+	}
+	if err = l.look.QueryRowContext(ctx, "PRAGMA data_version").Scan(&version); err != nil {
+		return 0, fmt.Errorf("ledger: %w", err)
+	}
+	return version, nil
+}
+
 // Close closes the database.
-func (l *Ledger) Close() error { return l.db.Close() }
+func (l *Ledger) Close() error {
+	l.looking.Lock()
+	defer l.looking.Unlock()
+	if l.look != nil {
+		return errors.Join(l.look.Close(), l.db.Close())
+	}
+	return l.db.Close()
+}
 
 // write runs fn in a transaction of its own.
 func (l *Ledger) write(ctx context.Context, fn func(*sql.Tx) error) error {

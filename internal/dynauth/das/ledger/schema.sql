@@ -21,12 +21,14 @@ CREATE TABLE entry (
   revoked    INTEGER NOT NULL DEFAULT 0,
   because    TEXT NOT NULL DEFAULT '',
   barred     INTEGER NOT NULL DEFAULT 0,
-  digest     TEXT NOT NULL DEFAULT ''
+  digest     TEXT NOT NULL DEFAULT '',
+  owed       INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX entry_holder ON entry (holder, not_after);
 CREATE INDEX entry_grant ON entry (grant_name, not_after, revoked, holder, barred);
 CREATE INDEX entry_digest ON entry (digest) WHERE digest <> '';
 CREATE INDEX entry_end ON entry (not_after);
+CREATE INDEX entry_owed ON entry (audience) WHERE owed > 0;
 CREATE INDEX entry_key ON entry (key_id, not_after);
 
 CREATE TABLE key (
@@ -49,4 +51,4 @@ CREATE TABLE relation (
   made      INTEGER NOT NULL
 );
 
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;

@@ -21,7 +21,7 @@ type transaction struct {
 var _ das.Tx = (*transaction)(nil)
 
 // columns are those of an entry, in the order of scanEntry.
-const columns = "id, grant_name, gift, token, holder, credential, audience, target, type, operation, vouched, roles, key_id, sealed, issued, not_after, revoked, because, barred, digest"
+const columns = "id, grant_name, gift, token, holder, credential, audience, target, type, operation, vouched, roles, key_id, sealed, issued, not_after, revoked, because, barred, digest, owed"
 
 // scanner is a row.
 type scanner interface{ Scan(into ...any) error }
@@ -29,7 +29,7 @@ type scanner interface{ Scan(into ...any) error }
 func scanEntry(row scanner) (*das.Entry, error) {
 	e := &das.Entry{}
 	err := row.Scan(&e.ID, &e.Grant, &e.Gift, &e.Token, &e.Holder, &e.Credential, &e.Audience, &e.Target, &e.Type, &e.Operation,
-		&e.Vouched, &e.Roles, &e.KeyID, &e.Sealed, &e.Issued, &e.NotAfter, &e.Revoked, &e.Because, &e.Barred, &e.Digest)
+		&e.Vouched, &e.Roles, &e.KeyID, &e.Sealed, &e.Issued, &e.NotAfter, &e.Revoked, &e.Because, &e.Barred, &e.Digest, &e.Owed)
 	return e, err
 }
 
@@ -93,6 +93,9 @@ func (t *transaction) Entries(f das.Filter) (all []das.Entry, err error) {
 	if f.Revoked {
 		add("revoked > 0 AND not_after > ?", f.Now)
 	}
+	if f.Owed {
+		add("owed > 0 AND not_after > ?", f.Now)
+	}
 	query := "SELECT " + columns + " FROM entry WHERE " + strings.Join(where, " AND ") + " ORDER BY seq" //nolint:gosec // the conditions are constants
 	if f.Limit > 0 {
 		query += " LIMIT ?"
@@ -152,15 +155,15 @@ func (t *transaction) LastUse(keyID string) (onem2m.Timestamp, error) {
 
 // Add implements das.Tx.
 func (t *transaction) Add(e *das.Entry) error {
-	_, err := t.tx.ExecContext(t.ctx, "INSERT INTO entry ("+columns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	_, err := t.tx.ExecContext(t.ctx, "INSERT INTO entry ("+columns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		e.ID, e.Grant, e.Gift, e.Token, e.Holder, e.Credential, e.Audience, e.Target, e.Type, e.Operation,
-		e.Vouched, e.Roles, e.KeyID, e.Sealed, e.Issued, e.NotAfter, e.Revoked, e.Because, e.Barred, e.Digest)
+		e.Vouched, e.Roles, e.KeyID, e.Sealed, e.Issued, e.NotAfter, e.Revoked, e.Because, e.Barred, e.Digest, e.Owed)
 	return fault(err)
 }
 
 // Revoke implements das.Tx.
 func (t *transaction) Revoke(e *das.Entry) error {
-	res, err := t.tx.ExecContext(t.ctx, "UPDATE entry SET revoked = ?, because = ?, barred = ? WHERE id = ?", e.Revoked, e.Because, e.Barred, e.ID)
+	res, err := t.tx.ExecContext(t.ctx, "UPDATE entry SET revoked = ?, because = ?, barred = ?, owed = owed + 1 WHERE id = ?", e.Revoked, e.Because, e.Barred, e.ID)
 	if err != nil {
 		return fault(err)
 	}
@@ -173,6 +176,35 @@ func (t *transaction) Revoke(e *das.Entry) error {
 // PutDigest implements das.Tx.
 func (t *transaction) PutDigest(id, digest string) error {
 	_, err := t.tx.ExecContext(t.ctx, "UPDATE entry SET digest = ? WHERE id = ?", digest, id)
+	return fault(err)
+}
+
+// Creditors implements das.Reader.
+func (t *transaction) Creditors(now onem2m.Timestamp) (all []onem2m.ID, err error) {
+	rows, err := t.tx.QueryContext(t.ctx, "SELECT DISTINCT audience FROM entry WHERE owed > 0 AND not_after > ? ORDER BY audience", now)
+	if err != nil {
+		return nil, fault(err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var id onem2m.ID
+		if err := rows.Scan(&id); err != nil {
+			return nil, fault(err)
+		}
+		all = append(all, id)
+	}
+	return all, fault(rows.Err())
+}
+
+// Owe implements das.Tx.
+func (t *transaction) Owe(audience onem2m.ID) error {
+	_, err := t.tx.ExecContext(t.ctx, "UPDATE entry SET owed = owed + 1 WHERE revoked > 0 AND audience = ?", audience)
+	return fault(err)
+}
+
+// Settle implements das.Tx.
+func (t *transaction) Settle(e *das.Entry) error {
+	_, err := t.tx.ExecContext(t.ctx, "UPDATE entry SET owed = 0 WHERE id = ? AND owed = ?", e.ID, e.Owed)
 	return fault(err)
 }
 

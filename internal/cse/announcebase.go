@@ -1,6 +1,7 @@
 package cse
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -14,12 +15,17 @@ import (
 // announceAt makes a copy of a resource: below the copy of the parent, else below
 // the <CSEBaseAnnc> of this CSE, else where the target says (C-389).
 func (c *CSE) announceAt(ctx context.Context, rec, parent *store.Record, target announcement.Target, sent onem2m.Object) (copyMade, error) {
-	to := target.To
-	if to == "" {
-		to = announcement.On(c.Home, attributes(parent), target.Host)
+	if target.To != "" {
+		return c.createCopy(ctx, rec, target.Host, target.To, sent)
 	}
-	if to != "" {
-		return c.createCopy(ctx, rec, target.Host, to, sent)
+	if to := announcement.On(c.Home, attributes(parent), target.Host); to != "" {
+		made, err := c.createCopy(ctx, rec, target.Host, to, sent)
+		if err == nil || onem2m.AsError(err).Code != onem2m.NotFound {
+			return made, err
+		}
+		if gone := c.forgetCopy(ctx, parent.ID, to); gone != nil || store.Bulk(rec.Type) {
+			return copyMade{}, cmp.Or(gone, err)
+		}
 	}
 	to, kept, err := c.baseAt(ctx, target.Host)
 	if err != nil {
@@ -33,6 +39,14 @@ func (c *CSE) announceAt(ctx context.Context, rec, parent *store.Record, target 
 		return copyMade{}, err
 	}
 	return c.createCopy(ctx, rec, target.Host, to, sent)
+}
+
+// forgetCopy takes the address of a copy that has gone on its CSE out of the
+// announceTo of its original.
+func (c *CSE) forgetCopy(ctx context.Context, original int64, address string) error {
+	return c.Store.Update(ctx, func(tx store.Tx) error {
+		return dropCopy(tx, &arrear{Copy: address, Original: original})
+	})
 }
 
 // sendCopy sends the CREATE of a copy (C-391, C-392) and returns its address.

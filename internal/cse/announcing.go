@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 
 	"bulwark/internal/announcement"
 	"bulwark/internal/store"
@@ -102,15 +103,7 @@ func (k *call) announce(ctx context.Context, rec *store.Record, s *subject) *sto
 		k.c.Log.ErrorContext(ctx, "announcement", "resource", rec.RI, "err", err)
 		return nil
 	}
-	var made []copyMade
-	for _, target := range s.targets.New {
-		one, err := k.c.announceAt(ctx, rec, s.parent, target, sent)
-		if err != nil {
-			k.c.Log.WarnContext(ctx, "not announced", "resource", rec.RI, "target", string(target.Host), "err", err)
-			continue
-		}
-		made = append(made, one)
-	}
+	made := k.c.announceTo(ctx, rec, s, sent)
 	if len(made) == 0 {
 		return nil
 	}
@@ -129,6 +122,32 @@ func (k *call) announce(ctx context.Context, rec *store.Record, s *subject) *sto
 		s.set("at", attributes(next).Get("at"))
 	}
 	return next
+}
+
+// announceTo makes the copies at all targets at the same time: one that is slow
+// keeps no other from having its copy. What it returns is in the order of the
+// targets.
+func (c *CSE) announceTo(ctx context.Context, rec *store.Record, s *subject, sent onem2m.Object) []copyMade {
+	all := make([]*copyMade, len(s.targets.New))
+	var group sync.WaitGroup
+	for i, target := range s.targets.New {
+		group.Go(func() {
+			one, err := c.announceAt(ctx, rec, s.parent, target, sent)
+			if err != nil {
+				c.Log.WarnContext(ctx, "not announced", "resource", rec.RI, "target", string(target.Host), "err", err)
+				return
+			}
+			all[i] = &one
+		})
+	}
+	group.Wait()
+	var made []copyMade
+	for _, one := range all {
+		if one != nil {
+			made = append(made, *one)
+		}
+	}
+	return made
 }
 
 // noteCopies keeps the addresses of new copies, and owes them what has changed

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -255,7 +257,7 @@ func TestAnnounce_C406_WhileTheOtherCSEIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.away.Store(false)
-	p.mn.c.payFresh(t.Context())
+	p.mn.c.payOwn(t.Context(), allOwed)
 	if got := p.copied(address, "lbl", "apn"); got != `{"lbl":["y"],"apn":"z"}` {
 		t.Errorf("C-395 afterwards the copy is %s", got)
 	}
@@ -266,7 +268,7 @@ func TestAnnounce_C406_WhileTheOtherCSEIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.away.Store(false)
-	p.mn.c.payFresh(t.Context())
+	p.mn.c.payOwn(t.Context(), allOwed)
 	p.in.must(onem2m.NotFound, ask{op: "R", to: address, from: "CAdmin"})
 	t.Run("C-396 nothing is owed any more", func(t *testing.T) {
 		err := p.mn.c.loadArrears(t.Context())
@@ -294,7 +296,7 @@ func TestAnnounce_C403_PoliciesAndTheEndFollowTheOriginal(t *testing.T) {
 	if err := p.mn.c.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	p.mn.c.payFresh(t.Context())
+	p.mn.c.payOwn(t.Context(), allOwed)
 	t.Run("C-396 C-407 the original has expired", func(t *testing.T) {
 		p.in.must(onem2m.NotFound, ask{op: "R", to: address, from: "CAdmin"})
 	})
@@ -343,6 +345,9 @@ func TestAnnounce_C394_ACopyThatIsGoneThereIsForgottenHere(t *testing.T) {
 	}
 }
 
+// allOwed are all debts that there may be.
+var allOwed = arrearSpan{Next: 1 << 60} //nolint:gochecknoglobals // a constant
+
 func TestArrears_OneCSEThatIsSlowKeepsNoOtherWaiting(t *testing.T) {
 	t.Parallel()
 	var d arrears
@@ -355,7 +360,7 @@ func TestArrears_OneCSEThatIsSlowKeepsNoOtherWaiting(t *testing.T) {
 	hosts := map[onem2m.ID]int{}
 	var first *arrear
 	for {
-		one, _, _ := d.next(false)
+		one, _ := d.take()
 		if one == nil {
 			break
 		}
@@ -366,8 +371,147 @@ func TestArrears_OneCSEThatIsSlowKeepsNoOtherWaiting(t *testing.T) {
 	if hosts[slow] != 1 || hosts[quick] != 1 {
 		t.Errorf("taken %v", hosts)
 	}
-	d.end(first, true)
-	if one, _, _ := d.next(false); one == nil || one.host != slow {
+	d.end(first, true, false)
+	if one, _ := d.take(); one == nil || one.host != slow {
 		t.Error("the next one isn't taken")
+	}
+}
+
+func TestArrears_ACSEThatIsAwayIsAskedOnceForAllItsCopies(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var d arrears
+		d.init()
+		away, near := onem2m.ID("//m2m.example/id-away"), onem2m.ID("//m2m.example/id-near")
+		for i := range int64(50) {
+			d.add(away, i, arrear{Copy: fmt.Sprintf("/id-away/x%d", i)})
+		}
+		asked := 0
+		for end := time.Now().Add(time.Hour); time.Now().Before(end); {
+			one, wait := d.take()
+			if one == nil {
+				time.Sleep(wait)
+				continue
+			}
+			asked++
+			d.end(one, false, true)
+		}
+		if asked < 10 || asked > 25 {
+			t.Errorf("asked %d times in an hour", asked)
+		}
+		d.add(near, 99, arrear{Copy: "/id-near/x"})
+		told := false
+		for range 2 {
+			one, _ := d.take()
+			if one != nil {
+				told = told || one.host == near
+				d.end(one, one.host == near, one.host == away)
+			}
+		}
+		if !told {
+			t.Error("another CSE has to wait for it")
+		}
+		time.Sleep(maxPause)
+		for paid := range 50 { // it is back
+			one, _ := d.take()
+			if one == nil {
+				t.Fatalf("after %d nothing goes on", paid)
+			}
+			d.end(one, true, false)
+		}
+	})
+}
+
+func TestArrears_ARequestWaitsForWhatItHasCausedAlone(t *testing.T) {
+	t.Parallel()
+	var d arrears
+	d.init()
+	for i := range int64(4) {
+		d.add("//m2m.example/id-x", i, arrear{Copy: fmt.Sprintf("/id-x/x%d", i)})
+	}
+	one, _ := d.takeFresh(arrearSpan{First: 2, Next: 3})
+	if one == nil || one.Copy != "/id-x/x2" {
+		t.Fatalf("taken %+v", one)
+	}
+	if again, busy := d.takeFresh(arrearSpan{First: 2, Next: 3}); again != nil || busy == nil {
+		t.Error("it isn't waited for")
+	}
+	d.end(one, false, false)
+	if again, busy := d.takeFresh(arrearSpan{First: 2, Next: 3}); again != nil || busy != nil {
+		t.Error("it is waited for although it was tried")
+	}
+}
+
+func TestAnnounce_C395_AfterADayAwayACopyIsTold(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	_, address := p.announced("C2", "cse-mn", "Clamp", lamp)
+	p.away.Store(true)
+	p.mn.must(onem2m.Updated, ask{op: "U", to: "cse-mn/lamp", from: "Clamp", body: `{"m2m:ae":{"lbl":["x"]}}`})
+	later := func() {
+		t.Helper()
+		p.mn.c.arrears.init()
+		if err := p.mn.c.loadArrears(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		p.mn.c.payOwn(t.Context(), allOwed)
+	}
+	for range 29 {
+		p.mn.advance(24 * time.Hour)
+		later()
+	}
+	p.away.Store(false)
+	later()
+	if got := p.copied(address, "lbl"); got != `{"lbl":["x"]}` {
+		t.Errorf("afterwards the copy is %s", got)
+	}
+	p.away.Store(true)
+	p.mn.must(onem2m.Updated, ask{op: "U", to: "cse-mn/lamp", from: "Clamp", body: `{"m2m:ae":{"lbl":["y"]}}`})
+	p.mn.advance(maxOwed + time.Hour)
+	later()
+	if n := len(p.mn.c.arrears.open); n != 0 {
+		t.Errorf("%d debts are left to a CSE that has gone", n)
+	}
+}
+
+func TestAnnounce_C389_ACopyOfTheParentThatIsGone(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	_, address := p.announced("C2", "cse-mn", "Clamp", lamp)
+	p.mn.must(onem2m.Created, ask{op: "C3", to: "cse-mn/lamp", from: "Clamp", body: `{"m2m:cnt":{"rn":"c"}}`})
+	p.in.must(onem2m.Deleted, ask{op: "D", to: address, from: "CAdmin"})
+	_, below := p.announced("C3", "cse-mn/lamp", "Clamp", `{"m2m:cnt":{"rn":"d","at":["/id-in"]}}`)
+	o := p.in.must(onem2m.OK, ask{op: "R", to: below, from: "CAdmin"})
+	pi, _ := o.Text("pi")
+	if got := p.copied(pi, "ty"); got != `{"ty":10005}` {
+		t.Errorf("below %s", got)
+	}
+	if o := p.mn.must(onem2m.OK, ask{op: "R", to: "cse-mn/lamp", from: "Clamp"}); o.Has("at") {
+		t.Errorf("C-394 the parent is still said to be at %s", o.Get("at"))
+	}
+	t.Run("C-390 an instance needs it", func(t *testing.T) {
+		_, box := p.announced("C3", "cse-mn/lamp", "Clamp", `{"m2m:cnt":{"rn":"e","at":["/id-in"]}}`)
+		p.in.must(onem2m.Deleted, ask{op: "D", to: box, from: "CAdmin"})
+		o := p.mn.must(onem2m.Created, ask{op: "C4", to: "cse-mn/lamp/e", from: "Clamp", body: `{"m2m:cin":{"con":"1","at":["/id-in"]}}`})
+		if o.Has("at") {
+			t.Errorf("at is %s", o.Get("at"))
+		}
+		p.mn.must(onem2m.OperationNotAllowed, ask{op: "C4", to: "cse-mn/lamp/e", from: "Clamp", body: `{"m2m:cin":{"con":"2","at":["/id-in"]}}`})
+	})
+}
+
+func TestAnnounce_C394_ATargetThatIsSlowKeepsNoOtherFromItsCopy(t *testing.T) {
+	t.Parallel()
+	w, c := crossroads(t)
+	c.answer = func(ctx context.Context, req *onem2m.Request) (*onem2m.Response, error) {
+		if strings.HasPrefix(req.To, "/id-deep") {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		return &onem2m.Response{Code: onem2m.Created, From: "/id-open", Content: &onem2m.Content{Name: "m2m:cntA", Value: []byte(`{"ri":"cntA1"}`)}}, nil
+	}
+	o := w.must(onem2m.Created, ask{op: "C3", to: "cse-in/lamp", from: "Clamp", body: `{"m2m:cnt":{"at":["/id-deep/x","/id-open/y"]}}`, edit: func(r *onem2m.Request) { r.RequestExpiration = "300" }})
+	if list, _ := o.Texts("at"); len(list) != 1 || list[0] != "/id-open/cntA1" {
+		t.Errorf("announced at %v", list)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -27,6 +28,8 @@ type arrear struct {
 	Link     string         `json:"link,omitzero"`   // of copies to look for that may have been made
 	Notice   jsontext.Value `json:"notice,omitzero"` // of the new place of an AE, for the CSE in Copy
 
+	Since onem2m.Timestamp `json:"since,omitzero"` // when it came about
+
 	host     onem2m.ID // the CSE of the copy
 	numbers  []int64   // under which it is kept
 	fresh    bool      // not tried since it came about
@@ -39,8 +42,13 @@ type arrear struct {
 // by itself, at the latest when its original would have.
 const maxArrears = 10_000
 
-// maxPayments bounds the attempts: with maxPause between them, about a day.
-const maxPayments = 300
+// maxOwed is how long a CSE may be away until it isn't told any more what has
+// changed meanwhile.
+const maxOwed = 30 * 24 * time.Hour
+
+// maxRefusals bounds the attempts at what a CSE answers and doesn't do, for reasons
+// that may pass: with maxPause between them, about a day.
+const maxRefusals = 300
 
 // minPause and maxPause are between attempts.
 const (
@@ -54,12 +62,24 @@ const maxHelp = 16
 // arrears are those of the store by the address of the copy. The store rules; this
 // is a view of it.
 type arrears struct {
-	mu   sync.Mutex // guards open and what is in it
+	made, next atomic.Int64 // debts of this run, and the number behind the last one, as the writer sees it
+
+	mu   sync.Mutex // guards what follows and what is in it
 	open map[string]*arrear
+	away map[onem2m.ID]*absence
 	wake chan struct{} // capacity 1
 }
 
-func (d *arrears) init() { d.open, d.wake = make(map[string]*arrear), make(chan struct{}, 1) }
+// absence is how long a CSE that wasn't reached is left alone: it isn't asked once
+// for each copy that is on it.
+type absence struct {
+	failures int
+	until    time.Time
+}
+
+func (d *arrears) init() {
+	d.open, d.away, d.wake = make(map[string]*arrear), make(map[onem2m.ID]*absence), make(chan struct{}, 1)
+}
 
 // add takes up a debt to a CSE that is kept under a number.
 func (d *arrears) add(host onem2m.ID, number int64, one arrear) {
@@ -72,6 +92,9 @@ func (d *arrears) add(host onem2m.ID, number int64, one arrear) {
 	}
 	if slices.Contains(have.numbers, number) {
 		return
+	}
+	if have.Since == 0 || one.Since < have.Since {
+		have.Since = one.Since
 	}
 	have.numbers = append(have.numbers, number)
 	have.Original, have.Delete, have.Left = max(have.Original, one.Original), have.Delete || one.Delete, have.Left || one.Left
@@ -101,11 +124,10 @@ func (d *arrears) hold(host onem2m.ID, number int64, one arrear) {
 	}
 }
 
-// next takes a debt that is due; with fresh only one that nobody has tried. Of
-// those that have been tried one at a time is for a CSE: one that is away or slow
-// keeps nobody else waiting. When there is none it returns how long that is so, or
-// what to wait for.
-func (d *arrears) next(fresh bool) (one *arrear, wait time.Duration, busy <-chan struct{}) {
+// take takes a debt that is due. Of those that have been tried one at a time is
+// for a CSE: one that is away or slow keeps nobody else waiting. When there is none
+// it returns how long that is so.
+func (d *arrears) take() (one *arrear, wait time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	wait = time.Hour
@@ -116,27 +138,50 @@ func (d *arrears) next(fresh bool) (one *arrear, wait time.Duration, busy <-chan
 		}
 	}
 	for _, have := range d.open {
-		left := time.Until(have.due)
+		due := have.due
+		if gone := d.away[have.host]; gone != nil && gone.until.After(due) {
+			due = gone.until
+		}
+		left := time.Until(due)
 		switch {
-		case have.busy != nil:
-			if have.fresh {
-				busy = have.busy
-			}
-		case fresh && !have.fresh, !fresh && asked[have.host]: // whose turn is over wakes the next one
+		case have.busy != nil, asked[have.host]: // whose turn is over wakes the next one
 		case left > 0:
 			wait = min(wait, left)
 		default:
-			have.busy = make(chan struct{})
-			taken := *have
-			taken.numbers, taken.Names = slices.Clone(have.numbers), slices.Clone(have.Names)
-			return &taken, 0, nil
+			return have.taken(), 0
 		}
 	}
-	return nil, wait, busy
+	return nil, wait
 }
 
-// end gives back a debt: paid, or to be tried again after a pause.
-func (d *arrears) end(one *arrear, paid bool) {
+// takeFresh takes a debt of these numbers that nobody has tried. When there is none
+// it returns what to wait for: others try one of them.
+func (d *arrears) takeFresh(own arrearSpan) (one *arrear, busy <-chan struct{}) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, have := range d.open {
+		switch {
+		case !have.fresh || !slices.ContainsFunc(have.numbers, own.holds):
+		case have.busy != nil:
+			busy = have.busy
+		default:
+			return have.taken(), nil
+		}
+	}
+	return nil, busy
+}
+
+// taken marks a debt as being dealt with. The lock is held.
+func (a *arrear) taken() *arrear {
+	a.busy = make(chan struct{})
+	one := *a
+	one.numbers, one.Names = slices.Clone(a.numbers), slices.Clone(a.Names)
+	return &one
+}
+
+// end gives back a debt: paid, or to be tried again after a pause; away says that
+// its CSE wasn't reached.
+func (d *arrears) end(one *arrear, paid, away bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	have := d.open[one.Copy]
@@ -150,6 +195,7 @@ func (d *arrears) end(one *arrear, paid bool) {
 		default:
 		}
 	}()
+	d.reached(have.host, !away)
 	if paid {
 		have.numbers = slices.DeleteFunc(have.numbers, func(n int64) bool { return slices.Contains(one.numbers, n) })
 		have.attempts = 0
@@ -158,10 +204,32 @@ func (d *arrears) end(one *arrear, paid bool) {
 		}
 		return
 	}
+	if away {
+		return // the pause is that of its CSE
+	}
 	have.attempts++
 	if !more {
-		have.due = time.Now().Add(min(maxPause, minPause<<min(have.attempts-1, 10)))
+		have.due = time.Now().Add(pauseAfter(have.attempts))
 	}
+}
+
+// reached notes whether a CSE was. The lock is held.
+func (d *arrears) reached(host onem2m.ID, ok bool) {
+	if ok {
+		delete(d.away, host)
+		return
+	}
+	gone := d.away[host]
+	if gone == nil {
+		gone = &absence{}
+		d.away[host] = gone
+	}
+	gone.failures++
+	gone.until = time.Now().Add(pauseAfter(gone.failures))
+}
+
+func pauseAfter(failures int) time.Duration {
+	return min(maxPause, minPause<<min(failures-1, 10))
 }
 
 // arrearSpan are the numbers in use: from First up to, not including, Next.
@@ -169,6 +237,15 @@ type arrearSpan struct {
 	First int64 `json:"first"`
 	Next  int64 `json:"next"`
 }
+
+// since returns the debts that have come about in a transaction since there were
+// so many; those of one have numbers in a row.
+func (d *arrears) since(made int64) arrearSpan {
+	next := d.next.Load()
+	return arrearSpan{First: next - (d.made.Load() - made), Next: next}
+}
+
+func (s arrearSpan) holds(number int64) bool { return s.First <= number && number < s.Next }
 
 const arrearSpanName = "announce/debts"
 
@@ -184,12 +261,15 @@ func loadSpan(r store.Reader) (*arrearSpan, error) {
 
 // oweCopy keeps a debt in the transaction in which it comes about.
 func (c *CSE) oweCopy(tx store.Tx, one arrear) error {
+	one.Since = c.instant()
 	number, err := keepArrear(tx, one)
 	if errors.Is(err, errTooManyArrears) {
 		c.Log.Warn("an announced resource isn't told", "address", one.Copy)
 		return nil
 	}
 	if err == nil {
+		c.arrears.made.Add(1)
+		c.arrears.next.Store(number + 1)
 		tx.OnCommit(func() { c.taken(number, one) })
 	}
 	return err

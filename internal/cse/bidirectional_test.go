@@ -98,7 +98,7 @@ func TestAnnounce_C404_EveryTypeFollowsInBothDirections(t *testing.T) {
 			if o := p.mn.must(onem2m.OK, ask{op: "R", to: original, from: "CAdmin"}); string(o.Get("lbl")) != `["new"]` {
 				t.Errorf("the original has %s", o.Get("lbl"))
 			}
-			p.mn.c.payFresh(t.Context())
+			p.mn.c.payOwn(t.Context(), allOwed)
 			if got := p.copied(copies[0], "lbl"); got != `{"lbl":["new"]}` {
 				t.Errorf("the copy has %s", got)
 			}

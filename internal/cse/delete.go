@@ -17,6 +17,7 @@ func (k *call) delete(ctx context.Context) (*onem2m.Response, error) {
 		return nil, err
 	}
 	res := &onem2m.Response{Code: onem2m.Deleted}
+	var own arrearSpan // what copies elsewhere are owed
 	err = k.c.Store.Update(ctx, func(tx store.Tx) error {
 		if k.expires <= onem2m.TimestampOf(k.c.Now()) {
 			return timedOut()
@@ -39,15 +40,17 @@ func (k *call) delete(ctx context.Context) (*onem2m.Response, error) {
 				return err
 			}
 		}
+		before := k.c.arrears.made.Load()
 		if err := k.c.removeTree(tx, rec, k.from.ID); err != nil {
 			return err
 		}
+		own = k.c.arrears.since(before)
 		return k.settle(tx, res)
 	})
 	if err != nil {
 		return nil, err
 	}
-	k.c.payFresh(ctx)
+	k.c.payOwn(ctx, own)
 	return res, nil
 }
 

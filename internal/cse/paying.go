@@ -32,7 +32,7 @@ func (c *CSE) payAll(ctx context.Context) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for ctx.Err() == nil {
-		one, wait, _ := c.arrears.next(false)
+		one, wait := c.arrears.take()
 		if one != nil {
 			select {
 			case c.arrears.wake <- struct{}{}: // there may be more for others
@@ -50,14 +50,15 @@ func (c *CSE) payAll(ctx context.Context) {
 	}
 }
 
-// payFresh lets a request wait for the first attempt at what it has caused to be
-// owed: so its answer comes when the copies are as the original (C-406).
-func (c *CSE) payFresh(ctx context.Context) {
-	if within(ctx) != nil {
+// payOwn lets a request wait for the first attempt at what it has caused to be
+// owed, and at nothing else: so its answer comes when the copies are as the
+// original (C-406).
+func (c *CSE) payOwn(ctx context.Context, own arrearSpan) {
+	if own.First >= own.Next || within(ctx) != nil {
 		return
 	}
 	for range maxHelp {
-		one, _, busy := c.arrears.next(true)
+		one, busy := c.arrears.takeFresh(own)
 		switch {
 		case one != nil:
 			c.pay(ctx, one)
@@ -78,12 +79,14 @@ func (c *CSE) pay(ctx context.Context, one *arrear) {
 	ctx, cancel := context.WithTimeout(ctx, c.Timing.RequestExpiration)
 	defer cancel()
 	err := c.tellCopy(ctx, one)
-	paid := err == nil
+	paid, away := err == nil, false
 	if err != nil {
 		code := onem2m.AsError(err).Code
-		final := code/1000 == 4 && code != onem2m.RequestTimeout || one.attempts >= maxPayments
-		c.Log.InfoContext(ctx, "announced resource not told", "address", one.Copy, "again", !final, "err", err)
-		paid = final
+		away = code == onem2m.TargetNotReachable || code == onem2m.RequestTimeout
+		refused := code/1000 == 4 && code != onem2m.RequestTimeout
+		late := one.Since != 0 && c.instant()-one.Since > micros(maxOwed)
+		paid = refused || late || !away && one.attempts >= maxRefusals
+		c.Log.InfoContext(ctx, "announced resource not told", "address", one.Copy, "again", !paid, "err", err)
 	}
 	if paid {
 		late, stop := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
@@ -101,7 +104,7 @@ func (c *CSE) pay(ctx context.Context, one *arrear) {
 			paid = false
 		}
 	}
-	c.arrears.end(one, paid)
+	c.arrears.end(one, paid, away)
 }
 
 // dropCopy takes the address of a copy that isn't there any more out of

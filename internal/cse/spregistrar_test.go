@@ -81,7 +81,7 @@ func TestSPRegistration_C203_C206_S110_S112_OfARegistrar(t *testing.T) {
 		one.fresh, one.due = true, time.Time{}
 	}
 	p.mn.c.arrears.mu.Unlock()
-	p.mn.c.payFresh(t.Context())
+	p.mn.c.payOwn(t.Context(), allOwed)
 	if link() != `{"lnk":"INACTIVE"}` {
 		t.Errorf("then %s", link())
 	}
@@ -108,7 +108,7 @@ func TestSPRegistration_C210_WhoRefersToAnAEThatMovesIsTold(t *testing.T) {
 	}
 	w.must(onem2m.Created, ask{op: "C10002", to: "/id-in/-", from: "/id-mn/Sone", body: at("id-mn") + `,"api":"N.x"}}`, assoc: mn("id-mn")})
 	w.must(onem2m.Updated, ask{op: "U", to: "/id-in/Sone", from: "/id-mn2/Sone", body: at("id-mn2") + `}}`, assoc: mn("id-mn2")})
-	w.c.payFresh(t.Context())
+	w.c.payOwn(t.Context(), allOwed)
 	told := map[string]bool{}
 	for _, req := range c.sent {
 		if req.Operation == onem2m.Notify && string(req.Content.Value) == `{"aerp":true,"tid1":"/id-mn/Sone","tid2":"/id-mn2/Sone","sur":"/id-in"}` {
@@ -131,7 +131,7 @@ func TestSPRegistration_C210_WhoRefersToAnAEThatMovesIsTold(t *testing.T) {
 	}
 	leave("id-mn2")
 	w.must(onem2m.Updated, ask{op: "U", to: "/id-in/Sone", from: "/id-mn3/Sone", body: at("id-mn3") + `}}`, assoc: mn("id-mn3")})
-	w.c.payFresh(t.Context())
+	w.c.payOwn(t.Context(), allOwed)
 	policy("/id-mn3/Sone") // also after it has left, and come back at another place
 	leave("id-mn3")
 	w.must(onem2m.Updated, ask{op: "U", to: "/id-in/Sone", from: "/id-mn3/Sone", body: at("id-mn3") + `}}`, assoc: mn("id-mn3")})

@@ -34,6 +34,7 @@ func (k *call) update(ctx context.Context) (*onem2m.Response, error) {
 	}
 	var res *onem2m.Response
 	var made *store.Record
+	var own arrearSpan // what copies elsewhere are owed
 	err = k.c.Store.Update(ctx, func(tx store.Tx) error {
 		if k.expires <= onem2m.TimestampOf(k.c.Now()) {
 			return timedOut()
@@ -42,9 +43,11 @@ func (k *call) update(ctx context.Context) (*onem2m.Response, error) {
 		if err != nil {
 			return err
 		}
+		before := k.c.arrears.made.Load()
 		if made, err = k.performUpdate(tx, p, s); err != nil {
 			return err
 		}
+		own = k.c.arrears.since(before)
 		if res, err = k.updated(made, s); err == nil {
 			res, err = k.limited(res)
 		}
@@ -56,9 +59,7 @@ func (k *call) update(ctx context.Context) (*onem2m.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(copiesOf(s.old)) > 0 {
-		k.c.payFresh(ctx)
-	}
+	k.c.payOwn(ctx, own)
 	if made = k.announce(ctx, made, s); made != nil {
 		if res, err = k.updated(made, s); err == nil {
 			res, err = k.limited(res)

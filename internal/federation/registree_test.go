@@ -344,3 +344,19 @@ func TestRegistree_E16_E21_TellsWhatTheCSEDoesEndToEnd(t *testing.T) {
 		t.Errorf("still there: %s", far.entry.Get("esi"))
 	}
 }
+
+func TestRegistree_C215_MoreDescendantsThanFitAreToldInPart(t *testing.T) {
+	t.Parallel()
+	far := newRegistrar(t)
+	for i := range 1000 {
+		far.below = append(far.below, onem2m.ID(fmt.Sprintf("%s/id-%s-%04d", sp, strings.Repeat("x", 1200), i)))
+	}
+	tend(t, far.registree("https://a.example"))
+	list, _ := far.entry.Texts("dcse")
+	if size := len(far.entry.Get("dcse")); size > maxTelling+1 || size < maxTelling-10_000 || len(list) != len(far.vouched) {
+		t.Errorf("%d octets are told, %d of %d", size, len(list), len(far.below))
+	}
+	if n := len(far.said()); n > 60 {
+		t.Errorf("it took %d requests", n)
+	}
+}

@@ -2,6 +2,7 @@ package federation
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"bulwark/onem2m"
@@ -10,6 +11,10 @@ import (
 // maxDoubts bounds how many descendants the registrar is asked about one by one
 // at a look. The rest waits for the next one.
 const maxDoubts = 16
+
+// maxTelling bounds what is told at once, in octets: half of what bindings take.
+// CSEs beyond it are reached where they are registered, not from above.
+const maxTelling = 512 << 10
 
 // tellDescendants tells the registrar which CSEs are below this one (C-215), and
 // this CSE which of them the registrar takes. The registrar refuses a list with
@@ -68,8 +73,15 @@ func (t *telling) offer(ctx context.Context, more []onem2m.ID) error {
 	if len(more) == 0 || len(t.refused)+t.later >= maxDoubts {
 		return nil
 	}
-	err := t.tell(ctx, more)
+	err := errTooLong
+	if t.size(more) <= maxTelling {
+		err = t.tell(ctx, more)
+	}
 	switch {
+	case errors.Is(err, errTooLong) && len(more) == 1:
+		t.later++
+		return nil
+	case errors.Is(err, errTooLong): // in parts
 	case err == nil:
 		t.has, t.stale = append(t.has, more...), false
 		return nil
@@ -87,6 +99,16 @@ func (t *telling) offer(ctx context.Context, more []onem2m.ID) error {
 		return err
 	}
 	return t.offer(ctx, more[half:])
+}
+
+var errTooLong = errors.New("more descendants than can be told at once")
+
+// size is how long the list gets.
+func (t *telling) size(more []onem2m.ID) (n int) {
+	for _, id := range slices.Concat(t.has, more) {
+		n += len(id.Across(t.r.o.Home)) + len(`"",`)
+	}
+	return n
 }
 
 // tell updates descendantCSEs.

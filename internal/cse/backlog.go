@@ -31,6 +31,7 @@ type errand struct {
 	removed     bool   // guarded by the backlog
 	recall      func() // guarded by the backlog; breaks it off while it rests, else nil
 
+	done    *onem2m.Response // the result that a crash has kept from being settled; of the worker alone
 	settled *onem2m.Response // the result, once it is stored; of the worker alone
 	waiting atomic.Int32
 	answer  chan *onem2m.Response // closed when nothing comes any more

@@ -49,7 +49,7 @@ func (k *call) create(ctx context.Context) (*onem2m.Response, error) {
 		if err != nil {
 			return err
 		}
-		return k.settle(tx, res)
+		return k.settleUnlessAnnounced(tx, s, res)
 	})
 	if err != nil {
 		return nil, err

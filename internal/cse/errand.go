@@ -45,6 +45,8 @@ type witness struct {
 	Required      bool          `json:"rq,omitzero"`
 	Binding       string        `json:"b,omitzero"`
 	Source        netip.Addr    `json:"src,omitzero"`
+
+	Result jsontext.Value `json:"res,omitzero"` // of the operation, while what it has made is being announced
 }
 
 func (k *call) witness() (jsontext.Value, error) {
@@ -82,6 +84,9 @@ func (c *CSE) resume(ctx context.Context, e *errand) (*call, error) {
 	var w witness
 	if err := json.Unmarshal(attrs.Get(witnessName), &w); err != nil {
 		return nil, fmt.Errorf("read the request %s: %w", rec.RI, err)
+	}
+	if e.done, err = w.keptResult(); err != nil {
+		return nil, err
 	}
 	meta, _ := attrs.Object("mi")
 	all := meta.Clone()
@@ -126,7 +131,9 @@ func (c *CSE) carryOut(ctx context.Context, e *errand) {
 		return
 	}
 	var res *onem2m.Response
-	if e.interrupted {
+	if e.done != nil {
+		res = e.done
+	} else if e.interrupted {
 		res = k.fail(ctx, &onem2m.Error{Code: onem2m.InternalServerError, Text: "interrupted; others may have carried it out"})
 	} else if res, err = k.safely(ctx); err != nil {
 		if errors.Is(err, errRecalled) || ctx.Err() != nil {

@@ -54,7 +54,7 @@ func (k *call) update(ctx context.Context) (*onem2m.Response, error) {
 		if err != nil {
 			return err
 		}
-		return k.settle(tx, res)
+		return k.settleUnlessAnnounced(tx, s, res)
 	})
 	if err != nil {
 		return nil, err

@@ -104,7 +104,7 @@ func (c *Client) Close() {
 func (c *Client) Send(ctx context.Context, target string, who onem2m.ID, req *onem2m.Request) (*onem2m.Response, error) {
 	switch {
 	case who == "" && req.Content != nil && req.Content.Name == onem2m.SecurityInfoName:
-		return c.exchange(ctx, target, "", req, c.encodePlain, c.decode) // a question, whose answer counts
+		return c.exchange(ctx, target, "", req, c.encodePlain, c.decodeAgreed) // a question, whose answer counts
 	case who == "":
 		return c.exchange(ctx, target, "", req, c.encodePlain, c.decodePlain)
 	case req.Operation == onem2m.Notify:

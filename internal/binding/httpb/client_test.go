@@ -176,6 +176,23 @@ func TestClient_B43_B44_ResourceID(t *testing.T) {
 	}
 }
 
+func TestClient_A145_AQuestionIsAnsweredWithAResponseCode(t *testing.T) {
+	t.Parallel()
+	for reply, want := range map[string]onem2m.StatusCode{
+		"HTTP/1.1 200 OK\r\nX-M2M-RSC: 2000\r\nContent-Length: 0\r\n\r\n": onem2m.OK,
+		"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n":                    0,
+		"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n":                    onem2m.OriginatorHasNoPrivilege,
+	} {
+		r := receiver(t, reply)
+		req := notification()
+		req.Content = onem2m.SecurityInfo{SIT: onem2m.SecurityDasRequest, DasRequest: []byte("{}")}.Content()
+		resp, err := client(t, loopback()).Send(t.Context(), "http://"+r.address+"/das", "", req)
+		if err != nil || resp.Code != want {
+			t.Errorf("%q: %+v, %v, want %d", reply, resp, err, want)
+		}
+	}
+}
+
 func TestClient_B36_StatusWithoutCode(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -32,7 +32,7 @@ func (n *Node) openSockets() {
 func (n *Node) socketOptions() wsb.Options {
 	return wsb.Options{
 		Handler: entrance{n}, Codec: wire.Codec{Types: n.definitions.Type},
-		Speaker: n.speaker, Message: int(n.cfg.Limits.Body), Depth: n.cfg.Limits.Depth, Now: n.o.Now, Log: n.log,
+		Speaker: n.speaker, Message: int(n.cfg.Limits.Body), Depth: n.cfg.Limits.Depth, Ping: n.cfg.Limits.IdleTimeout.Duration / 4, Now: n.o.Now, Log: n.log,
 		Observe: func(ctx context.Context, x wsb.Exchange) {
 			n.exchanged(ctx, x.Binding)(httpb.Exchange{
 				RequestID: x.RequestID, From: x.From, To: x.To, Operation: x.Operation, Type: x.Type, Code: x.Code, Duration: x.Duration,

@@ -51,8 +51,6 @@ const (
 	handshakeTime = 10 * time.Second // for the opening handshake
 	leaveTime     = time.Minute      // for the requests on a connection that is to be closed
 	standsPause   = time.Second      // between two looks at the credential of the other end
-	keepAlive     = 30 * time.Second // between two pings
-	pongTime      = 10 * time.Second
 )
 
 // Client sends requests to points of access of the scheme ws or wss, each over
@@ -272,29 +270,6 @@ func (c *Client) start(s *socket, who onem2m.ID) bool {
 	})
 	c.work.Go(func() { s.keepAlive(c.ctx) })
 	return true
-}
-
-// keepAlive pings the peer, so that what lies between keeps the connection and
-// one that is dead is found.
-func (s *socket) keepAlive(ctx context.Context) {
-	tick := time.NewTicker(keepAlive)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-		case <-s.done:
-			return
-		case <-ctx.Done():
-			return
-		}
-		waiting, cancel := context.WithTimeout(ctx, pongTime)
-		err := s.conn.Ping(waiting)
-		cancel()
-		if err != nil {
-			_ = s.conn.CloseNow()
-			return
-		}
-	}
 }
 
 // Drop closes the connections when their requests are through; later requests

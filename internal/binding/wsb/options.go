@@ -20,10 +20,11 @@ type Handler interface {
 
 // Options describe one end.
 type Options struct {
-	Handler Handler    // of the requests that come
-	Codec   wire.Codec // reads and writes messages
-	Message int        // octets of a message; 0 means DefaultMessage
-	Depth   int        // nesting of a message; 0 means DefaultDepth
+	Handler Handler       // of the requests that come
+	Codec   wire.Codec    // reads and writes messages
+	Message int           // octets of a message; 0 means DefaultMessage
+	Depth   int           // nesting of a message; 0 means DefaultDepth
+	Ping    time.Duration // between two pings; 0 means DefaultPing
 
 	// Speaker returns who a connection without identifiers of its own speaks for,
 	// after one of its requests; "" if that shows nobody. Nil for never.
@@ -38,11 +39,13 @@ type Options struct {
 const (
 	DefaultMessage = 1 << 20 // as a request over HTTP
 	DefaultDepth   = 64
+	DefaultPing    = 30 * time.Second
 )
 
 func (o Options) withDefaults() *Options {
 	o.Message = cmp.Or(o.Message, DefaultMessage)
 	o.Depth = cmp.Or(o.Depth, DefaultDepth)
+	o.Ping = cmp.Or(o.Ping, DefaultPing)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

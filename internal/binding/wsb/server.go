@@ -76,7 +76,9 @@ func (s Door) ServeSocket(w http.ResponseWriter, r *http.Request, a *identity.As
 		return
 	}
 	defer s.forget(k)
-	err = k.run(r.Context())
+	ctx := r.Context()
+	k.work.Go(func() { k.keepAlive(ctx) })
+	err = k.run(ctx)
 	s.o.Log.Debug("WebSocket closed", "source", a.Source, "reason", err)
 }
 

@@ -33,6 +33,7 @@ type socket struct {
 	handler Handler
 	observe func(context.Context, Exchange)
 	spoke   func(*onem2m.Request, *onem2m.Response) // after each request of the peer; nil for nobody
+	ping    time.Duration                           // between two of them
 	now     func() time.Time
 	log     *slog.Logger
 
@@ -364,6 +365,29 @@ func (s *socket) ended() bool {
 	}
 }
 
+// keepAlive pings the peer, so that what lies between keeps the connection and
+// one that is dead is found (B-98): the answer has to come before the next ping.
+func (s *socket) keepAlive(ctx context.Context) {
+	tick := time.NewTicker(s.ping)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-s.done:
+			return
+		case <-ctx.Done():
+			return
+		}
+		waiting, cancel := context.WithTimeout(ctx, s.ping)
+		err := s.conn.Ping(waiting)
+		cancel()
+		if err != nil {
+			_ = s.conn.CloseNow()
+			return
+		}
+	}
+}
+
 // sentError marks an error after which the receiver may have the request.
 type sentError struct{ error }
 
@@ -399,7 +423,7 @@ func newSocket(c *websocket.Conn, o *Options, peer *identity.Association) (*sock
 	return &socket{
 		conn:          c,
 		serialization: serialization{format: format, codec: o.Codec, limits: wire.Limits{Size: o.Message, Depth: o.Depth}},
-		peer:          peer, handler: o.Handler, observe: o.Observe, now: o.Now, log: o.Log,
+		peer:          peer, handler: o.Handler, observe: o.Observe, ping: o.Ping, now: o.Now, log: o.Log,
 		done: make(chan struct{}), jobs: make(chan job), waiting: map[string]chan<- outcome{},
 	}, nil
 }

@@ -391,6 +391,31 @@ func TestClient_S060_LooksAtTheCredentialAgain(t *testing.T) {
 	}
 }
 
+func TestSocket_B98_APeerThatIsDeadIsFound(t *testing.T) {
+	t.Parallel()
+	s, url := listen(t, Options{Handler: handlerFunc(echo), Ping: 200 * time.Millisecond})
+	c := connect(t, url, "oneM2M.json")
+	for !s.Connected(registree) {
+		time.Sleep(time.Millisecond)
+	}
+	alive, stop := context.WithTimeout(t.Context(), time.Second)
+	defer stop()
+	_, _, err := c.Read(alive) // which answers pings
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Error("a peer that answers isn't kept:", err)
+	}
+	dead := connect(t, url, "oneM2M.json") // and reads nothing
+	for !s.Connected(registree) {
+		time.Sleep(time.Millisecond)
+	}
+	for end := time.Now().Add(10 * time.Second); s.Connected(registree); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("a peer that doesn't answer is kept")
+		}
+	}
+	_ = dead.CloseNow()
+}
+
 func TestSocket_C038_NothingIsAnsweredWhereNothingIsWanted(t *testing.T) {
 	t.Parallel()
 	got := make(chan string, 2)

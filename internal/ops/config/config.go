@@ -224,7 +224,7 @@ type Limits struct {
 	Requests          int      `toml:"requests" default:"256" doc:"Most requests in work at once, over all listeners. More wait for their turn; one that expires while it waits is answered 4008."`
 	ReadHeaderTimeout Duration `toml:"read-header-timeout" default:"5s" doc:"Longest TLS handshake, and longest time for the header fields of a request to arrive."`
 	ReadTimeout       Duration `toml:"read-timeout" default:"30s" doc:"Longest time for a whole request to arrive."`
-	IdleTimeout       Duration `toml:"idle-timeout" default:"2m" doc:"Longest time that a connection is kept without a request."`
+	IdleTimeout       Duration `toml:"idle-timeout" default:"2m" doc:"Longest time that a connection is kept without a request. One over WebSocket is pinged four times as often, and kept while its peer answers."`
 	SessionAge        Duration `toml:"session-age" default:"24h" doc:"Longest life of a TLS connection. An older one is closed, so that the peer shows its certificate in a new handshake."`
 	Drain             Duration `toml:"drain" default:"10s" doc:"Longest time that a stop waits for requests in work, and then again for notifications on their way. What is left is broken off; notifications stay in the outbox."`
 }

@@ -126,9 +126,18 @@ func (c *CSE) dynamicSources(r store.Reader, rec *store.Record, now onem2m.Times
 	if rec.Type == onem2m.TypeAccessControlPolicy || rec.Type == onem2m.TypePollingChannel {
 		return dst // selfPrivileges and identity alone (A-31, A-47, A-201)
 	}
-	for _, id := range c.dynamic.of(rec.ID) {
+	granted := c.dynamic.of(rec.ID)
+	if len(granted) == 0 {
+		return dst
+	}
+	var lacking missed
+	consultations, err := c.referrals(r, rec, now, &lacking)
+	if err != nil {
+		return dst
+	}
+	for _, id := range granted {
 		policy, err := r.ByID(id)
-		if err != nil || policy.Type != onem2m.TypeAccessControlPolicy || c.alive(r, policy, now) != nil {
+		if err != nil || policy.Type != onem2m.TypeAccessControlPolicy || c.alive(r, policy, now) != nil || !c.stillAsked(c.dynamic.link(id), consultations) {
 			continue
 		}
 		if g := c.guard(policy); g.readable {
@@ -136,6 +145,24 @@ func (c *CSE) dynamicSources(r store.Reader, rec *store.Record, now onem2m.Times
 		}
 	}
 	return dst
+}
+
+// stillAsked reports whether the server that has granted something would still be asked
+// about the resource: its operator has named it, and a consultation that leads to
+// it governs the resource. What it has granted counts no longer than that.
+func (c *CSE) stillAsked(l dynamicLink, consultations []*referral) bool {
+	return slices.ContainsFunc(consultations, func(u *referral) bool {
+		if !u.enabled {
+			return false
+		}
+		if l.By == "" {
+			return len(l.Points) > 0 && slices.Equal(l.Points, u.points)
+		}
+		return slices.ContainsFunc(u.points, func(point string) bool {
+			server := c.Servers.At(c.Home, point)
+			return server != nil && server.ID == l.By
+		})
+	})
 }
 
 // stageOf is the stage that a source of rules belongs to.
@@ -151,12 +178,15 @@ type dynamicLink struct {
 	For int64     `json:"for"`          // the resource
 	Who onem2m.ID `json:"who,omitzero"` // whom it is granted to
 	By  onem2m.ID `json:"by,omitzero"`  // the server that has granted it, "" for one that the operator hasn't named
+
+	Points []string `json:"points,omitzero"` // where that one was asked
 }
 
 // award is what a server grants in a policy, and where it came from.
 type award struct {
 	grant  *consultation.Grant
 	by     onem2m.ID // the server, "" for one that the operator hasn't named
+	points []string  // where it was asked
 	about  string    // the resource, as the server was asked about it
 	turn   uint64    // of the recalls, when the server was asked
 	target int64
@@ -204,6 +234,9 @@ func (c *CSE) makeDynamic(ctx context.Context, a award) (string, error) {
 			return err
 		}
 		link := dynamicLink{For: target, Who: who, By: a.by}
+		if a.by == "" {
+			link.Points = a.points
+		}
 		data, err := json.Marshal(link)
 		if err != nil {
 			return err
@@ -219,7 +252,7 @@ func (c *CSE) makeDynamic(ctx context.Context, a award) (string, error) {
 // as long: a server that grants the same thing again and again makes no more.
 func (c *CSE) sameDynamic(r store.Reader, a *award, now onem2m.Timestamp) (string, error) {
 	for _, id := range c.dynamic.of(a.target) {
-		if c.dynamic.link(id).By != a.by {
+		if l := c.dynamic.link(id); l.By != a.by || l.By == "" && !slices.Equal(l.Points, a.points) {
 			continue // another server might call it back
 		}
 		policy, err := r.ByID(id)

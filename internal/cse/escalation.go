@@ -310,7 +310,7 @@ func (k *call) accept(ctx context.Context, q *inquiry, u *referral, server *dyna
 	}
 	name := ""
 	if err == nil && grant != nil {
-		a := award{grant: grant, about: q.request.Target, turn: turn, target: q.subject, who: k.from.ID}
+		a := award{grant: grant, points: u.points, about: q.request.Target, turn: turn, target: q.subject, who: k.from.ID}
 		if server != nil {
 			a.by = server.ID
 		}

@@ -418,6 +418,22 @@ func TestRelation_A161_A163_SignaturesArePassedOnToTheServer(t *testing.T) {
 	c.must(onem2m.TargetNotReachable, tell("Ctok001", `{"aus":["c2ln"],"tids":["tk6@das.example"]}`))
 }
 
+func TestRelation_A202_TheBuiltInRuleTakesSignaturesOfWhoIsAuthenticated(t *testing.T) {
+	t.Parallel()
+	c := newConsulting(t)
+	c.das.says(2000, "")
+	tell := func(from string) ask {
+		return ask{op: "N", to: "/id-in/-", from: from, body: `{"m2m:seci":{"sit":7,"darq":{"aus":["c2ln"],"tids":["tk6@das.example"]}}}`}
+	}
+	unproven := tell("Ctok001")
+	unproven.assoc = &identity.Association{Framework: "none", Binding: "http"}
+	c.follow(t, []step{
+		{name: "A-161 an AE that was asked to sign", ask: tell("Ctok001"), code: 2000},
+		{name: "A-202 nobody has proven who it is", ask: unproven, code: 4103},
+		{name: "A-161 a CSE has no tokens to sign", ask: tell("/id-far"), code: 4103},
+	})
+}
+
 func TestRelation_A161_SignaturesTakeAnAuthenticatedWayAlone(t *testing.T) {
 	t.Parallel()
 	c := newConsulting(t, func(o *Options) {

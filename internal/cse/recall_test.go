@@ -306,3 +306,66 @@ func TestRecall_ItIsBoundedAndForgetsWhatHasEnded(t *testing.T) {
 		t.Errorf("what has ended isn't forgotten: %d", kept())
 	}
 }
+
+func TestDirect_A139_A140_AGrantCountsAsLongAsItsServerWouldBeAsked(t *testing.T) {
+	t.Parallel()
+	dac := func(body string) ask {
+		return ask{op: "U", to: "cse-in/bay/dac", from: "Cowner1", body: `{"m2m:dac":{` + body + `}}`}
+	}
+	bay := func(body string) ask {
+		return ask{op: "U", to: "cse-in/bay", from: "Cowner1", body: `{"m2m:ae":{` + body + `}}`}
+	}
+	for _, tt := range []struct {
+		name         string
+		change, back ask
+	}{
+		{"the consultation is disabled", dac(`"dae":false`), dac(`"dae":true`)},
+		{"it leads to another server", dac(`"dap":["https://two.example/onem2m"]`), dac(`"dap":["` + dasPoint + `"]`)},
+		{"the resource is about it no more", bay(`"daci":null`), bay(`"daci":["cse-in/bay/dac"]`)},
+		{"another one governs", bay(`"daci":["cse-in/bay/other"]`), bay(`"daci":["cse-in/bay/dac"]`)},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c := newRecalling(t)
+			c.must(onem2m.Created, ask{op: "C34", to: "cse-in/bay", from: "Cowner1", body: `{"m2m:dac":{"rn":"other","dae":true,"dap":["https://two.example/onem2m"]}}`})
+			c.das.says(2000, grantsOf(readRule, `,"pl":"PT30M"`))
+			c.must(onem2m.OK, read("cse-in/bay/lamp"))
+			c.das.says(2000, "")
+			c.must(onem2m.Updated, tt.change)
+			c.must(onem2m.OriginatorHasNoPrivilege, read("cse-in/bay/lamp"))
+			c.must(onem2m.Updated, tt.back)
+			c.must(onem2m.OK, read("cse-in/bay/lamp"))
+		})
+	}
+	t.Run("the consultation is deleted", func(t *testing.T) {
+		t.Parallel()
+		c := newRecalling(t)
+		c.das.says(2000, grantsOf(readRule, `,"pl":"PT30M"`))
+		c.must(onem2m.OK, read("cse-in/bay/lamp"))
+		c.must(onem2m.Deleted, ask{op: "D", to: "cse-in/bay/dac", from: "Cowner1"})
+		c.must(onem2m.OriginatorHasNoPrivilege, read("cse-in/bay/lamp"))
+	})
+	t.Run("the operator names the server no more", func(t *testing.T) {
+		t.Parallel()
+		c := newRecalling(t)
+		c.das.says(2000, grantsOf(readRule, `,"pl":"PT30M"`))
+		c.must(onem2m.OK, read("cse-in/bay/lamp"))
+		c.c.Servers = c.c.Servers[1:]
+		c.again(t)
+		c.das.says(2000, "")
+		c.must(onem2m.OriginatorHasNoPrivilege, read("cse-in/bay/lamp"))
+	})
+	t.Run("a server that the operator has never named", func(t *testing.T) {
+		t.Parallel()
+		c := newRecalling(t)
+		c.c.Servers = nil
+		c.again(t)
+		c.das.says(2000, grantsOf(readRule, `,"pl":"PT30M"`))
+		c.must(onem2m.OK, read("cse-in/bay/lamp"))
+		c.again(t)
+		c.das.says(2000, "")
+		c.must(onem2m.OK, read("cse-in/bay/lamp"))
+		c.must(onem2m.Updated, dac(`"dap":["https://das.example/other"]`))
+		c.must(onem2m.OriginatorHasNoPrivilege, read("cse-in/bay/lamp"))
+	})
+}

@@ -17,8 +17,10 @@ type KeyExchange interface {
 
 // startsSecurity reports whether the built-in rule of the <CSEBase> admits the
 // notification: what starts an exchange that authenticates by itself may come
-// from anybody (E-07). The rule reads the root element and the type, nothing
-// else. A policy that the operator has configured takes its place.
+// from anybody (E-07), and signatures over tokens from whoever is authenticated:
+// the CSE asks for them itself (TS-0003 clause 7.3.2.2 steps 5 to 7, A-202). The
+// rule reads the root element and the type, nothing else. A policy that the
+// operator has configured takes its place.
 func (k *call) startsSecurity() bool {
 	if k.c.basePolicy != nil || k.from.ID == "" {
 		return false
@@ -26,6 +28,8 @@ func (k *call) startsSecurity() bool {
 	switch onem2m.PeekSecurityInfoType(k.req.Content) {
 	case onem2m.SecurityRandRequest, onem2m.SecurityESPrim, onem2m.SecurityESCertKE:
 		return true
+	case onem2m.SecurityRelMapRequest:
+		return k.from.Authenticated && len(k.c.Servers) > 0
 	default:
 		return false
 	}

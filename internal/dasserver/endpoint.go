@@ -2,7 +2,6 @@ package dasserver
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
@@ -33,11 +32,11 @@ const maxBody = 256 << 10
 // 7.3.2.3); package client has the other side.
 func (s *Server) endpoints() map[string]http.Handler {
 	return map[string]http.Handler{
-		client.TokenPath:     s.endpoint(http.MethodPost, s.giveToken),
-		client.SignaturePath: s.endpoint(http.MethodPost, s.keepSignatures),
-		client.HolderPath:    s.endpoint(http.MethodPost, s.moveHolder),
-		client.KeysPath:      s.endpoint(http.MethodGet, s.giveKeys),
-		client.RevokedPath:   s.endpoint(http.MethodGet, s.giveRevoked),
+		client.TokenPath:     s.endpoint(http.MethodPost, s.inTurn(s.giveToken)),
+		client.SignaturePath: s.endpoint(http.MethodPost, s.inTurn(s.keepSignatures)),
+		client.HolderPath:    s.endpoint(http.MethodPost, s.inTurn(s.moveHolder)),
+		client.KeysPath:      s.endpoint(http.MethodGet, s.inTurn(s.giveKeys)),
+		client.RevokedPath:   s.endpoint(http.MethodGet, s.giveRevoked), // who waits takes no turn
 	}
 }
 
@@ -63,20 +62,22 @@ func (s *Server) endpoint(method string, serve func(exchange) (any, error)) http
 			x.body, err = readBody(w, r)
 		}
 		if err == nil {
-			answer, err = s.inTurn(r.Context(), x, serve)
+			answer, err = serve(x)
 		}
 		s.reply(w, r, answer, err)
 	})
 }
 
-// inTurn serves a request when it is its sender's turn.
-func (s *Server) inTurn(ctx context.Context, x exchange, serve func(exchange) (any, error)) (any, error) {
-	leave, err := s.turns.enter(ctx, x.from)
-	if err != nil {
-		return nil, err
+// inTurn makes serve wait until it is the turn of who has sent the request.
+func (s *Server) inTurn(serve func(exchange) (any, error)) func(exchange) (any, error) {
+	return func(x exchange) (any, error) {
+		leave, err := s.turns.enter(x.Context(), x.from)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+		return serve(x)
 	}
-	defer leave()
-	return serve(x)
 }
 
 func readBody(w http.ResponseWriter, r *http.Request) (jsontext.Value, error) {
@@ -212,21 +213,24 @@ func (s *Server) giveRevoked(x exchange) (any, error) {
 	defer patience.Stop()
 	for {
 		changed := s.news.wait()
-		list, err := s.das.Revoked(x.Context(), from.ID)
+		answer, err := s.inTurn(func(x exchange) (any, error) {
+			list, err := s.das.Revoked(x.Context(), from.ID)
+			return revokedTokens(list), err
+		})(x)
 		if err != nil {
 			return nil, err
 		}
-		if out := revokedTokens(list); out.Tag != since {
+		if out, ok := answer.(client.RevokedTokens); ok && out.Tag != since {
 			return out, nil
 		}
 		select {
 		case <-changed:
 		case <-patience.C:
-			return revokedTokens(list), nil
+			return answer, nil
 		case <-x.Context().Done():
 			return nil, x.Context().Err()
 		case <-s.ending:
-			return revokedTokens(list), nil
+			return answer, nil
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package federation
 
 import (
-	"crypto/tls"
 	"maps"
 	"os"
 	"os/exec"
@@ -15,38 +14,24 @@ import (
 	"bulwark/test/harness"
 )
 
-// documented returns the configuration files of docs/topologies.md by name.
-func documented(t *testing.T) map[string]string {
+// topologies returns the text of docs/topologies.md.
+func topologies(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "topologies.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return string(text)
+}
+
+// documented returns the configuration files of the page by name.
+func documented(t *testing.T) map[string]string {
+	t.Helper()
 	files := map[string]string{}
-	for _, m := range regexp.MustCompile("(?s)`([a-z]+\\.toml)`:\n\n```toml\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+	for _, m := range regexp.MustCompile("(?s)`([a-z]+\\.toml)`:\n\n```toml\n(.*?)```").FindAllStringSubmatch(topologies(t), -1) {
 		files[m[1]] = m[2]
 	}
 	return files
-}
-
-// issued runs the pki commands of the page in a folder.
-func issued(t *testing.T, dir string) {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "topologies.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := regexp.MustCompile(`(?m)^\$ bulwark (pki .*)$`).FindAllStringSubmatch(string(text), -1)
-	if len(lines) != 4 {
-		t.Fatalf("%d commands on the page", len(lines))
-	}
-	for _, m := range lines {
-		c := exec.CommandContext(t.Context(), harness.Binary(t), strings.Fields(m[1])...)
-		c.Dir = dir
-		if out, err := c.CombinedOutput(); err != nil {
-			t.Fatalf("bulwark %s: %v\n%s", m[1], err, out)
-		}
-	}
 }
 
 func TestTopologies_EveryFileLoads(t *testing.T) {
@@ -61,56 +46,131 @@ func TestTopologies_EveryFileLoads(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	parts := regexp.MustCompile("(?s)```toml\n(\\[\\[.*?)```").FindAllStringSubmatch(topologies(t), -1)
+	added := []string{"in.toml", "gateway.toml"} // to which chapters add a part
+	if len(parts) != len(added) {
+		t.Fatalf("%d parts of files", len(parts))
+	}
+	for i, part := range parts {
+		if _, err := config.Load(config.Sources{File: harness.Configure(t, files[added[i]]+part[1])}); err != nil {
+			t.Errorf("%s: %v", part[1], err)
+		}
+	}
 }
 
-func TestTopologies_TheHomeGatewayWorksAsWritten(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	inPort, gatewayPort := port(t), port(t)
-	files := documented(t)
-	place := func(name, own string) string {
-		text := strings.ReplaceAll(files[name], "0.0.0.0:8443", "127.0.0.1:"+own)
-		text = strings.ReplaceAll(text, "in.m2m.example:8443", "127.0.0.1:"+inPort)
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
+// reader does in an empty folder what a chapter says. Host names and ports are
+// this machine's, which the certificates of CSEs name too.
+type reader struct {
+	dir   string
+	files map[string]string
+	hosts *strings.Replacer
+	ports map[string]string // by file
+	env   []string
+
+	printed string            // by the last command
+	started map[string]string // data directory of what runs, by file
+}
+
+// follow reads a chapter. hosts are the files by host name.
+func follow(t *testing.T, chapter string, hosts map[string]string) *reader {
+	t.Helper()
+	_, text, found := strings.Cut(topologies(t), "\n## "+chapter+"\n")
+	if !found {
+		t.Fatalf("no chapter %s", chapter)
 	}
-	harness.Start(t, filepath.Join(dir, "in-data"), "--config", place("in.toml", inPort))
-	issued(t, dir)
-	ca, err := os.ReadFile(filepath.Join(dir, "in-data", "pki", "ca.crt"))
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, "ca.crt"), ca, 0o600)
+	text, _, _ = strings.Cut(text, "\n## ")
+	r := &reader{dir: t.TempDir(), files: documented(t), ports: map[string]string{}, started: map[string]string{}}
+	var pairs []string
+	for host, file := range hosts {
+		r.ports[file] = port(t)
+		pairs = append(pairs, host+":8443", "127.0.0.1:"+r.ports[file])
 	}
-	if err != nil {
+	r.hosts = strings.NewReplacer(pairs...)
+	if err := os.Symlink(harness.Binary(t), filepath.Join(r.dir, "bulwark")); err != nil {
 		t.Fatal(err)
 	}
-	gateway := harness.Start(t, filepath.Join(dir, "gateway-data"), "--config", place("gateway.toml", gatewayPort))
+	r.env = append(os.Environ(), "PATH="+r.dir+":"+os.Getenv("PATH"))
+	for _, m := range regexp.MustCompile(`(?m)^\$ (.*)$`).FindAllStringSubmatch(text, -1) {
+		r.do(t, m[1])
+	}
+	return r
+}
 
-	authority := harness.NewAuthority(t, filepath.Join(dir, "in-data"))
-	as := func(name, host, port string) *harness.Client {
-		pair, err := tls.LoadX509KeyPair(filepath.Join(dir, name+".crt"), filepath.Join(dir, name+".key"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		cfg := authority.Client(harness.Credential{TLS: pair})
-		cfg.ServerName = host
-		return harness.NewClient(t, "https://127.0.0.1:"+port, cfg, 1)
+// do runs one line. What needs a registration that comes about by itself is tried
+// again.
+func (r *reader) do(t *testing.T, line string) {
+	t.Helper()
+	if file, serves := strings.CutPrefix(line, "bulwark serve --config "); serves {
+		r.serve(t, file)
+		return
 	}
-	admin, lamp, app := as("gateway-admin", "id-mn.m2m.example", gatewayPort), as("lamp", "id-mn.m2m.example", gatewayPort), as("app", "id-in.m2m.example", inPort)
-	await(t, "the gateway is registered", func() bool { return admin.Get(t, "CAdmin", "/cse-mn/id-in").RSC == 2000 })
-	lamp.Make(t, "Clamp", "/cse-mn", 2, `{"m2m:ae":{"rn":"lamp","api":"N.example.lamp","rr":false,"srv":["3"]}}`)
-	lamp.Make(t, "Clamp", "/cse-mn", 1, `{"m2m:acp":{"rn":"friends","pv":{"acr":[{"acor":["/id-in/Capp"],"acop":3},{"acor":["Clamp"],"acop":63}]},"pvs":{"acr":[{"acor":["Clamp"],"acop":63}]}}}`)
-	lamp.Make(t, "Clamp", "/cse-mn/lamp", 3, `{"m2m:cnt":{"rn":"light","acpi":["cse-mn/friends"]}}`)
-	app.Make(t, "Capp", "/cse-in", 2, `{"m2m:ae":{"rn":"app","api":"N.example.app","rr":false,"srv":["3"]}}`)
-	await(t, "the app reaches the lamp at home", func() bool {
-		return app.Create(t, "Capp", "/~/id-mn/cse-mn/lamp/light", 4, `{"m2m:cin":{"con":"on"}}`).RSC == 2001
-	})
-	if a := lamp.Get(t, "Clamp", "/cse-mn/lamp/light/la"); a.Text("con") != "on" {
-		t.Errorf("the lamp reads %s", a)
+	if exports, ok := strings.CutPrefix(line, "export "); ok {
+		r.env = append(r.env, strings.Fields(r.hosts.Replace(exports))...)
+		return
 	}
-	await(t, "the gateway has a trace of the app", func() bool {
-		return slices.ContainsFunc(gateway.Audit(), func(line string) bool { return strings.Contains(line, "/id-in/Capp") })
-	})
+	if strings.HasPrefix(line, "bulwark pki issue cse ") {
+		line += " --ip 127.0.0.1"
+	}
+	run := func() (string, error) {
+		c := exec.CommandContext(t.Context(), "sh", "-c", line)
+		c.Dir, c.Env = r.dir, r.env
+		out, err := c.CombinedOutput()
+		return string(out), err
+	}
+	if strings.HasPrefix(line, "bulwark ae ") {
+		await(t, line, func() bool {
+			out, err := run()
+			r.printed = out
+			if err != nil {
+				t.Logf("%s: %s", line, out)
+			}
+			return err == nil
+		})
+		return
+	}
+	if out, err := run(); err != nil {
+		t.Fatalf("%s: %v\n%s", line, err, out)
+	}
+}
+
+func (r *reader) serve(t *testing.T, file string) {
+	t.Helper()
+	text, ok := r.files[file]
+	if !ok {
+		t.Fatalf("the page has no %s", file)
+	}
+	text = r.hosts.Replace(strings.ReplaceAll(text, "0.0.0.0:8443", "127.0.0.1:"+r.ports[file]))
+	path := filepath.Join(r.dir, file)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	data := filepath.Join(r.dir, between(text, `data = "`, `"`))
+	r.started[file] = data
+	harness.Start(t, data, "--config", path)
+}
+
+func TestTopologies_EveryChapterWorksAsWritten(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		chapter string
+		hosts   map[string]string
+		files   []string
+		last    string // what the last command prints
+	}{
+		{"Home gateway", map[string]string{"id-in.m2m.example": "in.toml", "id-mn.m2m.example": "gateway.toml"}, []string{"gateway.toml", "in.toml"}, `"on"`},
+		{"City with gateways", map[string]string{"id-in.m2m.example": "in.toml", "id-north.m2m.example": "north.toml", "id-lights.m2m.example": "lights.toml"}, []string{"in.toml", "lights.toml", "north.toml"}, `"dimmed"`},
+		{"Two providers", map[string]string{"id-in.near.example": "near.toml", "id-in.far.example": "far.toml"}, []string{"far.toml", "near.toml"}, `"open"`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.chapter, func(t *testing.T) {
+			t.Parallel()
+			r := follow(t, tt.chapter, tt.hosts)
+			if got := slices.Sorted(maps.Keys(r.started)); !slices.Equal(got, tt.files) {
+				t.Errorf("started %v", got)
+			}
+			if !strings.Contains(r.printed, tt.last) {
+				t.Errorf("in the end: %s", r.printed)
+			}
+		})
+	}
 }

@@ -73,6 +73,8 @@ type Depot struct {
 	o    DepotOptions
 	wake chan struct{} // capacity 1; there is something to do for Run
 
+	changed chan struct{} // capacity 1; the policy is another one
+
 	mu        sync.Mutex // guards what follows, tickets and bundles included
 	policy    *Policy
 	buffer    *Buffer
@@ -112,7 +114,7 @@ func NewDepot(o DepotOptions) *Depot {
 		o.Observe = func(Fate) {}
 	}
 	return &Depot{
-		o: o, wake: make(chan struct{}, 1), buffer: NewBuffer(nil, maxStored), routes: map[onem2m.ID]*route{},
+		o: o, wake: make(chan struct{}, 1), changed: make(chan struct{}, 1), buffer: NewBuffer(nil, maxStored), routes: map[onem2m.ID]*route{},
 		busy: map[trip]*Bundle{}, spread: map[lot]onem2m.Timestamp{},
 	}
 }
@@ -264,6 +266,8 @@ func (d *Depot) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-d.wake:
+		case <-d.changed:
+			d.refresh(ctx)
 		case <-timer.C:
 			d.refresh(ctx)
 		}
@@ -295,6 +299,15 @@ func (d *Depot) refresh(ctx context.Context) {
 		d.renew(p)
 	}
 	d.evaluate()
+}
+
+// Changed tells that a part of the policy has changed: what waits under the one
+// before is looked at again. It never waits.
+func (d *Depot) Changed() {
+	select {
+	case d.changed <- struct{}{}:
+	default:
+	}
 }
 
 // nudge wakes Run.

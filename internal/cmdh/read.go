@@ -22,6 +22,11 @@ const (
 	DefinitionBuffer     int64 = 1019
 )
 
+// Part reports whether a definition is that of a part of a policy, or chooses one.
+func Part(definition int64) bool {
+	return definition >= DefinitionPolicy && definition <= DefinitionBuffer
+}
+
 // Add reads one part of a policy from the attributes of its resource and takes
 // it into p. Parts of an [cmdhNetworkAccessRules] are read by ReadAccess. What
 // can't be read is left out, which for a limit of networks or buffers means that

@@ -185,6 +185,33 @@ func TestCMDH_C190_RequestsWaitForANetwork(t *testing.T) {
 	})
 }
 
+func TestCMDH_C190_AChangeOfThePolicyCountsAtOnceForWhatWaits(t *testing.T) {
+	t.Parallel()
+	always := `{"m2m:sch":{"se":{"sce":["* * * * * * *"]}}}`
+	for name, open := range map[string]func(w *depotWorld){
+		"the schedule of a network": func(w *depotWorld) { w.change("day", always) },
+		"the rules": func(w *depotWorld) {
+			w.must(onem2m.Deleted, ask{op: "D", to: "cse-in/n/p/net", from: "CAdmin"})
+		},
+		"no policy at all": func(w *depotWorld) {
+			w.must(onem2m.Deleted, ask{op: "D", to: "cse-in/n/active", from: "CAdmin"})
+		},
+	} {
+		t.Run("C-190 "+name, func(t *testing.T) {
+			inDepotWorld(t, func(t *testing.T, w *depotWorld) {
+				w.closeNetwork()
+				waits := w.later(away(ask{}))
+				time.Sleep(2 * time.Second)
+				open(w)
+				if waits() != onem2m.OK {
+					t.Error("refused")
+				}
+				w.expect(t, "2.001s RETRIEVE to /id-far")
+			})
+		})
+	}
+}
+
 func TestCMDH_C190_TheNetworkToACSEIsTheOperatorsToName(t *testing.T) {
 	t.Parallel()
 	inDepotWorld(t, func(t *testing.T, w *depotWorld) {

@@ -3,6 +3,7 @@ package cse
 import (
 	"slices"
 
+	"bulwark/internal/cmdh"
 	"bulwark/internal/store"
 	"bulwark/onem2m"
 )
@@ -89,7 +90,7 @@ func controls(definition int64) []control {
 }
 
 func mgmtProcedures() *procedures {
-	return &procedures{nests: nestMgmtObj, check: checkMgmtObj, create: createMgmtObj, update: updateMgmtObj}
+	return &procedures{nests: nestMgmtObj, check: checkMgmtObj, create: createMgmtObj, update: updateMgmtObj, remove: removeMgmtObj}
 }
 
 // nestMgmtObj: parts of a cmdhPolicy below their whole, everything else below a
@@ -185,7 +186,8 @@ func checkWifiCredentials(attrs onem2m.Object) error {
 }
 
 // createMgmtObj gives the attributes of actions their resting values.
-func createMgmtObj(_ *call, _ store.Tx, s *subject) error {
+func createMgmtObj(k *call, tx store.Tx, s *subject) error {
+	k.c.policyChanges(tx, s.info.MgmtDefinition)
 	s.settleControls()
 	if s.info.MgmtDefinition == mgmtWifiClient {
 		s.setDefaults(onem2m.Object{
@@ -200,9 +202,25 @@ func createMgmtObj(_ *call, _ store.Tx, s *subject) error {
 // updateMgmtObj takes up the actions that are asked for (C-417, C-418). The CSE
 // doesn't carry them out: whoever manages the device learns of them by
 // subscription and writes the outcome into the status.
-func updateMgmtObj(_ *call, _ store.Tx, s *subject) error {
+func updateMgmtObj(k *call, tx store.Tx, s *subject) error {
+	k.c.policyChanges(tx, s.info.MgmtDefinition)
 	s.settleControls()
 	return nil
+}
+
+func removeMgmtObj(c *CSE, tx store.Tx, rec *store.Record) error {
+	if info := c.infoOf(rec); info != nil {
+		c.policyChanges(tx, info.MgmtDefinition)
+	}
+	return nil
+}
+
+// policyChanges lets requests that wait be looked at again when a part of a CMDH
+// policy is committed.
+func (c *CSE) policyChanges(tx store.Tx, definition int64) {
+	if cmdh.Part(definition) {
+		tx.OnCommit(c.depot.Changed)
+	}
 }
 
 // settleControls lets each control fall back to its resting value, notes what

@@ -104,6 +104,9 @@ func (c *CSE) scheduled(owner string, ty onem2m.ResourceType, list []*onem2m.Sch
 		return
 	}
 	c.Notifier.Schedule(owner, ty, list)
+	if ty == onem2m.TypeNode {
+		c.depot.Changed() // it may be that of a network
+	}
 }
 
 // loadSchedules makes the stored schedules known.

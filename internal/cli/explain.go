@@ -85,7 +85,7 @@ func (e *explainCommand) fromTrail(c *call, dir string) error {
 		return printJSON(c.Stdout, records)
 	}
 	for _, r := range records {
-		if err := printRecord(c.Stdout, r); err != nil {
+		if err := printRecord(c.Stdout, r, e.Request); err != nil {
 			return err
 		}
 	}
@@ -94,7 +94,7 @@ func (e *explainCommand) fromTrail(c *call, dir string) error {
 
 // printRecord writes one decision in words. Text of clients is quoted, so that
 // it cannot steer a terminal.
-func printRecord(w io.Writer, r audit.Record) error {
+func printRecord(w io.Writer, r audit.Record, asked string) error {
 	who, as := r.Originator, "not authenticated"
 	if who == "" {
 		who = r.Claimed
@@ -113,6 +113,9 @@ func printRecord(w io.Writer, r audit.Record) error {
 		if value != "" {
 			line(name, fmt.Sprintf("%q", value))
 		}
+	}
+	if r.RequestID != asked {
+		quoted("request", r.RequestID)
 	}
 	if who != "" {
 		line("originator", fmt.Sprintf("%q, %s", who, as))

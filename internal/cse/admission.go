@@ -171,12 +171,19 @@ func (k *call) auditOf(who onem2m.ID, stage, rule string, code onem2m.StatusCode
 	if k.c.Auditor == nil || k.rehearsal && code == 0 {
 		return
 	}
-	k.c.Auditor.Decision(Audit{
+	a := k.audited(who, stage, code, reason)
+	a.Rule, a.Permit = rule, code == 0
+	k.c.Auditor.Decision(a)
+}
+
+// audited is what the audit trail says of the request whatever was decided.
+func (k *call) audited(who onem2m.ID, stage string, code onem2m.StatusCode, reason string) Audit {
+	return Audit{
 		Time: k.now.Time(), RequestID: k.req.RequestID, From: k.req.From, Originator: who,
 		Credential: k.assoc.CredentialID, Binding: k.assoc.Binding, Authentic: k.from.Authenticated,
 		Source: k.assoc.Source, Operation: k.req.Operation, To: k.req.To,
-		Stage: stage, Rule: rule, Code: code, Permit: code == 0, Reason: reason,
-	})
+		Stage: stage, Code: code, Reason: reason,
+	}
 }
 
 // checkParameters: presence rules of core section 3.1 (row 10).

@@ -17,3 +17,21 @@ func (c *CSE) astray(res *onem2m.Response, host onem2m.ID) bool {
 	who, _, err := c.Home.ParseID(res.From)
 	return err == nil && who != host && who.Registrar() != host
 }
+
+// noteOutcome leaves in the audit trail what became of a request that was passed
+// on, unless it was carried out: the CSE on which it was refused has the reason.
+func (k *call) noteOutcome(hop onem2m.ID, res *onem2m.Response, err error) {
+	if k.c.Auditor == nil || err == nil && (res == nil || res.Code.Success()) {
+		return
+	}
+	var a Audit
+	if err != nil {
+		e := onem2m.AsError(err)
+		reason := "next hop " + string(hop) + ": " + e.Error()
+		a = k.audited(k.from.ID, "transit", e.Code, reason)
+	} else {
+		a = k.audited(k.from.ID, "transit", res.Code, "next hop "+string(hop)+": the answer of "+res.From)
+	}
+	a.Time, a.Note = k.c.Now(), true
+	k.c.Auditor.Decision(a)
+}

@@ -74,6 +74,7 @@ func (k *call) handOver(ctx context.Context, t federation.Transit, hop federatio
 		k.audit("transit", "", 0, "next hop "+string(hop.ID))
 		res, again, err := k.leave(ctx, ticket, bundle, t, hop)
 		if !again {
+			k.noteOutcome(hop.ID, res, err)
 			return res, err
 		}
 		if err := k.unmark(ctx); err != nil {

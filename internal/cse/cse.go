@@ -87,7 +87,8 @@ type Audit struct {
 	Stage       string // "identity", "registration", "admin", "static", "tokens", "dynamic", "distributed", "point", "special", "esprim", "transit"
 	Rule        string // policy and number of the rule that permitted, or ""
 	Permit      bool
-	Code        onem2m.StatusCode // of a refusal
+	Note        bool              // nothing was decided
+	Code        onem2m.StatusCode // of a refusal, or what a note is about
 	Reason      string            // local only, never sent
 	Discoveries int               // resources that a discovery left out
 }

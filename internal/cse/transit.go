@@ -53,6 +53,7 @@ func (k *call) passOn(ctx context.Context) (*onem2m.Response, error) {
 	k.audit("transit", "", 0, "next hop "+string(hop.ID))
 	defer Yield(ctx)()
 	res, err := k.c.Carrier.Carry(ctx, hop, t.Request(k.req))
+	k.noteOutcome(hop.ID, res, err)
 	if err != nil {
 		return nil, err
 	}

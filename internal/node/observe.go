@@ -31,7 +31,10 @@ func (a auditor) Decision(d cse.Audit) {
 	if d.Stage == "discovery" {
 		r.Operation = "discovery"
 	}
-	if !d.Permit {
+	switch {
+	case d.Note:
+		r.Result, r.RSC = audit.Note, int(d.Code)
+	case !d.Permit:
 		r.Result, r.RSC, r.Claimed = audit.Deny, int(d.Code), d.From
 	}
 	a.log.Write(r)

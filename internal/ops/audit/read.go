@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 )
@@ -78,13 +79,16 @@ func readFile(name string, yield func(Record, error) bool) (bool, error) {
 }
 
 // Search returns the records of a request in dir, oldest first, at most 1000.
+// Each CSE that passes a request on puts a word and a dot before its identifier:
+// so that of any hop finds what came before and after it.
 func Search(dir, requestID string) ([]Record, error) {
+	requestID = cut(requestID)
 	var found []Record
 	for r, err := range Records(dir) {
 		if err != nil {
 			return found, err
 		}
-		if r.RequestID != cut(requestID) {
+		if r.RequestID != requestID && !onward(requestID, r.RequestID) && !onward(r.RequestID, requestID) {
 			continue
 		}
 		if found = append(found, r); len(found) == maxFound {
@@ -92,4 +96,11 @@ func Search(dir, requestID string) ([]Record, error) {
 		}
 	}
 	return found, nil
+}
+
+// onward reports whether a request with the first identifier may have become, on
+// its way, one with the second.
+func onward(rqi, hop string) bool {
+	before, ok := strings.CutSuffix(hop, rqi)
+	return ok && rqi != "" && strings.HasSuffix(before, ".")
 }

@@ -227,11 +227,32 @@ func (p *Poller) serve(w *work, req *onem2m.Request) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), answerTime)
 	defer cancel()
-	_, err := p.registree.ask(ctx, "answer", onem2m.OK, &onem2m.Request{
-		Operation: onem2m.Notify, To: p.channel() + "/pcu",
-		Content: &onem2m.Content{Name: "m2m:rsp", Value: wire.EncodeResponse(res)},
-	})
-	if err != nil {
+	if err := p.answer(ctx, w.ctx.Done(), res); err != nil {
 		p.log.WarnContext(ctx, "the answer to a fetched request is lost", "req", req.RequestID, "err", err)
+	}
+}
+
+// answer hands an answer over, again and again until the registrar has it or stop
+// is closed: what it is the answer to has been carried out. The registrar takes it
+// once.
+func (p *Poller) answer(ctx context.Context, stop <-chan struct{}, res *onem2m.Response) error {
+	content := &onem2m.Content{Name: "m2m:rsp", Value: wire.EncodeResponse(res)}
+	for rest := firstPause; ; rest *= 2 {
+		_, err := p.registree.ask(ctx, "answer", onem2m.OK, &onem2m.Request{Operation: onem2m.Notify, To: p.channel() + "/pcu", Content: content})
+		switch {
+		case err == nil, rest > firstPause && codeOf(err) == onem2m.BadRequest: // it had it already, or nobody waits any more
+			return nil
+		case codeOf(err) != 0:
+			return err
+		}
+		timer := time.NewTimer(rest)
+		select {
+		case <-timer.C:
+			continue
+		case <-ctx.Done():
+		case <-stop:
+		}
+		timer.Stop()
+		return err
 	}
 }

@@ -96,3 +96,30 @@ func TestPoller_C078_EndsThoughARequestDoesNot(t *testing.T) {
 		}
 	})
 }
+
+func TestPoller_C078_AnAnswerIsHandedOverWhenTheRegistrarIsBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		far := newRegistrar(t)
+		away := func(on bool) {
+			far.mu.Lock()
+			defer far.mu.Unlock()
+			far.away = on
+		}
+		stop := polling(t, far, func(_ context.Context, _ func() func(), req *onem2m.Request) *onem2m.Response {
+			away(true)
+			return &onem2m.Response{Code: onem2m.OK, RequestID: req.RequestID}
+		})
+		far.post("one")
+		time.Sleep(10 * time.Second)
+		away(false)
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		far.mu.Lock()
+		if len(far.answers) != 1 || !strings.Contains(far.answers[0], `"rqi":"one"`) {
+			t.Errorf("answered %v", far.answers)
+		}
+		far.mu.Unlock()
+		stop()
+	})
+}

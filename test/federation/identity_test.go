@@ -43,6 +43,18 @@ func TestIdentity_OfACSEOverItsAssociation(t *testing.T) {
 			t.Errorf("got %s", a)
 		}
 	})
+	t.Run("C-398 copies of what is another's", func(t *testing.T) {
+		t.Parallel()
+		for ty, body := range map[int]string{
+			10002: `{"m2m:aeA":{"lnk":"/id-mn2/Cx","api":"N.x","et":"20991231T000000"}}`,
+			10003: `{"m2m:cntA":{"lnk":"/id-mn2/cnt1","et":"20991231T000000"}}`,
+			10005: `{"m2m:cbA":{"lnk":"/id-mn2/cse-mn2","et":"20991231T000000"}}`,
+		} {
+			if a := creds.Create(t, "/id-mn", "/cse-in", ty, body); a.RSC != 4103 {
+				t.Errorf("%d: got %s", ty, a)
+			}
+		}
+	})
 	t.Run("C-212 S-122 a registration in another's name", func(t *testing.T) {
 		t.Parallel()
 		body := `{"m2m:csr":{"rn":"fake","cb":"/id-new/cse","csi":"/id-new","rr":false,"srv":["3"]}}`

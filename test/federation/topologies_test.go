@@ -47,13 +47,18 @@ func TestTopologies_EveryFileLoads(t *testing.T) {
 		}
 	}
 	parts := regexp.MustCompile("(?s)```toml\n(\\[\\[.*?)```").FindAllStringSubmatch(topologies(t), -1)
-	added := []string{"in.toml", "gateway.toml"} // to which chapters add a part
-	if len(parts) != len(added) {
-		t.Fatalf("%d parts of files", len(parts))
+	if len(parts) == 0 {
+		t.Error("no parts of files")
 	}
-	for i, part := range parts {
-		if _, err := config.Load(config.Sources{File: harness.Configure(t, files[added[i]]+part[1])}); err != nil {
-			t.Errorf("%s: %v", part[1], err)
+	for _, part := range parts { // each is an addition to one of the files
+		var failed error
+		for _, name := range []string{"in.toml", "gateway.toml"} {
+			if _, failed = config.Load(config.Sources{File: harness.Configure(t, files[name]+part[1])}); failed == nil {
+				break
+			}
+		}
+		if failed != nil {
+			t.Errorf("%s: %v", part[1], failed)
 		}
 	}
 }

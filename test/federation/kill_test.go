@@ -119,6 +119,13 @@ func TestFaults_C480_C126_KilledWithRequestsOnTheirWay(t *testing.T) {
 	s.in.open(t, "box", "/id-mn/Cbelow")
 	mn.open(t, "box", "/id-in/Cabove")
 	mn.plain.Make(t, "Clamp", "/cse-mn", 2, fmt.Sprintf(ae, `,"rn":"lamp","at":["/id-in"]`))
+	sink := harness.NewSink(t)
+	mn.plain.Make(t, "Cear", "/cse-mn", 2, `{"m2m:ae":{"rn":"ear","api":"N.example.test","rr":true,"srv":["3"],"poa":["`+sink.URL+`"]}}`)
+	mn.plain.Make(t, "Cear", "/cse-mn/ear", 1, `{"m2m:acp":{"rn":"acp","pv":{"acr":[{"acor":["/id-in"],"acop":16},{"acor":["Cear"],"acop":63}]},"pvs":{"acr":[{"acor":["Cear"],"acop":63}]}}}`)
+	mn.plain.Update(t, "Cear", "/cse-mn/ear", `{"m2m:ae":{"acpi":["cse-mn/ear/acp"]}}`).Expect(t, 2004, 200)
+	s.in.open(t, "heard", "/id-mn/Cear", "Cabove")
+	mn.plain.Create(t, "Cear", "/~/id-in/cse-in/heard", 23, `{"m2m:sub":{"rn":"watch","nu":["/id-mn/Cear"],"enc":{"net":[3]}}}`).Expect(t, 2001, 201)
+	var said []string // acknowledged, and to be told
 	var askers []*asker
 	for i := range 3 {
 		askers = append(askers,
@@ -132,6 +139,17 @@ func TestFaults_C480_C126_KilledWithRequestsOnTheirWay(t *testing.T) {
 		for _, a := range askers {
 			work.Go(func() { a.run(ctx, harness.NewClient(t, a.near.plain.Base, nil, 1)) })
 		}
+		saying := harness.NewClient(t, s.in.plain.Base, nil, 1)
+		work.Go(func() {
+			for i := 0; ctx.Err() == nil; i++ {
+				text := fmt.Sprintf("%d-%d", round, i)
+				res, err := saying.Do(ctx, harness.Request{Method: "POST", Target: "/cse-in/heard", From: "Cabove", Type: 4, Body: `{"m2m:cin":{"con":"` + text + `"}}`})
+				if err == nil && res.RSC == 2001 {
+					said = append(said, text)
+				}
+				time.Sleep(5 * time.Millisecond)
+			}
+		})
 		announcing := harness.NewClient(t, mn.plain.Base, nil, 1)
 		work.Go(func() {
 			for ctx.Err() == nil {
@@ -153,6 +171,14 @@ func TestFaults_C480_C126_KilledWithRequestsOnTheirWay(t *testing.T) {
 		if t.Failed() {
 			t.Fatalf("round %d", round)
 		}
+	}
+	lost := func(all []harness.Received) []string {
+		heard := told(all)
+		return slices.DeleteFunc(slices.Clone(said), func(text string) bool { return slices.Contains(heard, text) })
+	}
+	sink.Wait(patience, func(all []harness.Received) bool { return len(lost(all)) == 0 })
+	if list := lost(sink.Got()); len(list) > 0 {
+		t.Errorf("of %d that were acknowledged %d were never told: %v", len(said), len(list), list)
 	}
 	await(t, "C-126 as many copies as announced originals", func() bool { return slices.Equal(copiesAbove(t, s.in), announcedBelow(t, mn)) })
 }

@@ -110,7 +110,7 @@ func (c *CSE) carryDelivery(ctx context.Context, id int64, now onem2m.Timestamp)
 	if err := json.Unmarshal(state.Who, &w); err != nil {
 		return false, fmt.Errorf("read the delivery %s: %w", rec.RI, err)
 	}
-	source, _ := attributes(rec).Text("sr")
+	source := c.sourceOf(rec)
 	done := func(tx store.Tx) error {
 		if _, err := tx.ByID(id); err != nil {
 			return missing(err) // deleted meanwhile: what isn't taken up isn't done
@@ -160,9 +160,22 @@ func (c *CSE) pendingDelivery(ctx context.Context, id int64) (rec *store.Record,
 	return rec, state, err
 }
 
+// sourceOf is where answers for the CSE go that a <delivery> comes from: a CSE is
+// notified at its <CSEBase>, its CSE-ID alone is the address of nothing (TS-0001
+// clause 7.2).
+func (c *CSE) sourceOf(rec *store.Record) string {
+	source, _ := attributes(rec).Text("sr")
+	id, _, err := c.Home.ParseID(source)
+	if err != nil {
+		return source // it was read before it was stored
+	}
+	return id.Across(c.Home) + "/-"
+}
+
 // deferred is a request of a <delivery> as it is carried out: nobody waits for
 // the answer, so that it goes to whom the originator named, or to the CSE that
-// the delivery comes from.
+// the delivery comes from: that holds the blocking request of the originator, and
+// knows it by its identifier.
 func deferred(req *onem2m.Request, source string) *onem2m.Request {
 	out := *req
 	rt := int64(responseBlocking)

@@ -111,7 +111,7 @@ func TestDelivery_C193_RequestsAreCarriedOut(t *testing.T) {
 		}
 		told = append(told, r.target+" "+string(o.Get("rqi"))+" "+string(o.Get("rsc")))
 	}
-	want := `/id-mn "qi3" 4106, /id-mn "qi1" 2001, /id-mn "qi2" 4103, /id-mn/Cx01 "qi4" 2001`
+	want := `/id-mn/- "qi3" 4106, /id-mn/- "qi1" 2001, /id-mn/- "qi2" 4103, /id-mn/Cx01 "qi4" 2001`
 	if got := strings.Join(told, ", "); got != want {
 		t.Errorf("C-193: told %s, want %s", got, want)
 	}

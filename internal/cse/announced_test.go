@@ -105,3 +105,22 @@ func TestAnnounced_C142_TheOriginalIsReadForTheOriginator(t *testing.T) {
 		}
 	})
 }
+
+func TestAnnounced_A30_PoliciesBelowCopies(t *testing.T) {
+	t.Parallel()
+	w, _, base := host(t)
+	o := w.must(onem2m.Created, ask{op: "C10002", to: base, from: "/id-mn", body: copyOf("aeA", "Cx", `"srv":["3"]`)})
+	ae, _ := o.Text("ri")
+	for _, parent := range []string{base, ae} {
+		o := w.must(onem2m.Created, ask{op: "C1", to: parent, from: "/id-mn", body: `{"m2m:acp":{"pv":{"acr":[{"acor":["Clamp"],"acop":2}]},"pvs":{"acr":[{"acor":["/id-mn"],"acop":63}]}}}`})
+		ri, _ := o.Text("ri")
+		w.must(onem2m.Created, ask{op: "C3", to: base, from: "/id-mn", body: `{"m2m:cnt":{"rn":"c-` + ri + `","acpi":["` + ri + `"]}}`})
+		w.must(onem2m.OK, ask{op: "R", to: base + "/c-" + ri, from: "Clamp"})
+		w.must(onem2m.OriginatorHasNoPrivilege, ask{op: "U", to: base + "/c-" + ri, from: "Clamp", body: `{"m2m:cnt":{"lbl":["x"]}}`})
+	}
+	for _, child := range []onem2m.ResourceType{onem2m.TypeSubscription, onem2m.TypeTransaction} {
+		if !onem2m.TypeByNumber(onem2m.TypeAccessControlPolicy).AllowsChild(child) {
+			t.Errorf("no child of type %d below a policy", child)
+		}
+	}
+}

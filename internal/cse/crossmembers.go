@@ -215,7 +215,12 @@ func updateCross(k *call, tx store.Tx, s *subject) error {
 // change keep theirs.
 func (k *call) extendMembers(tx store.Tx, s *subject) error {
 	made, _ := s.attrs.Texts("rrats")
+	var far []string
 	for _, to := range made {
+		if _, away := k.c.farAddress(to); away {
+			far = append(far, to)
+			continue
+		}
 		one := k.subordinate(onem2m.Update, to, onem2m.Object{{Name: "et", Value: asSent(s.attrs, "et", s.et)}})
 		if one.aim() != nil {
 			continue
@@ -231,7 +236,7 @@ func (k *call) extendMembers(tx store.Tx, s *subject) error {
 			return err
 		}
 	}
-	return nil
+	return k.owedFar(tx, s, far)
 }
 
 // deleteCross ends what belongs to a <crossResourceSubscription> on behalf of

@@ -32,13 +32,19 @@ const (
 type debt struct {
 	Address string           `json:"to"`
 	Cross   string           `json:"cross,omitzero"` // its resourceID
+	Extend  onem2m.Timestamp `json:"et,omitzero"`    // not deleted: this is its new expirationTime
 	Who     jsontext.Value   `json:"who"`            // the witness
 	Due     onem2m.Timestamp `json:"due"`
 	Until   onem2m.Timestamp `json:"until"`
 }
 
 // key tells debts apart: several resources may be notified by one subscription.
-func (d debt) key() string { return d.Address + " " + d.Cross }
+func (d debt) key() string {
+	if d.Extend != 0 {
+		return d.Address + " until " + d.Extend.String()
+	}
+	return d.Address + " " + d.Cross
+}
 
 // debtsName is where they are kept, and debtsAlarm stands for all of them.
 const (
@@ -206,9 +212,12 @@ func (c *CSE) payDue(ctx context.Context, due map[onem2m.ID][]debt, now onem2m.T
 func (c *CSE) payOne(ctx context.Context, one debt) (gone bool, err error) {
 	trying, cancel := context.WithTimeout(ctx, debtTime)
 	defer cancel()
-	if one.Cross != "" {
+	switch {
+	case one.Extend != 0:
+		gone, err = c.extendFar(trying, one)
+	case one.Cross != "":
 		gone, err = c.untieFar(trying, one)
-	} else {
+	default:
 		gone, err = c.deleteFar(trying, one)
 	}
 	if ctx.Err() != nil {

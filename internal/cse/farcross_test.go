@@ -14,6 +14,7 @@ import (
 type subscribed struct {
 	mu      sync.Mutex // guards what follows
 	made    []string   // contents
+	changed []string   // contents of updates
 	deleted []string   // addresses
 	refuse  string     // target that can't be subscribed to
 	away    bool
@@ -30,6 +31,9 @@ func (s *subscribed) Answer(_ context.Context, req *onem2m.Request) (*onem2m.Res
 	case req.Operation == onem2m.Create:
 		s.made = append(s.made, req.From+" "+req.To+" "+string(req.Content.Value))
 		return &onem2m.Response{Code: onem2m.Created, From: "/id-open", Content: &onem2m.Content{Name: "m2m:sub", Value: []byte(`{"ri":"/id-open/sub` + string(rune('0'+len(s.made))) + `"}`)}}, nil
+	case req.Operation == onem2m.Update:
+		s.changed = append(s.changed, req.From+" "+req.To+" "+string(req.Content.Value))
+		return &onem2m.Response{Code: onem2m.Updated, From: "/id-open"}, nil
 	case req.Operation == onem2m.Delete:
 		s.deleted = append(s.deleted, req.From+" "+req.To)
 		return &onem2m.Response{Code: onem2m.Deleted, From: "/id-open"}, nil
@@ -141,4 +145,24 @@ func TestCross_C328_AMemberElsewhereEnds(t *testing.T) {
 	ri, _ := o.Text("ri")
 	w.must(onem2m.OK, ask{op: "N", to: "/id-in/" + ri, from: "/id-open", body: `{"m2m:sgn":{"sur":"/id-open/sub1","sud":true}}`})
 	w.must(onem2m.NotFound, ask{op: "R", to: "cse-in/lamp/x", from: "Clamp"})
+}
+
+func TestCross_C325_ANewEndReachesMembersElsewhere(t *testing.T) {
+	t.Parallel()
+	w, far := farCross(t)
+	w.must(onem2m.Created, ask{op: "C48", to: "cse-in/lamp", from: "Clamp", body: crs(farMembers)})
+	w.must(onem2m.Updated, ask{op: "U", to: "cse-in/lamp/x", from: "Clamp", body: `{"m2m:crs":{"et":"20270101T000000"}}`})
+	far.away = true
+	if _, err := w.c.PayDebts(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	far.away = false
+	w.advance(debtPause)
+	if at, err := w.c.PayDebts(t.Context()); err != nil || at != 0 {
+		t.Fatal(at, err)
+	}
+	slices.Sort(far.changed)
+	if len(far.changed) != 2 || far.changed[0] != `/id-in/Clamp /id-open/sub1 {"et":"20270101T000000,000000"}` || len(far.deleted) != 0 {
+		t.Errorf("changed %q, deleted %q", far.changed, far.deleted)
+	}
 }

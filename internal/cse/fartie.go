@@ -142,6 +142,42 @@ func (k *call) severFar(tx store.Tx, rec *store.Record, far []string) error {
 	return err
 }
 
+// owedFar has the subscriptions that were made on other CSEs live as long as the
+// resource does.
+func (k *call) owedFar(tx store.Tx, s *subject, far []string) error {
+	if len(far) == 0 {
+		return nil
+	}
+	who, err := k.witness()
+	if err != nil {
+		return err
+	}
+	list := make([]debt, 0, len(far))
+	for _, address := range far {
+		list = append(list, debt{Address: address, Extend: s.et, Who: who, Due: k.now})
+	}
+	err = k.c.addDebts(tx, list)
+	if _, refused := errors.AsType[*onem2m.Error](err); refused {
+		k.c.Log.Warn("subscriptions on other CSEs keep their expiration time", "subscriptions", far, "err", err)
+		return nil
+	}
+	return err
+}
+
+// extendFar tries to give a subscription of another CSE a new expirationTime, and
+// reports whether there is no point in trying again.
+func (c *CSE) extendFar(ctx context.Context, one debt) (gone bool, err error) {
+	as, err := c.debtor(one)
+	if err != nil {
+		return false, err
+	}
+	as.expires = c.instant() + micros(debtTime)
+	if as.update(ctx, one.Address, onem2m.Object{{Name: "et", Value: onem2m.TimeValue(one.Extend)}}) == nil {
+		return true, nil
+	}
+	return c.pastHelp(one, as.last), nil
+}
+
 // untieFar tries to take a <crossResourceSubscription> out of a subscription of
 // another CSE, and reports whether there is no point in trying again.
 func (c *CSE) untieFar(ctx context.Context, one debt) (gone bool, err error) {

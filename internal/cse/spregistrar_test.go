@@ -171,3 +171,24 @@ func TestSPRegistration_S118_TheCredentialIsReadByTheRegistrarAlone(t *testing.T
 		}
 	}
 }
+
+func TestSPRegistration_C389_TheAEIsAnnouncedAsWell(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	p.mn.c.Central = "//m2m.example/id-in"
+	o, address := p.announced("C2", "cse-mn", "S", ae(`,"rn":"x","lbl":["a"],"at":["/id-in"]`))
+	stem, _ := o.Text("ri")
+	if address == "/id-in/"+stem {
+		t.Error("what stands for the registration is taken for the copy")
+	}
+	for _, at := range []string{address, "/id-in/" + stem} {
+		if got := p.copied(at, "ty", "lnk"); got != `{"ty":10002,"lnk":"/id-mn/`+stem+`"}` {
+			t.Errorf("%s: %s", at, got)
+		}
+	}
+	p.mn.must(onem2m.Deleted, ask{op: "D", to: "cse-mn/x", from: stem})
+	p.in.must(onem2m.NotFound, ask{op: "R", to: address, from: "CAdmin"})
+	if got := p.copied("/id-in/"+stem, "lnk"); got != `{"lnk":"INACTIVE"}` {
+		t.Errorf("C-206 of the registration there is left %s", got)
+	}
+}

@@ -237,11 +237,20 @@ func (k *call) clearIdentity(tx store.Tx, stem string) error {
 	return k.c.removeTree(tx, old, k.c.Home.ID())
 }
 
-// listens lets the notifications go on that rest because an <AE> or <remoteCSE>
-// couldn't be reached: it has registered again, or has said where it is now.
+// listens lets the notifications and the changes of copies go on that rest because
+// an <AE> or <remoteCSE> couldn't be reached: it has registered again, or has said
+// where it is now.
 func (k *call) listens(tx store.Tx, s *subject) {
 	targets := k.c.spellings(s.ri, s.rn)
-	tx.OnCommit(func() { k.c.Notifier.Hasten(targets...) })
+	host := onem2m.ID("")
+	if s.info.Type == onem2m.TypeRemoteCSE {
+		csi, _ := s.attrs.Text("csi")
+		host = k.c.custodian(csi)
+	}
+	tx.OnCommit(func() {
+		k.c.Notifier.Hasten(targets...)
+		k.c.arrears.back(host)
+	})
 }
 
 // visibleAE hides the point of access from everybody but the AE.

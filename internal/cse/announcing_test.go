@@ -515,3 +515,18 @@ func TestAnnounce_C394_ATargetThatIsSlowKeepsNoOtherFromItsCopy(t *testing.T) {
 		t.Errorf("announced at %v", list)
 	}
 }
+
+func TestArrears_ACSEThatRegistersAgainIsToldAtOnce(t *testing.T) {
+	t.Parallel()
+	w, _ := crossroads(t)
+	w.c.arrears.add("//m2m.example/id-open", 1, arrear{Copy: "/id-open/x"})
+	one, _ := w.c.arrears.take()
+	w.c.arrears.end(one, false, true)
+	if one, _ := w.c.arrears.take(); one != nil {
+		t.Fatal("it isn't left alone")
+	}
+	w.must(onem2m.Updated, ask{op: "U", to: "cse-in/id-open", from: "/id-open", body: `{"m2m:csr":{"poa":["https://there.example"]}}`})
+	if one, _ := w.c.arrears.take(); one == nil {
+		t.Error("it isn't asked")
+	}
+}

@@ -228,6 +228,20 @@ func (d *arrears) reached(host onem2m.ID, ok bool) {
 	gone.until = time.Now().Add(pauseAfter(gone.failures))
 }
 
+// back says that a CSE can be reached again, as far as is known.
+func (d *arrears) back(host onem2m.ID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.away[host] == nil {
+		return
+	}
+	delete(d.away, host)
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
 func pauseAfter(failures int) time.Duration {
 	return min(maxPause, minPause<<min(failures-1, 10))
 }

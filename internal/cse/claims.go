@@ -210,6 +210,7 @@ const vouchedName = "vouched"
 // Vouched takes from the registrar which CSEs are below this one, and which are
 // not. It implements federation.Local.
 func (c *CSE) Vouched(ctx context.Context, taken, refused []onem2m.ID) error {
+	c.arrears.back(c.Registrar) // it has answered
 	now := c.instant()
 	data, err := json.Marshal(taken)
 	if err != nil {

@@ -3,6 +3,10 @@ package cse
 import (
 	"testing"
 
+	"pgregory.net/rapid"
+
+	"bulwark/access"
+	"bulwark/internal/announcement"
 	"bulwark/onem2m"
 )
 
@@ -97,4 +101,43 @@ func TestAnnouncedPolicy_IsFoundAgainAfterAStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.must(onem2m.OK, ask{op: "R", to: cntA, from: "Clamp"})
+}
+
+// TestAnnouncedPolicy_C021_NamesTheSameOnTheOtherCSE compares the rules of a policy
+// where it is with those of its copies, in the same SP and in another one.
+func TestAnnouncedPolicy_C021_NamesTheSameOnTheOtherCSE(t *testing.T) {
+	t.Parallel()
+	home := onem2m.Home{SP: "//m2m.example", CSE: "/id-mn", Name: "cse-mn"}
+	entries := []string{
+		"Cx", "Cx*", "C*", "Sx", "S*", "*", "all", "/id-mn/Cy", "/id-in/Cx", "/id-*/Cx", "/Sx", "//m2m.example/id-mn/Cx", "//far.example/id-far/Cx",
+		"//far.example", "//m2m.example", "cse-mn/grp", "grp1", "/id-in", "role@far.example", "testOriginator", "",
+	}
+	names := []onem2m.ID{
+		"//m2m.example/id-mn/Cx", "//m2m.example/id-mn/Cxy", "//m2m.example/id-mn/Cy", "//m2m.example/id-in/Cx", "//m2m.example/id-in/Cy",
+		"//m2m.example/Sx", "//far.example/Sx", "//far.example/id-far/Cx", "//far.example/id-mn/Cx", "//m2m.example/id-in", "//m2m.example/id-mn", "",
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		list := rapid.SliceOfN(rapid.SampledFrom(entries), 1, 4).Draw(t, "acor")
+		rule := onem2m.Object{{Name: "acor", Value: onem2m.TextsValue(list)}, {Name: "acop", Value: []byte("63")}}
+		set := onem2m.Object{{Name: "acr", Value: append(rule.Append([]byte("[")), ']')}}
+		here, err := access.Compile(home, set.Append(nil), "pv")
+		if err != nil {
+			return // no policy at all
+		}
+		host := rapid.SampledFrom([]onem2m.ID{"//m2m.example/id-in", "//far.example/id-far"}).Draw(t, "host")
+		sent := announcement.Widened(onem2m.Object{{Name: "pv", Value: set.Append(nil)}}, home, host)
+		there, err := foreignRules(home, sent.Get("pv"), "pv")
+		if err != nil {
+			t.Fatal(err)
+		}
+		who := rapid.SampledFrom(names).Draw(t, "who")
+		decide := func(home onem2m.Home, p *access.Policy) bool {
+			q := access.Query{Home: home, Originator: who, Authenticated: true, Operation: onem2m.Retrieve, Privilege: access.Retrieve, TargetType: onem2m.TypeContainer}
+			return access.Decide(&q, []access.Source{{Name: "p", Policy: p}}).Permit
+		}
+		far := onem2m.Home{SP: host.SP(), CSE: host.SPRelative(), Name: "cse"}
+		if a, b := decide(home, here), decide(far, there); a != b {
+			t.Fatalf("%v for %s: %v, on %s %v: %s", list, who, a, host, b, sent.Get("pv"))
+		}
+	})
 }

@@ -28,16 +28,41 @@ func (c *CSE) newWatches() *federation.Watches {
 	return federation.NewWatches(foreignLife, c.instant, name, overseer{c})
 }
 
-func (o overseer) Used(address string) onem2m.Timestamp { return o.c.copies.Used(address) }
+func (o overseer) Used(key string) onem2m.Timestamp { return o.c.copies.Used(key) }
 
-func (o overseer) Renew(ctx context.Context, address string) {
+func (o overseer) Renew(ctx context.Context, key string) {
 	ctx, cancel := context.WithTimeout(ctx, 2*foreignPatience)
 	defer cancel()
-	o.c.copies.Renew(ctx, address, o.c.instant, func(ctx context.Context) (*foreign, error) {
+	o.c.copies.Renew(ctx, key, o.c.instant, func(ctx context.Context) (*foreign, error) {
 		ctx, cancel := context.WithTimeout(ctx, foreignPatience)
 		defer cancel()
-		return o.c.fetchForeign(ctx, address, distributed.Trail{o.c.pointMark + fetching})
+		return o.c.fetchMissed(ctx, key, distributed.Trail{o.c.pointMark + fetching})
 	}, unheard)
+}
+
+// maxParts bounds the resources that one copy is watched by: a holder rarely has
+// a role more than once.
+const maxParts = 4
+
+// watchParts watches what was found in a repository under a key: a <role> or
+// <token> that is deleted or changed there stops to count with the notification.
+// One that comes is found when the repository is asked again.
+func (c *CSE) watchParts(key, repository string, found []onem2m.Object) {
+	a, err := onem2m.ParseAddress(repository)
+	if err != nil {
+		return
+	}
+	host := a.Host(c.Home)
+	for _, attrs := range found[:min(len(found), maxParts)] {
+		ri, _ := attrs.Text("ri")
+		address, err := c.there(ri, host)
+		if err != nil {
+			continue
+		}
+		if part, err := onem2m.ParseAddress(address); err == nil {
+			c.watches.Want(key, c.foreignKey(part), host)
+		}
+	}
 }
 
 // unheard reports whether an answer says nothing about what was asked for: nobody has
@@ -120,8 +145,8 @@ func (k *call) copyNotice() (res *onem2m.Response, done bool) {
 	if _, asks := k.verification(); asks {
 		return &onem2m.Response{Code: onem2m.OK}, true
 	}
-	if address, ok := k.c.watches.Notice(path[0], k.from.ID, subscriptionEnded(k.req.Content)); ok {
-		k.c.copies.Drop(address)
+	if key, ok := k.c.watches.Notice(path[0], k.from.ID, subscriptionEnded(k.req.Content)); ok {
+		k.c.copies.Drop(key)
 	}
 	return &onem2m.Response{Code: onem2m.OK}, true
 }

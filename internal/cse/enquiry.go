@@ -133,7 +133,7 @@ func (c *CSE) fetchForeign(ctx context.Context, address string, trail distribute
 		err = onem2m.Errorf(res.Code, "", "the other CSE refuses it")
 	}
 	if err == nil {
-		c.watches.Want(address, host)
+		c.watches.Want(address, address, host)
 	}
 	if err != nil && ctx.Err() == nil {
 		c.Log.WarnContext(ctx, "a decision goes without a resource of another CSE", "resource", address, "code", int(res.Code), "err", err)

@@ -3,6 +3,7 @@ package cse
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,8 +17,8 @@ import (
 // from where the operator says that their authority or issuer keeps them. That
 // happens as for policies of other CSEs, see foreign: while nothing is held, by
 // this CSE, for a bounded time and a bounded number. A <role> that is removed
-// there may count here for foreignLife longer; its own notAfter is kept to the
-// moment.
+// there counts here until its CSE notifies this one, or for foreignLife longer; its
+// own notAfter is kept to the moment.
 
 // maxFetched bounds the <role>s, or <token>s, in one answer.
 const maxFetched = 16
@@ -112,18 +113,18 @@ func (k *call) kept(key, repository string) (*foreign, onem2m.Home) {
 func (c *CSE) fetchMissed(ctx context.Context, key string, trail distributed.Trail) (*foreign, error) {
 	if rest, ok := strings.CutPrefix(key, missedRole); ok {
 		part := strings.SplitN(rest, " ", 3)
-		return c.fetchFrom(ctx, trail, part[0], onem2m.TypeRole, onem2m.AttributeCondition{Name: "rlid", Value: part[1]}, onem2m.AttributeCondition{Name: "tkhd", Value: part[2]})
+		return c.fetchFrom(ctx, trail, key, part[0], onem2m.TypeRole, onem2m.AttributeCondition{Name: "rlid", Value: part[1]}, onem2m.AttributeCondition{Name: "tkhd", Value: part[2]})
 	}
 	if rest, ok := strings.CutPrefix(key, missedToken); ok {
 		part := strings.SplitN(rest, " ", 2)
-		return c.fetchFrom(ctx, trail, part[0], onem2m.TypeToken, onem2m.AttributeCondition{Name: "tkid", Value: part[1]})
+		return c.fetchFrom(ctx, trail, key, part[0], onem2m.TypeToken, onem2m.AttributeCondition{Name: "tkid", Value: part[1]})
 	}
 	return c.fetchForeign(ctx, key, trail)
 }
 
 // fetchFrom retrieves the children of a repository of one type that have certain
 // attributes. The holder of a <role> is written there in the absolute form (F-7).
-func (c *CSE) fetchFrom(ctx context.Context, trail distributed.Trail, repository string, ty onem2m.ResourceType, with ...onem2m.AttributeCondition) (*foreign, error) {
+func (c *CSE) fetchFrom(ctx context.Context, trail distributed.Trail, key, repository string, ty onem2m.ResourceType, with ...onem2m.AttributeCondition) (*foreign, error) {
 	children, level, limit := int64(8), int64(1), int64(maxFetched)
 	res := c.relay(ctx, &onem2m.Request{
 		Operation: onem2m.Retrieve, To: repository, From: c.Home.CSE, HasFrom: true, Release: "3", ResultContent: &children,
@@ -132,6 +133,9 @@ func (c *CSE) fetchFrom(ctx context.Context, trail distributed.Trail, repository
 		Filter:            &onem2m.FilterCriteria{Types: []onem2m.ResourceType{ty}, Attributes: with, Level: &level, Limit: &limit},
 	})
 	f, err := readRepository(res, onem2m.TypeByNumber(ty).Root)
+	if f != nil {
+		c.watchParts(key, repository, slices.Concat(f.roles, f.tokens))
+	}
 	if err != nil && ctx.Err() == nil {
 		c.Log.WarnContext(ctx, "a decision goes without what a repository holds", "repository", repository, "code", int(res.Code), "err", err)
 	}

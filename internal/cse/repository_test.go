@@ -65,6 +65,26 @@ func TestRepository_A106_RolesAreRetrievedFromWhereTheirAuthorityKeepsThem(t *te
 	})
 }
 
+// A <role> in use is subscribed to, so that its end counts with the notification.
+func TestRepository_A195_ARoleThatIsRemovedStopsToCountWhenThatIsNotified(t *testing.T) {
+	t.Parallel()
+	c := farRoles(t)
+	c.in.policy("CAdmin", "cse-in", "watchers", `{"acor":["/id-mn"],"acop":3}`)
+	c.in.must(onem2m.Created, ask{op: "C31", to: "cse-in", from: "CAdmin", body: `{"m2m:rol":{"rn":"mine","acpi":["cse-in/watchers"],"rlid":"operator@roles.example","tkis":"//m2m.example/id-in/Croles1","tkhd":"//m2m.example/id-mn/Capp01","tknb":"20260101T000000","tkna":"20260304T120000"}}`})
+	c.mn.must(onem2m.OK, hall("Capp01"))
+	c.mn.tend()
+	role := c.in.must(onem2m.OK, ask{op: "R", to: "cse-in/mine?rcn=4", from: "CAdmin"})
+	subscriptions, ok := role.Objects("m2m:sub")
+	if !ok || len(subscriptions) != 1 {
+		t.Fatalf("the role has %s", role.Append(nil))
+	}
+	nu, _ := subscriptions[0].Texts("nu")
+	c.in.must(onem2m.Deleted, ask{op: "D", to: "cse-in/mine", from: "CAdmin"})
+	c.mn.must(onem2m.OK, hall("Capp01"))
+	c.mn.must(onem2m.OK, ask{op: "N", to: nu[0], from: "/id-in", body: `{"m2m:sgn":{"sur":"/id-in/x","nev":{"net":2}}}`})
+	c.mn.must(onem2m.OriginatorHasNoPrivilege, hall("Capp01"))
+}
+
 func TestRepository_A103_A106_MayBeAnAuthorizationInformation(t *testing.T) {
 	t.Parallel()
 	c := farRoles(t)

@@ -10,11 +10,11 @@ import (
 
 // Overseer does for Watches what needs other CSEs.
 type Overseer interface {
-	// Used returns when the copy of an address was last asked for; 0: there is
-	// none any more.
-	Used(address string) onem2m.Timestamp
-	// Renew retrieves what stands at an address again.
-	Renew(ctx context.Context, address string)
+	// Used returns when the copy under a key was last asked for; 0: there is none
+	// any more.
+	Used(key string) onem2m.Timestamp
+	// Renew retrieves what a copy was made of again.
+	Renew(ctx context.Context, key string)
 	// Subscribe has the CSE of an address notify this one at a target of changes
 	// until an instant, and returns the address of the subscription.
 	Subscribe(ctx context.Context, address, target string, until onem2m.Timestamp) (subscription string, err error)
@@ -62,7 +62,8 @@ type Watches struct {
 
 // watch is about one copy.
 type watch struct {
-	address string
+	key     string // of the copy
+	address string // of the original, or of a part of it
 	host    onem2m.ID
 	target  string
 
@@ -84,12 +85,12 @@ func NewWatches(life time.Duration, now func() onem2m.Timestamp, name func() str
 	}
 }
 
-// Want begins to watch a copy that has just been made of what a CSE hosts, unless
-// there are too many.
-func (w *Watches) Want(address string, host onem2m.ID) {
+// Want begins to watch a copy, under a key, that has just been made of what a CSE
+// hosts at an address, unless there are too many.
+func (w *Watches) Want(key, address string, host onem2m.ID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.all[address] != nil || len(w.all) >= maxWatches {
+	if w.all[idOf(key, address)] != nil || len(w.all) >= maxWatches {
 		return
 	}
 	n := 0
@@ -101,10 +102,13 @@ func (w *Watches) Want(address string, host onem2m.ID) {
 	if n >= maxWatchesEach {
 		return
 	}
-	one := &watch{address: address, host: host, target: w.name(), renewed: w.now(), due: w.now()}
-	w.all[address], w.targets[one.target] = one, one
+	one := &watch{key: key, address: address, host: host, target: w.name(), renewed: w.now(), due: w.now()}
+	w.all[idOf(key, address)], w.targets[one.target] = one, one
 	w.stir()
 }
+
+// idOf tells watches apart: no key has a line end.
+func idOf(key, address string) string { return key + "\n" + address }
 
 // stir wakes somebody who works. The lock is held.
 func (w *Watches) stir() {
@@ -122,9 +126,9 @@ func (w *Watches) Expects(target string, from onem2m.ID) bool {
 	return one != nil && one.host == from
 }
 
-// Notice takes a notification, and returns the address of what has changed. over
-// says that the subscription has been deleted.
-func (w *Watches) Notice(target string, from onem2m.ID, over bool) (address string, ok bool) {
+// Notice takes a notification, and returns the key of the copy that isn't up to
+// date any more. over says that the subscription has been deleted.
+func (w *Watches) Notice(target string, from onem2m.ID, over bool) (key string, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	one := w.targets[target]
@@ -134,7 +138,7 @@ func (w *Watches) Notice(target string, from onem2m.ID, over bool) (address stri
 	one.changed, one.lost = true, one.lost || over
 	one.due = min(one.due, max(w.now(), one.renewed+micros(watchRest)))
 	w.stir()
-	return one.address, true
+	return one.key, true
 }
 
 func micros(d time.Duration) onem2m.Timestamp { return onem2m.Timestamp(d.Microseconds()) }
@@ -208,7 +212,7 @@ func (w *Watches) end(one *watch) {
 // tend does what is due. Nobody else changes the watch but by Notice meanwhile.
 func (w *Watches) tend(ctx context.Context, one *watch) {
 	w.mu.Lock()
-	now, used := w.now(), w.hand.Used(one.address)
+	now, used := w.now(), w.hand.Used(one.key)
 	changed := one.changed
 	if one.lost {
 		one.subscription, one.lost, one.retry = "", false, now+micros(watchPause)
@@ -294,7 +298,7 @@ func (w *Watches) prolong(ctx context.Context, one *watch) {
 
 func (w *Watches) renew(ctx context.Context, one *watch) {
 	begun := w.now()
-	w.hand.Renew(ctx, one.address)
+	w.hand.Renew(ctx, one.key)
 	w.set(func() { one.renewed = begun })
 }
 
@@ -304,7 +308,7 @@ func (w *Watches) drop(ctx context.Context, one *watch) {
 		_ = w.hand.Unsubscribe(ctx, one.subscription) // the overseer tells the log
 	}
 	w.set(func() {
-		delete(w.all, one.address)
+		delete(w.all, idOf(one.key, one.address))
 		delete(w.targets, one.target)
 	})
 }

@@ -117,8 +117,8 @@ func TestWatches_A52_SubscribeWhileACopyIsUsed(t *testing.T) {
 	t.Parallel()
 	l, w := newLookout()
 	l.use("a")
-	w.Want("a", farCSE)
-	w.Want("a", farCSE)
+	w.Want("a", "a", farCSE)
+	w.Want("a", "a", farCSE)
 	asked := l.pass(t, w, 0)
 	if !slices.Equal(asked, []string{"subscribe a t1", "renew a"}) {
 		t.Fatalf("at first %q", asked)
@@ -143,7 +143,7 @@ func TestWatches_A195_ANotificationRenews(t *testing.T) {
 	t.Parallel()
 	l, w := newLookout()
 	l.use("a")
-	w.Want("a", farCSE)
+	w.Want("a", "a", farCSE)
 	l.pass(t, w, 5*time.Second, "a")
 	for name, from := range map[string]onem2m.ID{"t1": "//m2m.example/id-other", "t2": farCSE} {
 		if _, ok := w.Notice(name, from, false); ok || w.Expects(name, from) {
@@ -196,7 +196,7 @@ func TestWatches_A195_WithoutASubscriptionACopyHasItsTimeOnly(t *testing.T) {
 			l, w := newLookout()
 			l.refuse = tt.refuse
 			l.use("a")
-			w.Want("a", farCSE)
+			w.Want("a", "a", farCSE)
 			asked := l.pass(t, w, 7*time.Minute, "a")
 			if n := count(asked, "subscribe"); n < tt.asked-1 || n > tt.asked+1 || len(asked) != n {
 				t.Errorf("%d of %q", n, asked)
@@ -207,7 +207,7 @@ func TestWatches_A195_WithoutASubscriptionACopyHasItsTimeOnly(t *testing.T) {
 		t.Parallel()
 		l, w := newLookout()
 		l.use("a")
-		w.Want("a", farCSE)
+		w.Want("a", "a", farCSE)
 		l.pass(t, w, time.Second, "a")
 		l.refuse = onem2m.Errorf(onem2m.TargetNotReachable, "", "no")
 		asked := l.pass(t, w, 12*time.Minute, "a")
@@ -219,7 +219,7 @@ func TestWatches_A195_WithoutASubscriptionACopyHasItsTimeOnly(t *testing.T) {
 		t.Parallel()
 		l, w := newLookout()
 		l.use("a")
-		w.Want("a", farCSE)
+		w.Want("a", "a", farCSE)
 		l.pass(t, w, time.Second, "a")
 		l.gone, l.refuse = true, onem2m.Errorf(onem2m.NotFound, "", "no")
 		l.pass(t, w, 5*time.Minute, "a")
@@ -235,7 +235,7 @@ func TestWatches_AreBoundedInNumber(t *testing.T) {
 	_, w := newLookout()
 	for host := range 10 {
 		for i := range 100 {
-			w.Want(fmt.Sprintf("%d/%d", host, i), onem2m.ID(fmt.Sprintf("//m2m.example/id-%d", host)))
+			w.Want("k", fmt.Sprintf("%d/%d", host, i), onem2m.ID(fmt.Sprintf("//m2m.example/id-%d", host)))
 		}
 	}
 	each := map[onem2m.ID]int{}
@@ -253,10 +253,10 @@ func TestWatches_ASlowCSEHoldsUpNoOther(t *testing.T) {
 		l, w := newLookout()
 		for i := range 20 {
 			l.use(fmt.Sprint("slow", i))
-			w.Want(fmt.Sprint("slow", i), "//m2m.example/id-slow")
+			w.Want(fmt.Sprint("slow", i), fmt.Sprint("slow", i), "//m2m.example/id-slow")
 		}
 		l.use("quick")
-		w.Want("quick", farCSE)
+		w.Want("quick", "quick", farCSE)
 		l.during = func() { time.Sleep(time.Hour) }
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})

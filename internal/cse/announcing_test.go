@@ -40,7 +40,14 @@ func newPair(t *testing.T) *pair {
 		o.Home = onem2m.Home{SP: "//m2m.example", CSE: "/id-mn", Name: "cse-mn"}
 		o.Type, o.Carrier, o.Registrar = MN, p.c, "//m2m.example/id-in"
 	})
-	err := p.mn.c.Mirror(t.Context(), onem2m.Object{
+	p.upwards()
+	return p
+}
+
+// upwards tells the MN-CSE of its registrar.
+func (p *pair) upwards() {
+	p.mn.t.Helper()
+	err := p.mn.c.Mirror(p.mn.t.Context(), onem2m.Object{
 		{Name: "csi", Value: []byte(`"/id-in"`)},
 		{Name: "cb", Value: []byte(`"/id-in/cse-in"`)},
 		{Name: "rr", Value: []byte("true")},
@@ -48,9 +55,8 @@ func newPair(t *testing.T) *pair {
 		{Name: "srv", Value: []byte(`["3"]`)},
 	})
 	if err != nil {
-		t.Fatal(err)
+		p.mn.t.Fatal(err)
 	}
-	return p
 }
 
 // announced makes a resource on the MN-CSE and returns it with the address of

@@ -54,6 +54,14 @@ func (k *call) create(ctx context.Context) (*onem2m.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p := k.c.types[k.ty]; p.after != nil && within(ctx) == nil {
+		if made := p.after(ctx, k, s); made != nil {
+			k.made = made
+			if res, err = k.created(made, address); err == nil {
+				res, err = k.limited(res)
+			}
+		}
+	}
 	if made := k.announce(ctx, k.made, s); made != nil {
 		if res, err = k.created(made, address); err == nil {
 			res, err = k.limited(res)

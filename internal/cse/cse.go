@@ -293,6 +293,7 @@ type CSE struct {
 	turns    turns
 	locks    locks   // resources that transactions keep locked
 	arrears  arrears // what copies on other CSEs have to be told
+	spans    spans   // <transactionMgmt>s that have to do with other CSEs
 	dealings *alarms // <transaction>s and <transactionMgmt>s that go on by themselves
 
 	sweep chan struct{} // wakes the sweep; capacity 1
@@ -334,6 +335,7 @@ func New(ctx context.Context, o Options) (*CSE, error) {
 	c.locks.init()
 	c.arrears.init()
 	c.spBelow.init()
+	c.spans.init()
 	if c.Definitions == nil {
 		if c.Definitions, err = definition.Builtin(); err != nil {
 			return nil, err
@@ -381,6 +383,7 @@ func (c *CSE) Run(ctx context.Context) error {
 	errands.Go(func() { c.runErrands(ctx) })
 	errands.Go(func() { c.depot.Run(ctx) })
 	errands.Go(func() { c.attend(ctx, "transactions", c.dealings, c.rearmTransactions, c.AdvanceTransactions) })
+	errands.Go(func() { c.runSpans(ctx) })
 	errands.Go(func() { c.attend(ctx, "missing data", c.series, c.rearm, c.DetectMissing) })
 	errands.Go(func() { c.attend(ctx, "time windows", c.windows, c.rearmWindows, c.CloseWindows) })
 	errands.Go(func() { c.attend(ctx, "mashups", c.mashups, c.rearmMashups, c.MakeMashups) })

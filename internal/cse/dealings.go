@@ -138,6 +138,13 @@ func (c *CSE) advanceTransaction(ctx context.Context, rec *store.Record) error {
 }
 
 func (c *CSE) advanceTransactionMgmt(ctx context.Context, rec *store.Record) error {
+	if m, err := c.managed(ctx, rec.ID); err != nil || m.bargain.Span != nil {
+		if err == nil {
+			c.spans.arm(rec.ID, m.bargain.Who.ID, m.now) // it looks when it is due
+			c.dealings.disarm(rec.ID)
+		}
+		return err
+	}
 	l, err := c.seekLeaveIfDue(ctx, rec)
 	if err != nil {
 		return err

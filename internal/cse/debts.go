@@ -14,6 +14,7 @@ import (
 
 	"bulwark/internal/announcement"
 	"bulwark/internal/store"
+	"bulwark/internal/transaction"
 	"bulwark/onem2m"
 )
 
@@ -22,6 +23,7 @@ import (
 const (
 	maxDebts  = 2_000
 	debtPause = 30 * time.Second
+	lockPause = 5 * time.Second // where somebody may wait for it
 	debtLife  = 24 * time.Hour
 	debtTime  = 5 * time.Second // for one attempt
 )
@@ -36,6 +38,10 @@ type debt struct {
 	Who     jsontext.Value   `json:"who"`            // the witness
 	Due     onem2m.Timestamp `json:"due"`
 	Until   onem2m.Timestamp `json:"until"`
+
+	// Control is given to a <transaction> first, which isn't deleted before it is
+	// over; 0 for any other resource.
+	Control transaction.Control `json:"tctl,omitzero"`
 }
 
 // key tells debts apart: several resources may be notified by one subscription.
@@ -169,7 +175,11 @@ func (c *CSE) postponeDebts(tx store.Tx, paid []string, later map[string]bool) e
 	list = slices.DeleteFunc(list, func(one debt) bool { return slices.Contains(paid, one.key()) })
 	for i := range list {
 		if later[list[i].key()] {
-			list[i].Due = c.instant() + onem2m.Timestamp(debtPause.Microseconds())
+			pause := debtPause
+			if list[i].Control != 0 {
+				pause = lockPause
+			}
+			list[i].Due = c.instant() + onem2m.Timestamp(pause.Microseconds())
 		}
 	}
 	return c.saveDebts(tx, list)
@@ -234,6 +244,10 @@ func (c *CSE) deleteFar(ctx context.Context, one debt) (gone bool, err error) {
 		return false, err
 	}
 	as.expires = c.instant() + micros(debtTime)
+	if one.Control != 0 { // the DELETE finds out how that went
+		o := onem2m.Object{{Name: "tctl", Value: onem2m.IntValue(int64(one.Control))}}
+		as.perform(ctx, &onem2m.Request{Operation: onem2m.Update, To: one.Address, Content: &onem2m.Content{Name: "m2m:trac", Value: o.Append(nil)}})
+	}
 	return c.pastHelp(one, as.perform(ctx, &onem2m.Request{Operation: onem2m.Delete, To: one.Address})), nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"bulwark/internal/federation"
 	"bulwark/internal/identity"
 	"bulwark/internal/store"
 	"bulwark/onem2m"
@@ -110,7 +111,30 @@ func (c *CSE) stands(r store.Reader, p *principal, now onem2m.Timestamp) bool {
 		bound, _ := known.CredentialOf(p.ID)
 		return bound == p.Credential
 	}
-	return known.CSERegistered(p.ID) || known.CSERegistered(p.ID.Registrar())
+	return known.CSERegistered(p.ID) || known.CSERegistered(p.ID.Registrar()) || c.abides(r, p.ID, now)
+}
+
+// abides reports whether an originator of another CSE, or of the whole SP, may
+// still be there, as far as this CSE can tell: a way leads to its CSE.
+func (c *CSE) abides(r store.Reader, id onem2m.ID, now onem2m.Timestamp) bool {
+	registrar := id.Registrar()
+	switch {
+	case registrar == c.Home.ID(), id == c.Home.ID():
+		return false
+	case registrar == "" && id.Stem() != "" && c.Type == IN && id.SP() == c.Home.SP:
+		rec, err := r.ByRI(id.Stem())
+		if err != nil || rec.Type != onem2m.TypeAEAnnc || expired(rec, now) {
+			return false
+		}
+		_, err = linkOf(rec)
+		return err == nil
+	case registrar == "" && id.Stem() != "":
+		return c.Registrar != "" && id.SP() == c.Home.SP // which knows where it is
+	case registrar == "":
+		registrar = id
+	}
+	_, err := c.peers.Next(registrar, federation.Arrival{}, now)
+	return err == nil
 }
 
 // window is how long an action in the periodic mode rests after a match.

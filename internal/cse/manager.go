@@ -17,8 +17,7 @@ import (
 // committed in one transaction of the store. What it changes of its own resource
 // is in attrs; the caller stores them.
 //
-// A request whose target is elsewhere goes the same way and gets the answer of
-// the routing: undertake and run are where such a one would leave the CSE.
+// What other CSEs carry out is asked for when the writer has been left, see span.
 type manager struct {
 	c          *CSE
 	tx         store.Tx
@@ -50,6 +49,9 @@ func (m *manager) set(s transaction.State) { m.attrs.Set("trst", onem2m.IntValue
 
 // next is the control that comes by itself, and when.
 func (m *manager) next() (control transaction.Control, at onem2m.Timestamp, ok bool) {
+	if m.bargain.going() {
+		return 0, 0, false // it is being driven
+	}
 	plan := mgmtPlan(*m.attrs)
 	control, at, ok = plan.Next(m.state())
 	if again := m.bargain.Again; again != 0 && !(ok && control == transaction.Abort && at <= again) {
@@ -69,7 +71,7 @@ func (m *manager) finished() bool {
 // spent reports whether there are <transaction>s that have done their service:
 // what they say is in the resource as well.
 func (m *manager) spent() bool {
-	return m.state().Over() && slices.ContainsFunc(m.bargain.Parts, func(p part) bool { return p.Child != 0 })
+	return m.state().Over() && (m.bargain.Span.spread() || slices.ContainsFunc(m.bargain.Parts, func(p part) bool { return p.Child != 0 }))
 }
 
 // settle keeps the state beside the resource and sets the alarm for what comes
@@ -79,12 +81,33 @@ func (m *manager) settle() error {
 	if m.finished() || m.spent() {
 		at, ok = m.now, true
 	}
-	if ok {
+	if m.bargain.Span != nil {
+		m.settleSpan(at, ok)
+	} else if ok {
 		m.tx.OnCommit(func() { m.c.dealings.arm(m.id, max(at, 1)) })
 	} else {
 		m.tx.OnCommit(func() { m.c.dealings.disarm(m.id) })
 	}
 	return saveState(m.tx, bargainName(m.id), m.bargain)
+}
+
+// settleSpan sets the alarm of a transaction that other CSEs have to do with.
+func (m *manager) settleSpan(at onem2m.Timestamp, ok bool) {
+	b := m.bargain
+	if b.going() {
+		at, ok = max(b.Again, m.now), true
+	}
+	m.tx.OnCommit(func() {
+		m.c.dealings.disarm(m.id)
+		if until := m.c.spans.watched(m.id, m.now); until != 0 && ok && !b.going() && at <= m.now && m.state().Over() {
+			at = until // it is removed when the request that waits has seen it
+		}
+		if ok {
+			m.c.spans.arm(m.id, b.Who.ID, max(at, 1))
+		} else {
+			m.c.spans.disarm(m.id)
+		}
+	})
 }
 
 // keep stores what has changed, and settles.
@@ -103,7 +126,7 @@ func (m *manager) keep(rec *store.Record) error {
 func (m *manager) proceed(ctx context.Context, l *clearance) error {
 	for {
 		control, at, ok := m.next()
-		if !ok || at > m.now || control == transaction.Execute && l == nil {
+		if !ok || at > m.now || control == transaction.Execute && l == nil && m.bargain.Span == nil {
 			return nil
 		}
 		if err := m.step(ctx, control, l); err != nil {
@@ -117,6 +140,10 @@ func (m *manager) proceed(ctx context.Context, l *clearance) error {
 
 // step takes one step and notes how it went.
 func (m *manager) step(ctx context.Context, control transaction.Control, l *clearance) error {
+	if m.bargain.Span != nil && control != transaction.Initial {
+		m.begin(control)
+		return nil
+	}
 	m.attrs.Set("tctl", onem2m.IntValue(int64(control)))
 	m.bargain.Again = 0
 	var failed []*onem2m.Response
@@ -134,6 +161,10 @@ func (m *manager) step(ctx context.Context, control transaction.Control, l *clea
 		m.attrs.Delete("rsps")
 		err = m.c.removeParts(m.tx, m.bargain.Parts)
 		clear(m.bargain.Parts)
+		if err == nil && m.bargain.Span != nil {
+			m.bargain.Span.Answers = nil
+			err = m.farewell(transaction.Abort)
+		}
 	}
 	if err != nil {
 		return err
@@ -175,6 +206,9 @@ func (m *manager) lock(ctx context.Context) (failed []*onem2m.Response, err erro
 	made := make([]part, len(m.primitives))
 	err = m.tx.Try(func() error {
 		for i, v := range m.primitives {
+			if m.isFar(i) {
+				continue
+			}
 			res, rec, err := m.lockOne(ctx, v)
 			if err != nil {
 				return err
@@ -208,6 +242,9 @@ func (m *manager) lock(ctx context.Context) (failed []*onem2m.Response, err erro
 	}
 	return failed, nil
 }
+
+// isFar reports whether another CSE carries out a request.
+func (m *manager) isFar(i int) bool { return m.bargain.Span != nil && m.bargain.Span.Far[i] != nil }
 
 // lockedByOther is how a lock that another transaction has is told among the
 // responses of a transaction. It passes.

@@ -30,7 +30,7 @@ func (m *manager) execute(ctx context.Context, l *clearance) (failed []*onem2m.R
 	if !errors.Is(err, errUndone) {
 		return nil, err
 	}
-	m.answer(answers)
+	m.keepAnswers(answers)
 	return failed, m.tellParts(transaction.Execute, answers)
 }
 
@@ -52,7 +52,7 @@ func (m *manager) commit(ctx context.Context) (failed []*onem2m.Response, err er
 	if err != nil && !errors.Is(err, errUndone) {
 		return nil, err
 	}
-	m.answer(answers)
+	m.keepAnswers(answers)
 	return failed, m.tellParts(transaction.Commit, answers)
 }
 
@@ -60,6 +60,9 @@ func (m *manager) commit(ctx context.Context) (failed []*onem2m.Response, err er
 func (m *manager) runAll(ctx context.Context, l *clearance) (answers, failed []*onem2m.Response, err error) {
 	answers = make([]*onem2m.Response, len(m.primitives))
 	for i, v := range m.primitives {
+		if m.isFar(i) {
+			continue
+		}
 		p := &m.bargain.Parts[i]
 		var res *onem2m.Response
 		if l != nil {
@@ -94,18 +97,35 @@ func (m *manager) runOne(ctx context.Context, p *part, primitive jsontext.Value)
 }
 
 func (m *manager) answer(list []*onem2m.Response) {
-	values := make([]jsontext.Value, len(list))
-	for i, res := range list {
-		values[i] = transaction.Encode(res)
+	var values []jsontext.Value
+	for _, res := range list {
+		if res != nil {
+			values = append(values, transaction.Encode(res))
+		}
 	}
 	m.attrs.Set("rsps", transaction.Aggregate(values))
+}
+
+// keepAnswers is answer for the responses to all requests, nil for those that
+// other CSEs carry out.
+func (m *manager) keepAnswers(list []*onem2m.Response) {
+	if m.bargain.Span == nil {
+		m.answer(list)
+		return
+	}
+	for i, res := range list {
+		if res != nil {
+			m.bargain.Span.keepAnswer(i, transaction.Encode(res))
+		}
+	}
+	m.showAnswers()
 }
 
 // tellParts brings the <transaction>s in step with how the requests went.
 func (m *manager) tellParts(control transaction.Control, answers []*onem2m.Response) error {
 	whole := true
 	for _, res := range answers {
-		whole = whole && succeeded(res)
+		whole = whole && (res == nil || succeeded(res))
 	}
 	return m.eachPart(func(i int, x *mover) error {
 		if control == transaction.Commit && !whole && succeeded(answers[i]) {

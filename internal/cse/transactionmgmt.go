@@ -32,6 +32,7 @@ type bargain struct {
 	Tries int64            `json:"tries,omitzero"` // of the step that is being taken
 	Again onem2m.Timestamp `json:"again,omitzero"` // when it is tried again; 0: it isn't
 	Busy  bool             `json:"busy,omitzero"`  // its parts are being committed
+	Span  *span            `json:"span,omitzero"`  // what it has on other CSEs; nil: nothing
 }
 
 func bargainName(id int64) string { return fmt.Sprintf("transactionMgmt/%d", id) }
@@ -39,7 +40,7 @@ func bargainName(id int64) string { return fmt.Sprintf("transactionMgmt/%d", id)
 func transactionMgmtProcedures() *procedures {
 	return &procedures{
 		check: checkTransactionMgmt, verify: verifyTransactionMgmt, create: createTransactionMgmt,
-		update: updateTransactionMgmt, delete: deleteTransaction, remove: removeTransactionMgmt,
+		update: updateTransactionMgmt, delete: deleteTransaction, remove: removeTransactionMgmt, after: afterTransactionMgmt,
 	}
 }
 
@@ -118,6 +119,9 @@ func verifyTransactionMgmt(ctx context.Context, k *call, s *subject) error {
 		if err != nil {
 			return err
 		}
+		if b.Span != nil {
+			return nil // they are asked when other CSEs are
+		}
 	}
 	var err error
 	k.cleared, err = k.c.seekLeaves(ctx, b, s.ri, s.attrs)
@@ -137,6 +141,9 @@ func (c *CSE) seekLeaves(ctx context.Context, b *bargain, ri string, attrs onem2
 		if err != nil {
 			return nil, err
 		}
+		if b.Span != nil && b.Span.Far[i] != nil {
+			continue
+		}
 		l.failures[i] = c.seekLeave(ctx, &b.Who, &l.parts[i], ri, c.Home.CSE, req)
 	}
 	return l, nil
@@ -153,6 +160,9 @@ func createTransactionMgmt(k *call, tx store.Tx, s *subject) error {
 	if err != nil {
 		return err
 	}
+	if err := k.engageSpan(tx, b, m.primitives); err != nil {
+		return err
+	}
 	if err := m.proceed(context.Background(), k.cleared); err != nil {
 		return err
 	}
@@ -162,7 +172,29 @@ func createTransactionMgmt(k *call, tx store.Tx, s *subject) error {
 	if s.discard { // deleted with its parent, by one of its own requests
 		return k.c.removeParts(tx, b.Parts)
 	}
+	k.watchSpan(s, b)
 	return m.settle()
+}
+
+// watchSpan lets the request wait for what other CSEs are asked because of it.
+func (k *call) watchSpan(s *subject, b *bargain) {
+	if s.awaited = b.going(); s.awaited {
+		k.c.spans.watch(s.id, k.from.ID, k.expires)
+	}
+}
+
+// afterTransactionMgmt waits until the transaction has come as far as it can, so
+// that the answer tells how it went.
+func afterTransactionMgmt(ctx context.Context, k *call, s *subject) *store.Record {
+	if !s.awaited {
+		return nil
+	}
+	rec := k.c.awaitSpan(ctx, s.id)
+	if rec != nil {
+		s.attrs = attributes(rec).Clone()
+		s.touched = append(slices.Clip(s.touched), "trst", "rsps")
+	}
+	return rec
 }
 
 // updateTransactionMgmt moves a transaction (TS-0001 clause 10.2.18.1).
@@ -186,6 +218,7 @@ func updateTransactionMgmt(k *call, tx store.Tx, s *subject) error {
 	if s.discard, err = absent(tx, s.id); err != nil || s.discard {
 		return err
 	}
+	k.watchSpan(s, b)
 	return m.settle()
 }
 
@@ -193,13 +226,25 @@ func updateTransactionMgmt(k *call, tx store.Tx, s *subject) error {
 // <transaction>s along: nobody else controls them.
 func removeTransactionMgmt(c *CSE, tx store.Tx, rec *store.Record) error {
 	id := rec.ID
-	tx.OnCommit(func() { c.dealings.drop(id) })
+	tx.OnCommit(func() {
+		c.dealings.drop(id)
+		c.spans.disarm(id)
+	})
 	b, err := loadState[bargain](tx, bargainName(id))
 	if err != nil {
 		return gone(err)
 	}
 	if err := tx.SetSetting(bargainName(id), nil); err != nil {
 		return err
+	}
+	if b.Span != nil {
+		control := transaction.Abort
+		if b.Span.Going == transaction.Commit && b.Span.Here {
+			control = transaction.Commit // another CSE may have committed
+		}
+		if err := c.farewell(tx, b.Span, control); err != nil {
+			return err
+		}
 	}
 	return c.removeParts(tx, b.Parts)
 }
@@ -238,7 +283,7 @@ func (c *CSE) lostPart(tx store.Tx, manager int64) error {
 		return gone(err)
 	}
 	attrs := attributes(rec).Clone()
-	if state, _ := stateOf(attrs); b.Busy || state != transaction.Locked && state != transaction.Executed {
+	if state, _ := stateOf(attrs); b.Busy || b.going() || state != transaction.Locked && state != transaction.Executed {
 		return nil
 	}
 	m, err := c.manage(tx, rec.ID, rec.RI, &attrs, b)

@@ -99,7 +99,7 @@ func TestTransactionMgmt_C442_OneFailureUndoesAll(t *testing.T) {
 	for name, tt := range map[string]struct{ request, answers string }{
 		"a request that fails":            {inner(3, "cse-in/app/more", "Capp01", "", `{"m2m:cnt":{"mni":-1}}`), "2004 4000"},
 		"a target that isn't there":       {tagged("cse-in/app/none", "x"), "4004"},
-		"a target on an unreachable CSE":  {tagged("/id-mn/base/x", "x"), "5103"},
+		"a target on an unknown CSE":      {tagged("/id-mn/base/x", "x"), "4004"},
 		"no privilege to lock the target": {tagged("cse-in/other", "x"), "4103"},
 		"a virtual target":                {inner(4, "cse-in/app/more/la", "Capp01", "", ""), "4005"},
 	} {

@@ -54,6 +54,10 @@ type procedures struct {
 	// make more resources. For what isn't kept it doesn't run.
 	entail func(k *call, tx store.Tx, s *subject) error
 
+	// after runs when a CREATE or UPDATE is durable, and may wait for others. What it
+	// returns takes the place of the resource in the answer; nil: nothing does.
+	after func(ctx context.Context, k *call, s *subject) *store.Record
+
 	// update runs in the writer before the new version replaces the old one.
 	update func(k *call, tx store.Tx, s *subject) error
 
@@ -108,6 +112,7 @@ type subject struct {
 	farMade map[int]string       // <crossResourceSubscription>: subscriptions on other CSEs, by the position in rrat
 	far     map[string]farMember // <group>: what other CSEs have told of members
 	drafted *drafted             // <semanticDescriptor>, <ontology>: what the request makes of the document
+	awaited bool                 // <transactionMgmt>: other CSEs are asked because of this request
 	size    int64                // contentSize
 	counted bool
 	count   store.Counters

@@ -60,6 +60,14 @@ func (k *call) update(ctx context.Context) (*onem2m.Response, error) {
 		return nil, err
 	}
 	k.c.payOwn(ctx, own)
+	if p := k.c.types[s.old.Type]; p.after != nil && within(ctx) == nil {
+		if later := p.after(ctx, k, s); later != nil {
+			made = later
+			if res, err = k.updated(made, s); err == nil {
+				res, err = k.limited(res)
+			}
+		}
+	}
 	if made = k.announce(ctx, made, s); made != nil {
 		if res, err = k.updated(made, s); err == nil {
 			res, err = k.limited(res)

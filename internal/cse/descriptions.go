@@ -3,6 +3,7 @@ package cse
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"bulwark/access"
@@ -83,6 +84,9 @@ func (d *descriptions) read(rec *store.Record) *semantics.Document {
 // are the same to it.
 func (d *descriptions) fetch(_ context.Context, address string) ([]*semantics.Document, error) {
 	t, err := d.locate(address)
+	if errors.Is(err, semantics.ErrElsewhere) {
+		return d.hear(address)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -94,6 +98,33 @@ func (d *descriptions) fetch(_ context.Context, address string) ([]*semantics.Do
 		return nil, err
 	}
 	return []*semantics.Document{document}, nil
+}
+
+// hear is fetch for a resource of another CSE: what that has told, or
+// semantics.ErrElsewhere as long as it hasn't been asked.
+func (d *descriptions) hear(address string) ([]*semantics.Document, error) {
+	distant, far := d.k.c.distant(address)
+	if !far {
+		return nil, semantics.ErrElsewhere
+	}
+	h, known := d.k.hearOf(distant, false)
+	switch {
+	case !known || h == nil:
+		return nil, semantics.ErrElsewhere
+	case len(h.documents)+len(h.members) == 0:
+		return nil, semantics.ErrUnavailable
+	}
+	list := h.documents
+	for _, member := range h.members {
+		document, err := d.member(member)
+		switch {
+		case err == nil:
+			list = append(slices.Clip(list), document)
+		case d.strict || !unavailable(err):
+			return nil, err
+		}
+	}
+	return list, nil
 }
 
 // locate finds the resource that a link names.
@@ -179,6 +210,16 @@ func (d *descriptions) members(group *store.Record) ([]*semantics.Document, erro
 
 func (d *descriptions) member(address string) (*semantics.Document, error) {
 	t, err := d.locate(address)
+	if distant, far := d.k.c.distant(address); far && errors.Is(err, semantics.ErrElsewhere) {
+		h, known := d.k.hearOf(distant, false)
+		switch {
+		case !known:
+			return nil, err
+		case h == nil || len(h.documents) == 0: // a group in a group isn't followed
+			return nil, semantics.ErrUnavailable
+		}
+		return h.documents[0], nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -48,6 +48,9 @@ func (k *call) enquiring(ctx context.Context, serve procedure) (*onem2m.Response
 		k.further.forget()
 		k.curious = asks && within(ctx) == nil && round < maxRounds-1
 		res, err := serve(k, ctx)
+		if k.meaning.heard != nil {
+			res, err = k.knowing(ctx, serve, res, err)
+		}
 		if !k.uninformed() || !refused(err) {
 			k.keepTokens(ctx)
 			return res, err

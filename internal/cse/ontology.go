@@ -2,6 +2,7 @@ package cse
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -98,17 +99,20 @@ func (k *call) ontologies(r store.Reader, refs []string) ([]*semantics.Document,
 	return list, nil
 }
 
-// ontology finds an <ontology> here: by its address, or by the IRI that the
-// ontology has. This version fetches none from elsewhere, so all others are not
+// ontology finds an <ontology>: by its address, also on another CSE, or by the IRI
+// that an ontology here has. None is fetched from the web, so all others are not
 // available; and neither is one that the originator may not RETRIEVE, for else
 // validation would tell what it says.
 func (k *call) ontology(r store.Reader, ref string) (*semantics.Document, error) {
 	d := k.descriptions(r, access.Retrieve)
-	missing := unavailableOntology("no ontology of this CSE that the originator may retrieve")
+	missing := unavailableOntology("no ontology that the originator may retrieve")
 	if strings.Contains(ref, "://") || strings.HasPrefix(ref, "urn:") {
 		return d.ontologyByName(ref, missing)
 	}
 	t, err := d.locate(ref)
+	if errors.Is(err, semantics.ErrElsewhere) {
+		return d.distantOntology(ref, missing)
+	}
 	if err != nil {
 		if unavailable(err) {
 			err = missing
@@ -134,6 +138,25 @@ func (k *call) ontology(r store.Reader, ref string) (*semantics.Document, error)
 		return nil, missing
 	}
 	return document, nil
+}
+
+// distantOntology is an <ontology> of another CSE, which that lets the originator
+// read. One that is only the name of another is looked for here.
+func (d *descriptions) distantOntology(ref string, missing error) (*semantics.Document, error) {
+	distant, far := d.k.c.distant(ref)
+	if !far {
+		return nil, missing
+	}
+	h, known := d.k.hearOf(distant, false)
+	switch {
+	case !known || h == nil:
+		return nil, missing
+	case h.alias != "":
+		return d.ontologyByName(h.alias, missing)
+	case len(h.documents) != 1:
+		return nil, missing
+	}
+	return h.documents[0], nil
 }
 
 // ontologyByName looks through the repositories for an ontology that has been

@@ -39,6 +39,12 @@ func (l *references) add(rec *store.Record, address string) {
 	l.list = append(l.list, reference{rec: rec, address: l.prefix + address})
 }
 
+// addFar adds a resource of another CSE, of which only the address is known.
+func (l *references) addFar(address string) {
+	name := address[strings.LastIndexByte(address, '/')+1:]
+	l.list = append(l.list, reference{rec: &store.Record{RN: name}, address: address})
+}
+
 // addresses makes {"m2m:uril":[…]}: an array also for one hit or none.
 func (l *references) addresses() *onem2m.Content {
 	texts := make([]string, 0, len(l.list))
@@ -59,6 +65,9 @@ func (l *references) array() jsontext.Value {
 			{Name: "nm", Value: onem2m.TextValue(ref.rec.RN)},
 			{Name: "typ", Value: onem2m.IntValue(int64(ref.rec.Type))},
 			{Name: "val", Value: onem2m.TextValue(ref.address)},
+		}
+		if ref.rec.Type == 0 { // of another CSE, whose address says no more
+			o.Delete("typ")
 		}
 		for _, name := range []string{"mgd", "cnd"} {
 			if v := attributes(ref.rec).Get(name); v != nil {

@@ -232,6 +232,13 @@ func (k *call) validateLinked(r store.Reader, own *semantics.Document, ref strin
 
 // reference is the ontologyRef of a linked description, or of its parent.
 func (d *descriptions) reference(document *semantics.Document) string {
+	if d.k.meaning.heard != nil {
+		for _, h := range d.k.meaning.heard.told {
+			if h != nil && h.refs[document.Key] != "" {
+				return h.refs[document.Key]
+			}
+		}
+	}
 	rec := d.records[document.Key]
 	if rec == nil || rec.Type != onem2m.TypeSemanticDescriptor {
 		return ""

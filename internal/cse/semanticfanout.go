@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"bulwark/access"
 	"bulwark/internal/rdf"
@@ -58,14 +59,16 @@ func semanticFanOut(ctx context.Context, k *call, t target) (*onem2m.Response, e
 }
 
 // survey collects the descriptions of the members of a group, and of those of
-// the groups in it. Members on other CSEs aren't reached, and left out as any that
-// doesn't answer.
+// the groups in it. Members on other CSEs are asked for on behalf of the
+// originator; those that don't answer are left out.
 type survey struct {
 	*descriptions
 	documents []*semantics.Document
-	describes []*store.Record // what the document at the same place describes
+	describes []*store.Record // what the document at the same place describes; nil: it is elsewhere
+	elsewhere []string        // then its address
 	keys      map[string]bool
 	visited   []int64
+	heard     map[string]bool // members on other CSEs that were looked at, by address
 	triples   int
 }
 
@@ -80,10 +83,51 @@ func (g *survey) group(ctx context.Context, group *store.Record) error {
 		}
 		t, err := g.locate(m.text)
 		if err != nil && unavailable(err) {
+			if err := g.distant(ctx, m.text); err != nil {
+				return err
+			}
 			continue
 		}
 		if err == nil {
 			err = g.take(ctx, t)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// distant adds what a member on another CSE has, if that has told it: who may
+// read it is up to that CSE. Of a group there its members are taken.
+func (g *survey) distant(ctx context.Context, text string) error {
+	for _, point := range [...]string{fanOutPoint, semanticFanOutPoint} {
+		text = strings.TrimSuffix(text, "/"+point)
+	}
+	address, far := g.k.c.distant(text)
+	if !far || g.heard[address] {
+		return nil
+	}
+	if g.heard == nil {
+		g.heard = map[string]bool{}
+	}
+	g.heard[address] = true
+	h, known := g.k.hearOf(address, true)
+	if !known || h == nil {
+		return nil
+	}
+	for i, document := range h.documents {
+		if err := g.put(document, nil, h.describes[i]); err != nil {
+			return err
+		}
+	}
+	for _, member := range h.members {
+		t, err := g.locate(member)
+		switch {
+		case err == nil:
+			err = g.take(ctx, t)
+		case unavailable(err):
+			err = g.distant(ctx, member)
 		}
 		if err != nil {
 			return err
@@ -131,7 +175,16 @@ func (g *survey) add(rec, describes *store.Record) error {
 		return err
 	}
 	document := g.read(rec)
-	if document == nil || g.keys[document.Key] {
+	if document == nil {
+		return nil
+	}
+	return g.put(document, describes, "")
+}
+
+// put adds a document that the originator may use, and what it describes: a
+// resource of this CSE, or the address of one elsewhere.
+func (g *survey) put(document *semantics.Document, describes *store.Record, elsewhere string) error {
+	if g.keys[document.Key] {
 		return nil
 	}
 	if g.keys == nil {
@@ -143,6 +196,7 @@ func (g *survey) add(rec, describes *store.Record) error {
 	}
 	g.documents = append(g.documents, document)
 	g.describes = append(g.describes, describes)
+	g.elsewhere = append(g.elsewhere, elsewhere)
 	return nil
 }
 
@@ -155,7 +209,7 @@ func (g *survey) discover(ctx context.Context) (*onem2m.Response, error) {
 		return nil, tooWide()
 	}
 	list := newReferences(g.k)
-	listed := map[int64]bool{}
+	listed := map[any]bool{}
 	for _, q := range g.k.meaning.filter.Queries() {
 		res, err := q.Run(ctx, union)
 		if err != nil {
@@ -163,8 +217,11 @@ func (g *survey) discover(ctx context.Context) (*onem2m.Response, error) {
 		}
 		things := semantics.Things(res)
 		for i, document := range g.documents {
-			rec := g.describes[i]
-			if listed[rec.ID] || !semantics.Found(res) {
+			rec, what := g.describes[i], any(g.elsewhere[i])
+			if rec != nil {
+				what = rec.ID
+			}
+			if listed[what] || !semantics.Found(res) {
 				continue
 			}
 			hit := says(document, things)
@@ -174,6 +231,11 @@ func (g *survey) discover(ctx context.Context) (*onem2m.Response, error) {
 				}
 			}
 			if !hit {
+				continue
+			}
+			listed[what] = true
+			if rec == nil { // its CSE has let the originator read it
+				list.addFar(g.elsewhere[i])
 				continue
 			}
 			visible, err := g.k.permitted(g.r, rec, onem2m.Retrieve, access.Discover)
@@ -187,7 +249,6 @@ func (g *survey) discover(ctx context.Context) (*onem2m.Response, error) {
 			if err != nil {
 				return nil, err
 			}
-			listed[rec.ID] = true
 			list.add(rec, address)
 		}
 	}

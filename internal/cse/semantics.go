@@ -22,7 +22,8 @@ const maxDocuments = 32 << 20
 type meaning struct {
 	ctx    context.Context // of the request: filter conditions are tried where nobody passes one on
 	filter *semantics.Filter
-	read   int // descriptions looked at since taken was called last
+	read   int      // descriptions looked at since taken was called last
+	heard  *hearsay // what other CSEs have told; nil: nothing was asked
 }
 
 // maxPondering bounds the requests that evaluate semantics at one time: each may keep

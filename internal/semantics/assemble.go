@@ -65,6 +65,7 @@ func walk(ctx context.Context, d *Document, fetch Fetch, next func(*Document) []
 	list := []*Document{d}
 	seen := map[string]bool{d.Key: true}
 	asked := map[string]bool{}
+	var missing error
 	for i := 0; i < len(list); i++ {
 		for _, address := range next(list[i]) {
 			if asked[address] {
@@ -77,6 +78,9 @@ func walk(ctx context.Context, d *Document, fetch Fetch, next func(*Document) []
 			found, err := fetch(ctx, address)
 			switch {
 			case err == nil:
+			case errors.Is(err, ErrElsewhere) && !pass(err):
+				missing = err // what else is elsewhere is asked for with it
+				continue
 			case (errors.Is(err, ErrUnavailable) || errors.Is(err, ErrElsewhere)) && pass(err):
 				continue
 			default:
@@ -93,6 +97,9 @@ func walk(ctx context.Context, d *Document, fetch Fetch, next func(*Document) []
 				list = append(list, one)
 			}
 		}
+	}
+	if missing != nil {
+		return nil, missing
 	}
 	return list, nil
 }

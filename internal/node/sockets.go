@@ -45,7 +45,6 @@ func (n *Node) socketOptions() wsb.Options {
 // are under the rules for connections of the HTTP client.
 func (n *Node) newSocketClient() *wsb.Client {
 	o := n.socketOptions()
-	o.Message = max(o.Message, httpb.DefaultMaxResponse) // an answer may hold many resources
 	return wsb.NewClient(wsb.ClientOptions{
 		Options: o,
 		Dial: func(ctx context.Context, secure bool, address string, who onem2m.ID) (wsb.Dialed, error) {

@@ -79,3 +79,46 @@ func TestFaults_C008_B94_AWebSocketThatIsDamaged(t *testing.T) {
 		}
 	}
 }
+
+// What is too large for one message is refused, and all others go on: they share
+// the connection.
+func TestFaults_C076_AMessageThatIsTooLargeBreaksNoWebSocket(t *testing.T) {
+	t.Parallel()
+	s := newProvider(t, "//m2m.example")
+	url := s.in.socketed("")
+	s.in.start()
+	mn := s.gateway(url, "/id-mn", "cse-mn", s.in)
+	mn.start()
+	mn.joined(s.in)
+	large := `{"m2m:cin":{"con":"` + strings.Repeat("x", 1<<20-100) + `"}}` // just what a request may have
+	for _, b := range []*box{s.in, mn} {
+		b.plain.Make(t, "Cvisitor", "/"+b.name, 2, `{"m2m:ae":{"api":"N.example.test","rr":false,"srv":["3"]}}`)
+		b.open(t, "box", "/id-in/Cvisitor", "/id-mn/Cvisitor")
+		b.open(t, "slow", "/id-in/Cvisitor", "/id-mn/Cvisitor")
+		for range 5 {
+			b.plain.Make(t, "CAdmin", "/"+b.name+"/box", 4, large)
+		}
+	}
+	for _, d := range []struct {
+		name     string
+		from, to *box
+	}{{"up", mn, s.in}, {"down", s.in, mn}} {
+		t.Run(d.name, func(t *testing.T) {
+			base := "/~" + d.to.id + "/" + d.to.name
+			wait := make(chan *harness.Answer)
+			later := time.Now().Add(2 * time.Second).UTC().Format("20060102T150405")
+			go func() {
+				wait <- ask(t, d.from, "POST", "Cvisitor", base+"/slow", 4, `{"m2m:cin":{"con":"meanwhile"}}`, map[string][]string{"X-M2M-OET": {later}})
+			}()
+			d.from.plain.Create(t, "Cvisitor", base+"/slow", 4, large).Expect(t, 2001, 201)
+			for instances, rsc := range map[int]int{1: 2000, 3: 2000, 5: 5207} { // three are more than a request may have
+				if a := d.from.plain.Get(t, "Cvisitor", fmt.Sprintf("%s/box?rcn=4&lim=%d", base, instances)); a.RSC != rsc {
+					t.Errorf("%d instances: %d, want %d", instances, a.RSC, rsc)
+				}
+			}
+			if a := <-wait; a.RSC != 2001 {
+				t.Errorf("what waited meanwhile: %s", a)
+			}
+		})
+	}
+}

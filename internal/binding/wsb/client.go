@@ -209,6 +209,7 @@ func (c *Client) open(ctx context.Context, l *line, point string, who onem2m.ID)
 		_ = ws.Close(websocket.StatusProtocolError, "no common subprotocol") // the peer may be gone
 		return nil, err
 	}
+	ws.SetReadLimit(int64(s.largest.answer))
 	if !c.start(s, who) {
 		_ = ws.CloseNow()
 		return nil, closedError()

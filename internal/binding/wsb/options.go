@@ -22,7 +22,8 @@ type Handler interface {
 type Options struct {
 	Handler Handler       // of the requests that come
 	Codec   wire.Codec    // reads and writes messages
-	Message int           // octets of a message; 0 means DefaultMessage
+	Message int           // octets of a request; 0 means DefaultMessage
+	Answer  int           // octets of an answer; 0 means DefaultAnswer
 	Depth   int           // nesting of a message; 0 means DefaultDepth
 	Ping    time.Duration // between two pings; 0 means DefaultPing
 
@@ -38,12 +39,14 @@ type Options struct {
 // Defaults of Options.
 const (
 	DefaultMessage = 1 << 20 // as a request over HTTP
+	DefaultAnswer  = 4 << 20 // as an answer over HTTP: it may hold several resources
 	DefaultDepth   = 64
 	DefaultPing    = 30 * time.Second
 )
 
 func (o Options) withDefaults() *Options {
 	o.Message = cmp.Or(o.Message, DefaultMessage)
+	o.Answer = max(cmp.Or(o.Answer, DefaultAnswer), o.Message)
 	o.Depth = cmp.Or(o.Depth, DefaultDepth)
 	o.Ping = cmp.Or(o.Ping, DefaultPing)
 	if o.Now == nil {

@@ -23,6 +23,11 @@ const (
 	maxWork    = 1024 // requests of the peer in progress
 	maxWaiting = 1024 // own requests without an answer
 	maxIdle    = 64   // goroutines that wait for the next request: a new one pays for its stack first
+
+	// envelope is what a message may have around a content of the greatest size. A
+	// message that is too large ends the connection and everything on it: so none is
+	// sent, and one that another binding has let pass, with less around it, is taken.
+	envelope = 32 << 10
 )
 
 // socket is one WebSocket connection, of either end.
@@ -34,6 +39,7 @@ type socket struct {
 	observe func(context.Context, Exchange)
 	spoke   func(*onem2m.Request, *onem2m.Response) // after each request of the peer; nil for nobody
 	ping    time.Duration                           // between two of them
+	largest struct{ request, answer int }           // octets of a message
 	now     func() time.Time
 	log     *slog.Logger
 
@@ -113,6 +119,10 @@ func (s *socket) take(ctx context.Context, b *bytes.Buffer) error {
 		return nil
 	case is == neither:
 		return s.refuseUnknown(ctx, text)
+	case len(text) > s.largest.request:
+		defer giveBuffer(b)
+		req, _ := wire.DecodeRequest(text, s.limits)
+		return s.reply(ctx, s.refusal(req, onem2m.Errorf(onem2m.BadRequest, "", "the request is larger than %d octets", s.largest.request)))
 	}
 	s.mu.Lock()
 	s.busy++
@@ -245,6 +255,9 @@ func (s *socket) refusal(req *onem2m.Request, e *onem2m.Error) *onem2m.Response 
 
 func (s *socket) reply(ctx context.Context, res *onem2m.Response) error {
 	b, err := s.response(res)
+	if err == nil && len(b) > s.largest.answer {
+		b, err = s.response(s.refusal(&onem2m.Request{RequestID: res.RequestID}, onem2m.Errorf(onem2m.NotAcceptable, "", "the answer is larger than %d octets", s.largest.answer)))
+	}
 	if err != nil {
 		return err
 	}
@@ -275,6 +288,9 @@ func (s *socket) send(ctx context.Context, req *onem2m.Request) (*onem2m.Respons
 	b, err := s.request(req)
 	if err != nil {
 		return nil, err
+	}
+	if len(b) > s.largest.request {
+		return nil, onem2m.Errorf(onem2m.NotAcceptable, "", "the request is larger than %d octets", s.largest.request)
 	}
 	const responseNone = 5
 	if req.ResponseType != nil && *req.ResponseType == responseNone {
@@ -419,13 +435,19 @@ func newSocket(c *websocket.Conn, o *Options, peer *identity.Association) (*sock
 	if !ok {
 		return nil, fmt.Errorf("no common subprotocol: %q", c.Subprotocol())
 	}
-	c.SetReadLimit(int64(o.Message))
-	return &socket{
+	s := &socket{
 		conn:          c,
-		serialization: serialization{format: format, codec: o.Codec, limits: wire.Limits{Size: o.Message, Depth: o.Depth}},
+		serialization: serialization{format: format, codec: o.Codec, limits: wire.Limits{Size: o.Answer + envelope, Depth: o.Depth}},
 		peer:          peer, handler: o.Handler, observe: o.Observe, ping: o.Ping, now: o.Now, log: o.Log,
 		done: make(chan struct{}), jobs: make(chan job), waiting: map[string]chan<- outcome{},
-	}, nil
+	}
+	s.largest.request, s.largest.answer = o.Message+envelope, o.Answer+envelope
+	if len(peer.IDs) > 0 || peer.Trusted {
+		c.SetReadLimit(int64(s.largest.answer)) // it is sent requests, and answers
+	} else {
+		c.SetReadLimit(int64(o.Message))
+	}
+	return s, nil
 }
 
 var buffers = sync.Pool{New: func() any { return &bytes.Buffer{} }}

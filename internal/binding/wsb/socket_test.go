@@ -199,7 +199,7 @@ func TestHandshake_B86_B87_B100(t *testing.T) {
 
 func TestSocket_B88_B89_B98_RefusesWhatIsNoPrimitive(t *testing.T) {
 	t.Parallel()
-	_, url := listen(t, Options{Handler: handlerFunc(echo), Message: 4096})
+	_, url := listen(t, Options{Handler: handlerFunc(echo), Message: 4096, Answer: 100_000})
 	for name, test := range map[string]struct {
 		kind    websocket.MessageType
 		text    string
@@ -214,7 +214,8 @@ func TestSocket_B88_B89_B98_RefusesWhatIsNoPrimitive(t *testing.T) {
 		"no JSON":                                 {websocket.MessageText, `<m2m:rqp>`, 0, websocket.StatusProtocolError},
 		"nothing":                                 {websocket.MessageText, ``, 0, websocket.StatusProtocolError},
 		"the wrong type of frame":                 {websocket.MessageBinary, `{"op":2,"to":"x","fr":"y","rqi":"a"}`, 0, websocket.StatusUnsupportedData},
-		"too large":                               {websocket.MessageText, `{"op":2,"to":"` + strings.Repeat("x", 5000) + `"}`, 0, websocket.StatusMessageTooBig},
+		"a request that is too large":             {websocket.MessageText, `{"op":2,"to":"x","fr":"y","rqi":"a","pc":{"m2m:cin":{"con":"` + strings.Repeat("x", 50_000) + `"}}}`, onem2m.BadRequest, 0},
+		"larger than any message":                 {websocket.MessageText, `{"op":2,"to":"` + strings.Repeat("x", 150_000) + `"}`, 0, websocket.StatusMessageTooBig},
 		"a response that nobody waits for":        {websocket.MessageText, `{"rsc":2000,"rqi":"never"}`, 0, 0},
 		"a content that has both names inside it": {websocket.MessageText, `{"op":2,"to":"x","fr":"y","rqi":"a","pc":{"m2m:cin":{"rsc":1,"op":2}}}`, onem2m.OK, 0},
 	} {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -121,4 +122,33 @@ func TestFaults_C076_AMessageThatIsTooLargeBreaksNoWebSocket(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A gateway that doesn't read keeps nobody waiting for longer than they said.
+func TestFaults_C076_AWebSocketThatTakesNothing(t *testing.T) {
+	t.Parallel()
+	s := newProvider(t, "//m2m.example")
+	url := s.in.socketed("")
+	s.in.start()
+	way := newLine(t, strings.TrimPrefix(url, "wss://"))
+	mn := s.gateway(strings.Replace(way.url, "https://", "wss://", 1), "/id-mn", "cse-mn", s.in)
+	mn.start()
+	mn.joined(s.in)
+	s.in.plain.Make(t, "Cvisitor", "/cse-in", 2, `{"m2m:ae":{"api":"N.example.test","rr":false,"srv":["3"]}}`)
+	mn.open(t, "box", "/id-in/Cvisitor")
+	way.set(holds)
+	defer way.set(passes)
+	large := `{"m2m:cin":{"con":"` + strings.Repeat("x", 900<<10) + `"}}`
+	var group sync.WaitGroup
+	for range 20 {
+		time.Sleep(20 * time.Millisecond) // one after the other
+		group.Go(func() {
+			begun := time.Now()
+			a := ask(t, s.in, "POST", "Cvisitor", "/~/id-mn/cse-mn/box", 4, large, map[string][]string{"X-M2M-RET": {"2000"}})
+			if took := time.Since(begun); took > 4*time.Second || a.RSC != 4008 && a.RSC != 5103 {
+				t.Errorf("%s after %s", a, took)
+			}
+		})
+	}
+	group.Wait()
 }

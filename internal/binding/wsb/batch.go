@@ -1,6 +1,7 @@
 package wsb
 
 import (
+	"context"
 	"net"
 	"runtime"
 	"sync"
@@ -13,10 +14,13 @@ const (
 	closeTime = time.Second // for what is pending when the connection is closed
 )
 
-// maxPending is how much may wait to be written before writers wait: a peer that
-// doesn't read holds this much memory and no more. A message of the greatest
-// size fits.
-const maxPending = 2 << 20
+// maxPending is how much may wait to be written before a further message waits for
+// room, and maxWritten before the writing itself does: a peer that doesn't read
+// holds this much memory and no more. A message of the greatest size fits.
+const (
+	maxPending = 2 << 20
+	maxWritten = 16 << 20
+)
 
 // batch is a connection that writes in a goroutine of its own: whatever was
 // written while the one before was on its way leaves in one piece. An error
@@ -43,11 +47,38 @@ func newBatch(c net.Conn) *batch {
 	return b
 }
 
-// Write takes p over. It waits only while too much is pending.
+// await waits until there is room for a message, or ctx ends. What is wrong with
+// the connection shows at the write.
+func (b *batch) await(ctx context.Context) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.full(maxPending) {
+		return nil // nearly always
+	}
+	stop := context.AfterFunc(ctx, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.room.Broadcast()
+	})
+	defer stop()
+	for b.full(maxPending) && ctx.Err() == nil {
+		b.room.Wait()
+	}
+	if b.full(maxPending) {
+		return ctx.Err()
+	}
+	return nil
+}
+
+// full reports whether more than a number of octets is pending on a connection
+// that stands. The lock is held.
+func (b *batch) full(of int) bool { return len(b.pending) > of && b.err == nil && !b.closed }
+
+// Write takes p over. It waits only while far too much is pending.
 func (b *batch) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for len(b.pending) > maxPending && b.err == nil && !b.closed {
+	for b.full(maxWritten) {
 		b.room.Wait()
 	}
 	switch {

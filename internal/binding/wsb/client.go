@@ -199,12 +199,12 @@ func (c *Client) open(ctx context.Context, l *line, point string, who onem2m.ID)
 	if err != nil {
 		return nil, err
 	}
-	ws, err := handshake(ctx, u, d.Conn)
+	ws, out, err := handshake(ctx, u, d.Conn)
 	if err != nil {
 		_ = d.Close()
 		return nil, err
 	}
-	s, err := newSocket(ws, c.base, c.o.Peer(who, secure))
+	s, err := newSocket(ws, out, c.base, c.o.Peer(who, secure))
 	if err != nil {
 		_ = ws.Close(websocket.StatusProtocolError, "no common subprotocol") // the peer may be gone
 		return nil, err
@@ -222,7 +222,7 @@ func (c *Client) open(ctx context.Context, l *line, point string, who onem2m.ID)
 }
 
 // handshake opens a WebSocket over a connection (TS-0020 clause 6.2.2).
-func handshake(ctx context.Context, u *url.URL, conn net.Conn) (*websocket.Conn, error) {
+func handshake(ctx context.Context, u *url.URL, conn net.Conn) (*websocket.Conn, *batch, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTime)
 	defer cancel()
 	var q *batch
@@ -244,15 +244,15 @@ func handshake(ctx context.Context, u *url.URL, conn net.Conn) (*websocket.Conn,
 		Host: u.Host, Subprotocols: subprotocols, CompressionMode: websocket.CompressionDisabled,
 	})
 	if err == nil {
-		return ws, nil
+		return ws, q, nil
 	}
 	if q != nil {
 		_ = q.Close()
 	}
 	if answer != nil {
-		return nil, fmt.Errorf("the opening handshake was answered with %s: %w", answer.Status, err)
+		return nil, nil, fmt.Errorf("the opening handshake was answered with %s: %w", answer.Status, err)
 	}
-	return nil, err
+	return nil, nil, err
 }
 
 // start runs a connection; false if the client is closed.

@@ -60,14 +60,15 @@ func (s Door) ServeSocket(w http.ResponseWriter, r *http.Request, a *identity.As
 		http.Error(w, "not over this version of HTTP", http.StatusHTTPVersionNotSupported)
 		return
 	}
-	c, err := websocket.Accept(&batching{ResponseWriter: w, hijacker: h}, r, &websocket.AcceptOptions{
+	through := &batching{ResponseWriter: w, hijacker: h}
+	c, err := websocket.Accept(through, r, &websocket.AcceptOptions{
 		Subprotocols: preferred(r), OriginPatterns: s.Origins, CompressionMode: websocket.CompressionDisabled,
 	})
 	if err != nil {
 		s.o.Log.Info("WebSocket refused", "source", a.Source, "error", err)
 		return
 	}
-	k, err := newSocket(c, s.o, a)
+	k, err := newSocket(c, through.out, s.o, a)
 	if err == nil && s.o.Speaker != nil && len(a.IDs) == 0 {
 		k.spoke = func(req *onem2m.Request, res *onem2m.Response) { s.name(k, s.o.Speaker(a, req, res)) }
 	}
@@ -171,6 +172,7 @@ func offers(r *http.Request) bool { return len(preferred(r)) > 0 }
 type batching struct {
 	http.ResponseWriter
 	hijacker http.Hijacker
+	out      *batch // once it has been taken
 }
 
 // Hijack implements http.Hijacker.
@@ -185,9 +187,9 @@ func (b *batching) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 			return nil, nil, err
 		}
 	}
-	q := newBatch(c)
-	rw.Writer.Reset(q)
-	return q, rw, nil
+	b.out = newBatch(c)
+	rw.Writer.Reset(b.out)
+	return b.out, rw, nil
 }
 
 // preferred are the known subprotocols of a handshake, in its order: the first

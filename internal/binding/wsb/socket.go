@@ -33,6 +33,7 @@ const (
 // socket is one WebSocket connection, of either end.
 type socket struct {
 	conn *websocket.Conn
+	out  *batch // below conn
 	serialization
 	peer    *identity.Association
 	handler Handler
@@ -264,9 +265,13 @@ func (s *socket) reply(ctx context.Context, res *onem2m.Response) error {
 	return s.write(ctx, b)
 }
 
-// write never waits for long: the connection takes over what it is given. The end
-// of ctx must not cut it short, which would be the end of the connection.
+// write waits until there is room for a message, or ctx ends. The connection takes
+// over what it is given then: the end of ctx must not cut that short, which would
+// be the end of the connection.
 func (s *socket) write(ctx context.Context, b []byte) error {
+	if err := s.out.await(ctx); err != nil {
+		return &onem2m.Error{Code: onem2m.RequestTimeout, Text: "the target takes nothing", Cause: err}
+	}
 	return s.conn.Write(context.WithoutCancel(ctx), s.kind(), b)
 }
 
@@ -295,7 +300,7 @@ func (s *socket) send(ctx context.Context, req *onem2m.Request) (*onem2m.Respons
 	const responseNone = 5
 	if req.ResponseType != nil && *req.ResponseType == responseNone {
 		if err := s.write(ctx, b); err != nil {
-			return nil, lost("the connection broke", err)
+			return nil, unsent(err)
 		}
 		return &onem2m.Response{RequestID: req.RequestID}, nil // nothing will come (C-038)
 	}
@@ -305,7 +310,7 @@ func (s *socket) send(ctx context.Context, req *onem2m.Request) (*onem2m.Respons
 	}
 	defer s.forget(req.RequestID, answer)
 	if err := s.write(ctx, b); err != nil {
-		return nil, lost("the connection broke", err)
+		return nil, unsent(err)
 	}
 	select {
 	case o := <-answer:
@@ -417,6 +422,15 @@ func lost(text string, cause error) error {
 	return &onem2m.Error{Code: onem2m.TargetNotReachable, Text: text, Cause: sentError{cause}}
 }
 
+// unsent is why a request was not written: it has waited for its turn in vain, or
+// else the connection broke and may have taken it along.
+func unsent(err error) error {
+	if known, ok := errors.AsType[*onem2m.Error](err); ok {
+		return known
+	}
+	return lost("the connection broke", err)
+}
+
 func closedError() error {
 	return onem2m.Errorf(onem2m.TargetNotReachable, "", "the connection to the target is closed")
 }
@@ -430,13 +444,13 @@ func (s *socket) exchange(req *onem2m.Request, code onem2m.StatusCode, took time
 }
 
 // newSocket makes the socket of a connection whose subprotocol is agreed on.
-func newSocket(c *websocket.Conn, o *Options, peer *identity.Association) (*socket, error) {
+func newSocket(c *websocket.Conn, out *batch, o *Options, peer *identity.Association) (*socket, error) {
 	format, ok := formatOf(c.Subprotocol())
 	if !ok {
 		return nil, fmt.Errorf("no common subprotocol: %q", c.Subprotocol())
 	}
 	s := &socket{
-		conn:          c,
+		conn: c, out: out,
 		serialization: serialization{format: format, codec: o.Codec, limits: wire.Limits{Size: o.Answer + envelope, Depth: o.Depth}},
 		peer:          peer, handler: o.Handler, observe: o.Observe, ping: o.Ping, now: o.Now, log: o.Log,
 		done: make(chan struct{}), jobs: make(chan job), waiting: map[string]chan<- outcome{},

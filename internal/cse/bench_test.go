@@ -33,7 +33,7 @@ func (silent) Hasten(...string)                                                 
 func (silent) Verify(context.Context, string, onem2m.ID, onem2m.ID, []string) error { return nil }
 
 // benchCSE is a CSE with one AE and a container that an instance is in.
-func benchCSE(b *testing.B) *CSE {
+func benchCSE(b testing.TB) *CSE {
 	b.Helper()
 	s, err := sql.Open(b.Context(), sql.Options{Dir: b.TempDir()})
 	if err != nil {

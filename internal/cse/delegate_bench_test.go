@@ -14,7 +14,7 @@ import (
 )
 
 // benchMake creates a resource as the admin.
-func benchMake(b *testing.B, c *CSE, to string, ty int64, root, body string) {
+func benchMake(b testing.TB, c *CSE, to string, ty int64, root, body string) {
 	b.Helper()
 	res := c.Handle(b.Context(), trusted(), &onem2m.Request{
 		Operation: onem2m.Create, To: to, From: "CAdmin", HasFrom: true, RequestID: "r", Release: "3",
@@ -25,44 +25,74 @@ func benchMake(b *testing.B, c *CSE, to string, ty int64, root, body string) {
 	}
 }
 
-// BenchmarkDiscoveryUnderPolicies discovers 10,000 containers that an AE may
-// see by policies of ten rules: one for all, many, one for each, and several for
-// each. It should take no longer with the number of resources to a policy, and at
-// most linearly longer with the number of policies.
+// underPolicies makes containers that an AE may see by policies of ten rules, each
+// of several policies, and a discovery of them all.
+func underPolicies(b testing.TB, resources, policies, each int) (*CSE, *onem2m.Request) {
+	b.Helper()
+	c := benchCSE(b)
+	benchMake(b, c, "cse-in/app", 3, "m2m:cnt", `{"rn":"all"}`)
+	for i := range policies {
+		who := "Capp01"
+		if i%each != each-1 {
+			who = "Cnobody9" // several have to be asked for each resource
+		}
+		rules := strings.Repeat(`{"acor":["Cnobody1"],"acop":63},`, 9) + `{"acor":["` + who + `"],"acop":34}`
+		benchMake(b, c, "cse-in/app", 1, "m2m:acp", fmt.Sprintf(`{"rn":"p%d","pv":{"acr":[%s]},"pvs":{"acr":[{"acor":["CAdmin"],"acop":63}]}}`, i, rules))
+	}
+	for i := range resources {
+		var links []string
+		for j := range each {
+			links = append(links, fmt.Sprintf(`"cse-in/app/p%d"`, (i*each+j)%policies))
+		}
+		benchMake(b, c, "cse-in/app/all", 3, "m2m:cnt", fmt.Sprintf(`{"rn":"c%d","acpi":[%s]}`, i, strings.Join(links, ",")))
+	}
+	use, drt, limit := int64(1), int64(1), int64(resources)
+	return c, &onem2m.Request{
+		Operation: onem2m.Retrieve, To: "cse-in/app/all", From: "Capp01", HasFrom: true, RequestID: "d", Release: "3", DesiredIDType: &drt,
+		Filter: &onem2m.FilterCriteria{FilterUsage: &use, Types: []onem2m.ResourceType{onem2m.TypeContainer}, Limit: &limit},
+	}
+}
+
+// discovers makes the discovery and counts what it finds.
+func discovers(b testing.TB, c *CSE, req *onem2m.Request, want int) {
+	b.Helper()
+	if res := c.Handle(b.Context(), trusted(), req); res.Code != onem2m.OK || strings.Count(text(res), ",") != want-1 {
+		b.Fatal(res.Code, len(text(res)))
+	}
+}
+
+// TestDiscovery_PoliciesCostNoMoreThanTheirNumber: how many resources have a
+// policy doesn't matter to a decision, and with the number of policies the effort
+// grows linearly at most. It is counted in allocations, which no other work on the
+// machine changes; so it doesn't run in parallel.
+func TestDiscovery_PoliciesCostNoMoreThanTheirNumber(t *testing.T) {
+	each := func(resources, policies int) float64 {
+		c, req := underPolicies(t, resources, policies, 1)
+		discovers(t, c, req, resources) // policies are compiled
+		return testing.AllocsPerRun(5, func() { discovers(t, c, req, resources) }) / float64(resources)
+	}
+	few, many := each(100, 1), each(800, 1)
+	if many > 1.1*few {
+		t.Errorf("a decision takes %.0f allocations with 800 resources under a policy, %.0f with 100", many, few)
+	}
+	if own := each(800, 800); own > many+few {
+		t.Errorf("a decision takes %.0f allocations with 800 policies, %.0f with one", own, many)
+	}
+}
+
+// BenchmarkDiscoveryUnderPolicies discovers containers that an AE may see by
+// policies of ten rules: one for all, many, one for each, and several for each. It
+// should take no longer with the number of resources to a policy, and at most
+// linearly longer with the number of policies.
 func BenchmarkDiscoveryUnderPolicies(b *testing.B) {
-	const resources = 10_000
-	for _, bm := range []struct{ policies, each int }{{1, 1}, {100, 1}, {10_000, 1}, {100, 5}} {
-		b.Run(fmt.Sprintf("policies=%d/each=%d", bm.policies, bm.each), func(b *testing.B) {
-			c := benchCSE(b)
-			benchMake(b, c, "cse-in/app", 3, "m2m:cnt", `{"rn":"all"}`)
-			for i := range bm.policies {
-				who := "Capp01"
-				if i%bm.each != bm.each-1 {
-					who = "Cnobody9" // several have to be asked for each resource
-				}
-				rules := strings.Repeat(`{"acor":["Cnobody1"],"acop":63},`, 9) + `{"acor":["` + who + `"],"acop":34}`
-				benchMake(b, c, "cse-in/app", 1, "m2m:acp", fmt.Sprintf(`{"rn":"p%d","pv":{"acr":[%s]},"pvs":{"acr":[{"acor":["CAdmin"],"acop":63}]}}`, i, rules))
-			}
-			for i := range resources {
-				var links []string
-				for j := range bm.each {
-					links = append(links, fmt.Sprintf(`"cse-in/app/p%d"`, (i*bm.each+j)%bm.policies))
-				}
-				benchMake(b, c, "cse-in/app/all", 3, "m2m:cnt", fmt.Sprintf(`{"rn":"c%d","acpi":[%s]}`, i, strings.Join(links, ",")))
-			}
-			use, drt, limit := int64(1), int64(1), int64(resources)
-			req := &onem2m.Request{
-				Operation: onem2m.Retrieve, To: "cse-in/app/all", From: "Capp01", HasFrom: true, RequestID: "d", Release: "3", DesiredIDType: &drt,
-				Filter: &onem2m.FilterCriteria{FilterUsage: &use, Types: []onem2m.ResourceType{onem2m.TypeContainer}, Limit: &limit},
-			}
-			a := trusted()
+	for _, bm := range []struct{ resources, policies, each int }{{1000, 1, 1}, {10_000, 1, 1}, {10_000, 100, 1}, {10_000, 1000, 1}, {10_000, 10_000, 1}, {10_000, 100, 5}} {
+		b.Run(fmt.Sprintf("resources=%d/policies=%d/each=%d", bm.resources, bm.policies, bm.each), func(b *testing.B) {
+			c, req := underPolicies(b, bm.resources, bm.policies, bm.each)
 			b.ReportAllocs()
 			for b.Loop() {
-				if res := c.Handle(b.Context(), a, req); res.Code != onem2m.OK || strings.Count(text(res), ",") != resources-1 {
-					b.Fatal(res.Code, len(text(res)))
-				}
+				discovers(b, c, req, bm.resources)
 			}
-			b.ReportMetric(float64(resources*b.N)/b.Elapsed().Seconds(), "decisions/s")
+			b.ReportMetric(float64(bm.resources*b.N)/b.Elapsed().Seconds(), "decisions/s")
 		})
 	}
 }

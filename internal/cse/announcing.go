@@ -161,7 +161,7 @@ func (c *CSE) noteCopies(tx store.Tx, id int64, copies []copyMade, sent onem2m.O
 			pledges = append(pledges, one.pledge)
 		}
 	}
-	if err := forgive(tx, pledges); err != nil {
+	if err := c.forgive(tx, pledges); err != nil {
 		return nil, err
 	}
 	rec, err := tx.ByID(id)

@@ -1,9 +1,6 @@
 package cse
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -11,8 +8,6 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"bulwark/internal/announcement"
-	"bulwark/internal/store"
 	"bulwark/onem2m"
 )
 
@@ -38,8 +33,9 @@ type arrear struct {
 	due      time.Time
 }
 
-// maxArrears bounds what is owed at once. A copy that isn't told any more expires
-// by itself, at the latest when its original would have.
+// maxArrears bounds what is owed at once. One CSE gets no more of it than it leaves
+// free: one that answers nothing keeps no other from being told. A copy that isn't
+// told any more expires by itself, at the latest when its original would have.
 const maxArrears = 10_000
 
 // maxOwed is how long a CSE may be away until it isn't told any more what has
@@ -93,24 +89,29 @@ func (d *arrears) add(host onem2m.ID, number int64, one arrear) {
 	if slices.Contains(have.numbers, number) {
 		return
 	}
-	if have.Since == 0 || one.Since < have.Since {
-		have.Since = one.Since
-	}
 	have.numbers = append(have.numbers, number)
-	have.Original, have.Delete, have.Left = max(have.Original, one.Original), have.Delete || one.Delete, have.Left || one.Left
-	if one.Notice != nil {
-		have.Notice = one.Notice
-	}
-	have.Link = one.Link
-	for _, name := range one.Names {
-		if !slices.Contains(have.Names, name) {
-			have.Names = append(have.Names, name)
-		}
-	}
+	have.include(&one)
 	have.fresh, have.due = true, time.Time{}
 	select {
 	case d.wake <- struct{}{}:
 	default:
+	}
+}
+
+// include adds what another debt to the same copy says.
+func (a *arrear) include(one *arrear) {
+	if a.Since == 0 || one.Since < a.Since {
+		a.Since = one.Since
+	}
+	a.Original, a.Delete, a.Left = max(a.Original, one.Original), a.Delete || one.Delete, a.Left || one.Left
+	if one.Notice != nil {
+		a.Notice = one.Notice
+	}
+	a.Link = one.Link
+	for _, name := range one.Names {
+		if !slices.Contains(a.Names, name) {
+			a.Names = append(a.Names, name)
+		}
 	}
 }
 
@@ -246,11 +247,8 @@ func pauseAfter(failures int) time.Duration {
 	return min(maxPause, minPause<<min(failures-1, 10))
 }
 
-// arrearSpan are the numbers in use: from First up to, not including, Next.
-type arrearSpan struct {
-	First int64 `json:"first"`
-	Next  int64 `json:"next"`
-}
+// arrearSpan are numbers from First up to, not including, Next.
+type arrearSpan struct{ First, Next int64 }
 
 // since returns the debts that have come about in a transaction since there were
 // so many; those of one have numbers in a row.
@@ -261,97 +259,17 @@ func (d *arrears) since(made int64) arrearSpan {
 
 func (s arrearSpan) holds(number int64) bool { return s.First <= number && number < s.Next }
 
-const arrearSpanName = "announce/debts"
-
-func arrearName(number int64) string { return fmt.Sprintf("announce/debt/%d", number) }
-
-func loadSpan(r store.Reader) (*arrearSpan, error) {
-	span, err := loadState[arrearSpan](r, arrearSpanName)
-	if errors.Is(err, store.ErrNotFound) {
-		return &arrearSpan{}, nil
+// together returns what is owed to a copy with one more debt, and the numbers of
+// the debts that it takes the place of.
+func (d *arrears) together(one arrear) (all arrear, before []int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	have := d.open[one.Copy]
+	if have == nil {
+		return one, nil
 	}
-	return span, err
-}
-
-// oweCopy keeps a debt in the transaction in which it comes about.
-func (c *CSE) oweCopy(tx store.Tx, one arrear) error {
-	one.Since = c.instant()
-	number, err := keepArrear(tx, one)
-	if errors.Is(err, errTooManyArrears) {
-		c.Log.Warn("an announced resource isn't told", "address", one.Copy)
-		return nil
-	}
-	if err == nil {
-		c.arrears.made.Add(1)
-		c.arrears.next.Store(number + 1)
-		tx.OnCommit(func() { c.taken(number, one) })
-	}
-	return err
-}
-
-var errTooManyArrears = errors.New("too much is owed to announced resources")
-
-func keepArrear(tx store.Tx, one arrear) (number int64, err error) {
-	span, err := loadSpan(tx)
-	if err != nil {
-		return 0, err
-	}
-	if span.Next-span.First >= maxArrears {
-		return 0, errTooManyArrears
-	}
-	number = span.Next
-	span.Next++
-	if err := saveState(tx, arrearName(number), &one); err != nil {
-		return 0, err
-	}
-	return number, saveState(tx, arrearSpanName, span)
-}
-
-// taken takes up a debt that is kept.
-func (c *CSE) taken(number int64, one arrear) {
-	c.arrears.add(announcement.Host(c.Home, one.target()), number, one)
-}
-
-// forgive removes debts that are paid, or past help.
-func forgive(tx store.Tx, numbers []int64) error {
-	for _, number := range numbers {
-		if err := tx.SetSetting(arrearName(number), nil); err != nil {
-			return err
-		}
-	}
-	span, err := loadSpan(tx)
-	if err != nil {
-		return err
-	}
-	for ; span.First < span.Next; span.First++ {
-		_, err := tx.Setting(arrearName(span.First))
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, store.ErrNotFound) {
-			return err
-		}
-	}
-	return saveState(tx, arrearSpanName, span)
-}
-
-// loadArrears reads what was owed at the last end.
-func (c *CSE) loadArrears(ctx context.Context) error {
-	return c.Store.Read(ctx, func(r store.Reader) error {
-		span, err := loadSpan(r)
-		if err != nil {
-			return err
-		}
-		for number := span.First; number < span.Next; number++ {
-			one, err := loadState[arrear](r, arrearName(number))
-			if errors.Is(err, store.ErrNotFound) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			c.taken(number, *one)
-		}
-		return nil
-	})
+	all = *have
+	all.Names = slices.Clone(have.Names)
+	all.include(&one)
+	return all, slices.Clone(have.numbers)
 }

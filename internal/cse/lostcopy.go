@@ -3,7 +3,6 @@ package cse
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -40,7 +39,7 @@ func (c *CSE) createCopy(ctx context.Context, rec *store.Record, host onem2m.ID,
 	if code := onem2m.AsError(err).Code; code/1000 == 4 && code != onem2m.RequestTimeout { // there is none
 		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 		defer cancel()
-		if kept := c.Store.Update(late, func(tx store.Tx) error { return forgive(tx, []int64{number}) }); kept == nil {
+		if kept := c.Store.Update(late, func(tx store.Tx) error { return c.forgive(tx, []int64{number}) }); kept == nil {
 			return copyMade{}, err
 		}
 	}
@@ -52,7 +51,7 @@ func (c *CSE) createCopy(ctx context.Context, rec *store.Record, host onem2m.ID,
 // crash, or when it is taken up.
 func (c *CSE) pledge(ctx context.Context, one arrear) (number int64, err error) {
 	err = c.Store.Update(ctx, func(tx store.Tx) (err error) {
-		number, err = keepArrear(tx, one)
+		number, err = c.keepArrear(tx, one)
 		return err
 	})
 	return number, err
@@ -105,17 +104,12 @@ func (c *CSE) findLost(ctx context.Context, host onem2m.ID, one *arrear) error {
 // another one is being made in the same place.
 func (c *CSE) knownCopies(ctx context.Context, one *arrear) (known []string, err error) {
 	err = c.Store.Read(ctx, func(r store.Reader) error {
-		span, err := loadSpan(r)
+		all, err := keptArrears(r)
 		if err != nil {
 			return err
 		}
-		for number := span.First; number < span.Next; number++ {
-			other, err := loadState[arrear](r, arrearName(number))
-			switch {
-			case errors.Is(err, store.ErrNotFound):
-			case err != nil:
-				return fmt.Errorf("what is owed to copies: %w", err)
-			case other.Copy == one.Copy && !slices.Contains(one.numbers, number):
+		for number, other := range all {
+			if other.Copy == one.Copy && !slices.Contains(one.numbers, number) {
 				return errAnnouncing
 			}
 		}

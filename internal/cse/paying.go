@@ -97,7 +97,7 @@ func (c *CSE) pay(ctx context.Context, one *arrear) {
 					return err
 				}
 			}
-			return forgive(tx, one.numbers)
+			return c.forgive(tx, one.numbers)
 		})
 		if err != nil {
 			c.Log.ErrorContext(ctx, "announcements not kept", "err", err)

@@ -28,13 +28,15 @@ type Revocation struct {
 }
 
 // Revocations is a list of revoked tokens, bounded in number: an entry leaves
-// it when its token has expired. TS-0003 has no revocation; this is the list of
+// it when its token has expired. What an issuer revokes gets about as much room as it
+// leaves free, so that none keeps others from revoking. TS-0003 has no revocation; this is the list of
 // the CSE's own. It may be used by any number of goroutines.
 type Revocations struct {
 	limit int
 
 	mu    sync.RWMutex // guards what follows
 	until map[Ref]onem2m.Timestamp
+	count map[onem2m.ID]int  // entries by issuer
 	await map[onem2m.ID]bool // issuers of which nobody knows yet what they have revoked
 }
 
@@ -43,12 +45,12 @@ func NewRevocations(limit int) *Revocations {
 	if limit <= 0 {
 		limit = DefaultRevocations
 	}
-	return &Revocations{limit: limit, until: map[Ref]onem2m.Timestamp{}, await: map[onem2m.ID]bool{}}
+	return &Revocations{limit: limit, until: map[Ref]onem2m.Timestamp{}, count: map[onem2m.ID]int{}, await: map[onem2m.ID]bool{}}
 }
 
 // Add revokes a token until it expires; 0 is for ever. The same token again
-// takes the later time. When the list is full, those that have expired leave it
-// first; then it is ErrFull.
+// takes the later time. When there is no room, those that have expired leave the
+// list first; then it is ErrFull.
 func (r *Revocations) Add(token Revocation, now onem2m.Timestamp) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -58,18 +60,34 @@ func (r *Revocations) Add(token Revocation, now onem2m.Timestamp) error {
 		}
 		return nil
 	}
-	if len(r.until) >= r.limit {
+	if !r.room(&token) {
 		for ref, until := range r.until {
 			if until != 0 && until+Grace <= now {
-				delete(r.until, ref)
+				r.drop(ref)
 			}
 		}
 	}
-	if len(r.until) >= r.limit {
+	if !r.room(&token) {
 		return ErrFull
 	}
 	r.until[token.Ref] = token.Until
+	r.count[token.Issuer]++
 	return nil
+}
+
+// room reports whether there is room for one more. What is for ever is the word of
+// the operator of the CSE. The lock is held.
+func (r *Revocations) room(token *Revocation) bool {
+	free := r.limit - len(r.until)
+	return free > 0 && (token.Until == 0 || r.count[token.Issuer] <= free)
+}
+
+// drop takes an entry out. The lock is held.
+func (r *Revocations) drop(ref Ref) {
+	delete(r.until, ref)
+	if r.count[ref.Issuer]--; r.count[ref.Issuer] <= 0 {
+		delete(r.count, ref.Issuer)
+	}
 }
 
 // Lift takes a revocation back. One that is for ever stays: it is the word of the
@@ -78,7 +96,7 @@ func (r *Revocations) Lift(ref Ref) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.until[ref] != 0 {
-		delete(r.until, ref)
+		r.drop(ref)
 	}
 }
 

@@ -13,15 +13,17 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"bulwark/internal/announcement"
+	"bulwark/internal/identity"
 	"bulwark/internal/store"
 	"bulwark/internal/transaction"
 	"bulwark/onem2m"
 )
 
 // Bounds of what this CSE has to delete on others: what they can't be told in
-// debtLife stays there until it expires.
+// debtLife stays there until it expires. Nobody's debts take the room of others'.
 const (
 	maxDebts  = 2_000
+	maxOwing  = 200 // of one originator
 	debtPause = 30 * time.Second
 	lockPause = 5 * time.Second // where somebody may wait for it
 	debtLife  = 24 * time.Hour
@@ -38,10 +40,20 @@ type debt struct {
 	Who     jsontext.Value   `json:"who"`            // the witness
 	Due     onem2m.Timestamp `json:"due"`
 	Until   onem2m.Timestamp `json:"until"`
+	Of      onem2m.ID        `json:"of,omitzero"`  // the originator
+	Via     onem2m.ID        `json:"via,omitzero"` // the CSE that has brought its request
 
 	// Control is given to a <transaction> first, which isn't deleted before it is
 	// over; 0 for any other resource.
 	Control transaction.Control `json:"tctl,omitzero"`
+}
+
+// pause is the time between two attempts.
+func (d debt) pause() time.Duration {
+	if d.Control != 0 {
+		return lockPause
+	}
+	return debtPause
 }
 
 // key tells debts apart: several resources may be notified by one subscription.
@@ -104,10 +116,21 @@ func (c *CSE) addDebts(tx store.Tx, more []debt) error {
 	if err != nil || len(more) == 0 {
 		return err
 	}
-	if len(list)+len(more) > maxDebts {
-		return onem2m.Errorf(onem2m.InternalServerError, "", "more than %d resources are to be deleted on other CSEs", maxDebts)
+	room := newShares(maxOwing, maxDebts)
+	for _, one := range list {
+		room.occupy(bringer{one.Of, one.Via})
 	}
 	for _, one := range more {
+		var w witness
+		if err := json.Unmarshal(one.Who, &w); err != nil {
+			return fmt.Errorf("on whose behalf %s is made: %w", one.Address, err)
+		}
+		if one.Of = w.ID; w.Kind == identity.KindCSE && len(w.IDs) == 1 {
+			one.Via = w.IDs[0]
+		}
+		if !room.take(bringer{one.Of, one.Via}) {
+			return onem2m.Errorf(onem2m.InternalServerError, "", "too many resources are to be deleted on other CSEs")
+		}
 		one.Until = max(one.Due, c.instant()) + onem2m.Timestamp(debtLife.Microseconds())
 		list = append(list, one)
 	}
@@ -167,37 +190,42 @@ func (c *CSE) PayDebts(ctx context.Context) (onem2m.Timestamp, error) {
 }
 
 // postponeDebts takes out those that are over, and lets others be tried again.
-func (c *CSE) postponeDebts(tx store.Tx, paid []string, later map[string]bool) error {
+func (c *CSE) postponeDebts(tx store.Tx, paid []string, later map[string]onem2m.Timestamp) error {
 	list, err := loadDebts(tx)
 	if err != nil {
 		return err
 	}
 	list = slices.DeleteFunc(list, func(one debt) bool { return slices.Contains(paid, one.key()) })
 	for i := range list {
-		if later[list[i].key()] {
-			pause := debtPause
-			if list[i].Control != 0 {
-				pause = lockPause
-			}
-			list[i].Due = c.instant() + onem2m.Timestamp(pause.Microseconds())
+		if due, ok := later[list[i].key()]; ok {
+			list[i].Due = due
 		}
 	}
 	return c.saveDebts(tx, list)
 }
 
 // payDue tries to pay, to several CSEs at the same time: one that is slow keeps no
-// other waiting.
-func (c *CSE) payDue(ctx context.Context, due map[onem2m.ID][]debt, now onem2m.Timestamp) (paid []string, later map[string]bool, err error) {
+// other waiting. One that takes its time isn't asked for more now, and for something
+// else the next time.
+func (c *CSE) payDue(ctx context.Context, due map[onem2m.ID][]debt, now onem2m.Timestamp) (paid []string, later map[string]onem2m.Timestamp, err error) {
 	var mu sync.Mutex // guards the results
 	var group sync.WaitGroup
-	later = map[string]bool{}
+	later = map[string]onem2m.Timestamp{}
 	turns := make(chan struct{}, payers)
+	start := c.instant()
 	for _, list := range due {
+		slices.SortStableFunc(list, func(a, b debt) int { return cmp.Compare(a.Due, b.Due) })
 		group.Go(func() {
 			turns <- struct{}{}
 			defer func() { <-turns }()
+			silent := false
 			for _, one := range list {
-				gone, failed := c.payOne(ctx, one)
+				gone, next, failed := false, start+micros(one.pause()), error(nil)
+				if silent {
+					next-- // before those that have been tried
+				} else {
+					gone, silent, failed = c.payOne(ctx, one)
+				}
 				mu.Lock()
 				switch {
 				case failed != nil:
@@ -205,7 +233,7 @@ func (c *CSE) payDue(ctx context.Context, due map[onem2m.ID][]debt, now onem2m.T
 				case gone || one.Until <= now:
 					paid = append(paid, one.key())
 				default:
-					later[one.key()] = true
+					later[one.key()] = next
 				}
 				mu.Unlock()
 				if failed != nil {
@@ -218,8 +246,10 @@ func (c *CSE) payDue(ctx context.Context, due map[onem2m.ID][]debt, now onem2m.T
 	return paid, later, err
 }
 
-// payOne makes one attempt, and reports whether there is no point in another one.
-func (c *CSE) payOne(ctx context.Context, one debt) (gone bool, err error) {
+// payOne makes one attempt, and reports whether there is no point in another one,
+// and whether the other CSE takes its time.
+func (c *CSE) payOne(ctx context.Context, one debt) (gone, silent bool, err error) {
+	begun := time.Now()
 	trying, cancel := context.WithTimeout(ctx, debtTime)
 	defer cancel()
 	switch {
@@ -231,9 +261,9 @@ func (c *CSE) payOne(ctx context.Context, one debt) (gone bool, err error) {
 		gone, err = c.deleteFar(trying, one)
 	}
 	if ctx.Err() != nil {
-		return false, ctx.Err()
+		return false, false, ctx.Err()
 	}
-	return gone, err
+	return gone, time.Since(begun) >= debtTime/2, err
 }
 
 // deleteFar tries to delete one resource, and reports whether there is no point

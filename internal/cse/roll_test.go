@@ -96,6 +96,7 @@ func TestTracking_A69_C210_TheINCSEIsBelievedThroughTheRegistrar(t *testing.T) {
 	w.register("Clamp", "lamp")
 	w.register("Cstay1", "stay")
 	w.must(onem2m.Created, ask{op: "C9", to: "cse-in/lamp", from: "Clamp", body: `{"m2m:grp":{"rn":"g","mnm":5,"mid":["/id-far/Cone01","Cstay1"]}}`})
+	w.must(onem2m.Created, ask{op: "C9", to: "cse-in/lamp", from: "Clamp", body: `{"m2m:grp":{"rn":"below","mnm":5,"mid":["/id-mn/Cone01"]}}`})
 	moved := func(from, was, is string, a *identity.Association) ask {
 		return ask{op: "N", to: "cse-in", from: from, body: `{"m2m:sgn":{"aerp":true,"tid1":"` + was + `","tid2":"` + is + `"}}`, assoc: a}
 	}
@@ -115,6 +116,11 @@ func TestTracking_A69_C210_TheINCSEIsBelievedThroughTheRegistrar(t *testing.T) {
 		{name: "it wants to be", ask: ask{op: "U", to: "cse-in/stay", from: "Cstay1", body: `{"m2m:ae":{"trps":true}}`}, code: 2004},
 		{name: "C-210 A-69 now it moves", ask: moved("/id-center", "/id-in/Cstay1", "/id-new/Cstay1", above()), code: 2000},
 		members(`["/id-new/Cone01","/id-new/Cstay1"]`),
+		{name: "A-69 an AE of a CSE below this one, which the registrar could take away from it", ask: moved("/id-center", "/id-mn/Cone01", "/id-new/Cone01", above()), code: 4103},
+		{name: "its group", ask: ask{op: "R", to: "cse-in/lamp/below", from: "Clamp"}, code: 2000, show: map[string]string{"mid": `["/id-mn/Cone01"]`}},
+		{name: "the CSE leaves", ask: ask{op: "D", to: "cse-in/id-mn", from: "CAdmin"}, code: 2002},
+		{name: "C-210 A-69 then its AE moves", ask: moved("/id-center", "/id-mn/Cone01", "/id-new/Cone01", above()), code: 2000},
+		{name: "its group", ask: ask{op: "R", to: "cse-in/lamp/below", from: "Clamp"}, code: 2000, show: map[string]string{"mid": `["/id-new/Cone01"]`}},
 		{name: "A-69 what else it may not tell without a policy", ask: ask{op: "N", to: "cse-in", from: "/id-center", body: `{"m2m:sgn":{"aerid":true,"tid2":"/id-far/Cx1"}}`, assoc: above()}, code: 4103},
 	})
 }

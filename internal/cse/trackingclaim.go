@@ -15,13 +15,18 @@ import (
 //   - an AE of the whole SP is where its <AEAnnc> says;
 //   - an AE of this CSE has asked to be tracked, and is bound to no credential,
 //     which would be all that it is known by;
-//   - an AE of another CSE stays there while that CSE is known to the IN-CSE.
+//   - an AE of another CSE stays there while that CSE is known to the IN-CSE, or is
+//     below this one: of those the registrar has no say.
 func (k *call) moves(ctx context.Context, was, is contact.Name) (moves bool, err error) {
-	if k.c.Type != IN && (k.fromCSE() || was.Registrar() != k.c.Home.CSE || was.Stem()[0] == 'S') {
+	stem, before := was.Stem(), onem2m.ID(k.c.Home.SP+was.Registrar())
+	switch {
+	case k.c.Type == IN:
+	case k.fromCSE() || stem[0] == 'S':
 		return true, nil // the IN-CSE itself, or what it knows better
+	case before != k.c.Home.ID():
+		return !k.c.peers.Below("", before, k.now), nil
 	}
 	err = k.c.Store.Read(ctx, func(r store.Reader) error {
-		stem, before := was.Stem(), onem2m.ID(k.c.Home.SP+was.Registrar())
 		if stem[0] != 'S' && before != k.c.Home.ID() {
 			_, known := k.c.peers.Via(before, k.now)
 			moves = !known

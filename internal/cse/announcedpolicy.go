@@ -18,30 +18,49 @@ import (
 // originals while this CSE may not, or can't, ask for the policy. What is in the
 // rules is relative to the CSE that announces.
 
+// maxAnnouncedPolicies is how many are found by their original; one CSE gets about
+// as many as it leaves free. For what is beyond that the CSE of the original is
+// asked, as for policies that nobody announces.
+const maxAnnouncedPolicies = 20_000
+
 // announcedPolicies finds them by the address of their original. It is a view of
 // the committed store: what is found is read again.
 type announcedPolicies struct {
 	some atomic.Bool // whether there are any, so that decisions without them look no further
 
-	mu  sync.RWMutex // guards all
-	all map[string]string
+	mu   sync.RWMutex // guards what follows
+	all  map[string]announcedPolicy
+	each map[onem2m.ID]int // by the CSE that announces
 }
 
-func (p *announcedPolicies) set(original, ri string) {
+// announcedPolicy is where one is, and whose.
+type announcedPolicy struct {
+	ri   string
+	host onem2m.ID
+}
+
+func (p *announcedPolicies) set(original, ri string, host onem2m.ID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.all == nil {
-		p.all = map[string]string{}
+		p.all, p.each = map[string]announcedPolicy{}, map[onem2m.ID]int{}
 	}
-	p.all[original] = ri
+	if _, known := p.all[original]; !known {
+		if p.each[host] >= maxAnnouncedPolicies-len(p.all) {
+			return
+		}
+		p.each[host]++
+	}
+	p.all[original] = announcedPolicy{ri, host} // an original has one host
 	p.some.Store(true)
 }
 
 func (p *announcedPolicies) drop(original, ri string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.all[original] == ri {
+	if one := p.all[original]; one.ri == ri && ri != "" {
 		delete(p.all, original)
+		lower(p.each, one.host)
 	}
 	p.some.Store(len(p.all) > 0)
 }
@@ -52,8 +71,8 @@ func (p *announcedPolicies) get(original string) (ri string, ok bool) {
 	}
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	ri, ok = p.all[original]
-	return ri, ok
+	one, ok := p.all[original]
+	return one.ri, ok
 }
 
 func announcedPolicyProcedures() *procedures {
@@ -86,7 +105,8 @@ func (c *CSE) originalKey(attrs onem2m.Object) string {
 
 func (c *CSE) noteAnnouncedPolicy(tx store.Tx, attrs onem2m.Object, ri string) {
 	if key := c.originalKey(attrs); key != "" {
-		tx.OnCommit(func() { c.announcedPolicies.set(key, ri) })
+		host := c.announcer(attrs)
+		tx.OnCommit(func() { c.announcedPolicies.set(key, ri, host) })
 	}
 }
 
@@ -106,7 +126,7 @@ func (c *CSE) loadAnnouncedPolicies(ctx context.Context) error {
 			for _, rec := range page {
 				after = rec.ID
 				if key := c.originalKey(attributes(rec)); key != "" {
-					c.announcedPolicies.set(key, rec.RI)
+					c.announcedPolicies.set(key, rec.RI, c.announcer(attributes(rec)))
 				}
 			}
 		}

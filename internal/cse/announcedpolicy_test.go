@@ -1,6 +1,7 @@
 package cse
 
 import (
+	"fmt"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -140,4 +141,25 @@ func TestAnnouncedPolicy_C021_NamesTheSameOnTheOtherCSE(t *testing.T) {
 			t.Fatalf("%v for %s: %v, on %s %v: %s", list, who, a, host, b, sent.Get("pv"))
 		}
 	})
+}
+
+func TestAnnouncedPolicies_OneCSELeavesRoomForOthers(t *testing.T) {
+	t.Parallel()
+	const flood, other = onem2m.ID("//m2m.example/id-flood"), onem2m.ID("//m2m.example/id-mn")
+	var p announcedPolicies
+	for i := range maxAnnouncedPolicies {
+		p.set(fmt.Sprintf("//m2m.example/id-flood/acp%d", i), "acpA", flood)
+	}
+	if len(p.all) > maxAnnouncedPolicies/2 {
+		t.Errorf("one CSE has %d", len(p.all))
+	}
+	p.set("//m2m.example/id-mn/acp1", "acpA1", other)
+	p.set("//m2m.example/id-mn/acp1", "acpA2", other)
+	if ri, ok := p.get("//m2m.example/id-mn/acp1"); !ok || ri != "acpA2" {
+		t.Errorf("the other one's is %q", ri)
+	}
+	p.drop("//m2m.example/id-mn/acp1", "acpA2")
+	if _, ok := p.get("//m2m.example/id-mn/acp1"); ok || p.each[other] != 0 {
+		t.Error("it is there still")
+	}
 }

@@ -79,21 +79,27 @@ func (c *CSE) pay(ctx context.Context, one *arrear) {
 	ctx, cancel := context.WithTimeout(ctx, c.Timing.RequestExpiration)
 	defer cancel()
 	err := c.tellCopy(ctx, one)
-	paid, away := err == nil, false
+	paid, away, open := err == nil, false, false
 	if err != nil {
 		code := onem2m.AsError(err).Code
 		away = code == onem2m.TargetNotReachable || code == onem2m.RequestTimeout
 		refused := code/1000 == 4 && code != onem2m.RequestTimeout
 		late := one.Since != 0 && c.instant()-one.Since > micros(maxOwed)
 		paid = refused || late || !away && one.attempts >= maxRefusals
+		open = paid && code != onem2m.NotFound && one.guards()
 		c.Log.InfoContext(ctx, "announced resource not told", "address", one.Copy, "again", !paid, "err", err)
 	}
 	if paid {
 		late, stop := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 		defer stop()
 		err := c.Store.Update(late, func(tx store.Tx) error {
-			if err != nil && onem2m.AsError(err).Code == onem2m.NotFound {
+			if open || err != nil && onem2m.AsError(err).Code == onem2m.NotFound {
 				if err := dropCopy(tx, one); err != nil {
+					return err
+				}
+			}
+			if open { // whoever could read it before could go on to
+				if err := c.oweCopy(tx, arrear{Copy: one.Copy, Delete: true}); err != nil {
 					return err
 				}
 			}
@@ -105,6 +111,12 @@ func (c *CSE) pay(ctx context.Context, one *arrear) {
 		}
 	}
 	c.arrears.end(one, paid, away)
+}
+
+// guards reports whether a debt is a change of who may do what: a copy that isn't
+// told of it lets others do more than its original does.
+func (a *arrear) guards() bool {
+	return !a.Delete && a.Original != 0 && slices.ContainsFunc([]string{"acpi", "pv", "pvs"}, func(name string) bool { return slices.Contains(a.Names, name) })
 }
 
 // dropCopy takes the address of a copy that isn't there any more out of

@@ -339,6 +339,12 @@ func (k *call) checkProhibitions(context.Context) error {
 	if !k.address.Local(k.c.Home) {
 		return nil
 	}
+	return k.checkLocal()
+}
+
+// checkLocal is the part of checkProhibitions about targets of this CSE. For an AE
+// of the whole SP it is made when it is known that it is here.
+func (k *call) checkLocal() error {
 	if k.onBase() && (k.req.Operation == onem2m.Update || k.req.Operation == onem2m.Delete) {
 		if k.draft.err != nil { // what has no content is malformed, whatever it is for
 			return k.draft.err

@@ -107,6 +107,12 @@ func (k *call) process(ctx context.Context) (*onem2m.Response, error) {
 		if elsewhere != "" {
 			return k.retargeted(ctx, elsewhere)
 		}
+		if here {
+			k.address.SP, k.address.CSE, k.address.Path = "", "", path
+			if err := k.checkLocal(); err != nil {
+				return nil, err
+			}
+		}
 	}
 	if !here {
 		if within(ctx) != nil { // nobody waits for another CSE in the writer

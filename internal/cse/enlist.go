@@ -93,6 +93,13 @@ func (k *call) askFirst(ctx context.Context, p *part) error {
 	if !here {
 		return nil // the step itself finds out
 	}
+	if !k.address.Local(k.c.Home) {
+		k.address.SP, k.address.CSE = "", ""
+		k.address.Path = path
+		if err := k.checkLocal(); err != nil {
+			return err
+		}
+	}
 	k.address.Path = path
 	k.meaning.ctx = ctx
 	ctx, cancel := context.WithDeadline(ctx, k.deadline())

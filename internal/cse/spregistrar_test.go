@@ -192,3 +192,21 @@ func TestSPRegistration_C389_TheAEIsAnnouncedAsWell(t *testing.T) {
 		t.Errorf("C-206 of the registration there is left %s", got)
 	}
 }
+
+func TestSPRegistration_C203_RequestsToItsAEIDFromAnotherCSE(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.register("Smeter", "meter")
+	w.policy("Smeter", "cse-in/meter", "open", `{"acor":["/id-far"],"acop":63},{"acor":["Smeter"],"acop":63}`)
+	w.must(onem2m.Updated, ask{op: "U", to: "cse-in/meter", from: "Smeter", body: `{"m2m:ae":{"acpi":["cse-in/meter/open"]}}`})
+	over := certificate(identity.KindCSE, "//m2m.example/id-far")
+	w.must(onem2m.Created, ask{op: "C16", to: "cse-in", from: "/id-far", assoc: over, body: `{"m2m:csr":{"rn":"far","cb":"/id-far/cse","rr":false,"srv":["3"]}}`})
+	w.follow(t, []step{
+		{name: "RETRIEVE", ask: ask{op: "R", to: "/Smeter", from: "/id-far", assoc: over}, code: 2000},
+		{name: "UPDATE", ask: ask{op: "U", to: "/Smeter", from: "/id-far", assoc: over, body: `{"m2m:ae":{"lbl":["x"]}}`}, code: 2004},
+		{name: "CREATE", ask: ask{op: "C3", to: "//m2m.example/Smeter", from: "/id-far", assoc: over, body: `{"m2m:cnt":{"rn":"made"}}`}, code: 2001},
+		{name: "CREATE without content", ask: ask{op: "C3", to: "/Smeter", from: "/id-far", assoc: over}, code: 4000},
+		{name: "C-173 what only the CSE makes", ask: ask{op: "C17", to: "/Smeter", from: "/id-far", assoc: over, body: `{"m2m:req":{}}`}, code: 4005},
+		{name: "what is malformed", ask: ask{op: "C3", to: "/Smeter", from: "/id-far", assoc: over, body: `{"m2m:cnt":{"mni":-1}}`}, code: 4000},
+	})
+}

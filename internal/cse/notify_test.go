@@ -90,7 +90,7 @@ func TestReach_B96_C374_AnOpenConnectionGoesBeforePointsOfAccessAndAfterAChannel
 	}
 }
 
-func TestNotify_C275_TheVerificationOfAnotherCSE(t *testing.T) {
+func TestNotify_C275_A78_TheVerificationOfAnotherCSE(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.must(onem2m.Created, ask{op: "C2", to: "cse-in", from: "Capp01", body: `{"m2m:ae":{"rn":"app","api":"Ntest","rr":true,"srv":["3"],"poa":["http://192.0.2.1/"]}}`})

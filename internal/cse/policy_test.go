@@ -21,6 +21,8 @@ func TestPolicy_OfTheResourceItself(t *testing.T) {
 	rule := func(r string) ask { return c("cse-in/app", `{"pv":{"acr":[`+r+`]},`+self+`}`) }
 	w.follow(t, []step{
 		{name: "A-30 in an AE", ask: c("cse-in/app", `{"rn":"p1","pv":{"acr":[{"acor":["Cother1"],"acop":2}]},`+self+`}`), code: 2001},
+		{name: "A-30 another one", ask: c("cse-in/app", `{"rn":"p9","pv":{},`+self+`}`), code: 2001},
+		{name: "A-30 a transaction below it", ask: ask{op: "C51", to: "cse-in/app/p9", from: "Capp01", body: `{"m2m:trac":{"tid":"t1","m2m:rqp":` + primitive(3, "cse-in/app/p9", "Capp01", `,"pc":{"m2m:acp":{"lbl":["x"]}}`) + `}}`}, code: 2001},
 		{name: "A-30 in the CSEBase", ask: c("cse-in", `{"pv":{},`+self+`}`), code: 2001},
 		{name: "A-30 in a container", ask: c("cse-in/app/c1", `{"pv":{},`+self+`}`), code: 4108},
 		{name: "A-31 acpi isn't an attribute of it", ask: c("cse-in/app", `{"pv":{},`+self+`,"acpi":["cse-in/app/p1"]}`), code: 4000},

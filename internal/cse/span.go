@@ -256,7 +256,8 @@ func (c *CSE) addressOf(f *transaction.Far, ri string) string {
 	if !strings.HasPrefix(ri, "/") {
 		ri = host.SP + host.CSE + "/" + ri
 	}
-	if a, err := onem2m.ParseAddress(ri); err != nil || a.Host(c.Home) != host.Host(c.Home) {
+	a, err := onem2m.ParseAddress(ri)
+	if err != nil || a.Host(c.Home) != host.Host(c.Home) && !wholeSP(host.Host(c.Home)) {
 		return ""
 	}
 	return ri

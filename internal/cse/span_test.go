@@ -322,6 +322,25 @@ func TestTransactionMgmt_C441_TheOtherCSEDecidesForItsCreator(t *testing.T) {
 	}
 }
 
+func TestTransactionMgmt_C441_ATargetOfTheWholeSPAndAbsoluteOnes(t *testing.T) {
+	t.Parallel()
+	s := newRealm(t)
+	s.in.must(onem2m.Created, ask{op: "C2", to: "cse-in", from: "Smeter", body: `{"m2m:ae":{"rn":"meter","api":"Ntest","rr":false,"srv":["3"]}}`})
+	s.in.policy("Smeter", "cse-in/meter", "open", `{"acor":["/id-mn/Capp01"],"acop":63},{"acor":["Smeter"],"acop":63}`)
+	s.in.must(onem2m.Updated, ask{op: "U", to: "cse-in/meter", from: "Smeter", body: `{"m2m:ae":{"acpi":["cse-in/meter/open"]}}`})
+	o := s.engage("tm", "", tagged("//m2m.example/id-mn/cse-mn/app/data", "new"), tagged("//m2m.example/id-in/cse-in/data", "new"),
+		inner(3, "/Smeter", "Capp01", "", `{"m2m:ae":{"lbl":["new"]}}`))
+	wantStates(t, o, 4, 4)
+	if got := answers(t, o); got != "2004 2004 2004" {
+		t.Errorf("answers %s", got)
+	}
+	if got := labelOf(s.mn, "cse-mn/app/data") + labelOf(s.in, "cse-in/data") + labelOf(s.in, "cse-in/meter"); got != `["new"]["new"]["new"]` {
+		t.Errorf("labels %s", got)
+	}
+	s.settled()
+	s.in.noLocks()
+}
+
 // TestTransactionMgmt_C441_AllOrNothingWhateverGetsLost lets requests and answers
 // between two CSEs get lost at random, and the CSE of the <transactionMgmt> crash:
 // when all is over every target is changed or none, and nothing is locked.

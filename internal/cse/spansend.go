@@ -71,8 +71,13 @@ func (e *envoy) send(ctx context.Context, host onem2m.ID, req *onem2m.Request) (
 	}
 	e.slow[host] = false
 	who, _, err := e.c.Home.ParseID(res.From)
-	return k.finish(res), k.carried && err == nil && who == host, false
+	itself = k.carried && err == nil && (who == host || wholeSP(host) && succeeded(res))
+	return k.finish(res), itself, false
 }
+
+// wholeSP reports whether what a target seems to be hosted by is an AE of the
+// whole SP: only the answer tells by which CSE it is.
+func wholeSP(host onem2m.ID) bool { return host.Registrar() == "" && host.Stem() != "" }
 
 // step takes one step at one <transaction>.
 func (e *envoy) step(ctx context.Context, step transaction.Control, i int, f *transaction.Far, fresh bool) (transaction.Outcome, *onem2m.Response) {

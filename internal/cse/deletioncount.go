@@ -46,7 +46,7 @@ func (k *call) retrieveCounting(ctx context.Context) (*onem2m.Response, error) {
 		k.counted = nil
 		err = k.look(ctx, func(r store.Reader) error {
 			var err error
-			if k.answer, err = k.retrieveOnce(ctx, r); err == nil && k.uninformed() {
+			if k.answer, err = k.retrieveOnce(ctx, r); err == nil && (k.uninformed() || k.meaning.wants()) {
 				err = errUninformed
 			}
 			return err

@@ -33,6 +33,7 @@ type hearsay struct {
 	wanted []string
 	octets int
 	until  time.Time // nobody is asked any more; zero before the first is
+	closed bool      // nobody is asked any more, for the last round
 }
 
 // heard is a resource of another CSE.
@@ -56,11 +57,14 @@ func (k *call) hearOf(address string, whole bool) (h *heard, known bool) {
 	if known && (h == nil || !whole || h.whole || len(h.documents)+len(h.members) > 0) {
 		return h, true
 	}
-	if len(m.heard.told)+len(m.heard.wanted) < maxHearsay {
+	if !m.heard.closed && within(m.ctx) == nil && len(m.heard.told)+len(m.heard.wanted) < maxHearsay {
 		m.heard.want(address, whole)
 	}
 	return nil, false
 }
+
+// wants reports whether another CSE is going to be asked for something.
+func (m *meaning) wants() bool { return m.heard != nil && len(m.heard.wanted) > 0 }
 
 func (h *hearsay) want(address string, whole bool) {
 	if whole {
@@ -87,8 +91,8 @@ func (c *CSE) distant(text string) (string, bool) {
 // that haven't been asked for. A change is made once: only what was refused is
 // tried again.
 func (k *call) knowing(ctx context.Context, serve procedure, res *onem2m.Response, err error) (*onem2m.Response, error) {
-	for range maxHearsayRounds {
-		if len(k.meaning.heard.wanted) == 0 || within(ctx) != nil || err == nil && k.req.Operation != onem2m.Retrieve {
+	for round := range maxHearsayRounds {
+		if !k.meaning.wants() || within(ctx) != nil || err == nil && k.req.Operation != onem2m.Retrieve {
 			break
 		}
 		k.hearAll(ctx)
@@ -96,6 +100,7 @@ func (k *call) knowing(ctx context.Context, serve procedure, res *onem2m.Respons
 			return nil, timedOut()
 		}
 		k.now = k.c.instant()
+		k.meaning.heard.closed = round == maxHearsayRounds-1
 		res, err = serve(k, ctx)
 	}
 	return res, err

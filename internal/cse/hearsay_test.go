@@ -87,6 +87,20 @@ func TestSemanticDiscovery_C435_DescriptionsOfOtherCSEs(t *testing.T) {
 	}
 }
 
+func TestSemanticDiscovery_C435_ARetrievalWithDescriptionsElsewhereCountsOnce(t *testing.T) {
+	t.Parallel()
+	w, far := quarter(t)
+	far.put("/id-open/cse/rooms", "m2m:smd", farSmd("/id-open/s1", "ex:attic ex:floor 3 .", ""))
+	w.container("Clamp", "cse-in/lamp", "log", "")
+	w.must(onem2m.Created, ask{op: "C4", to: "cse-in/lamp/log", from: "Clamp", body: `{"m2m:cin":{"rn":"i","con":"x","dcnt":3}}`})
+	w.describe("Clamp", "cse-in/lamp/log/i", "d", `ex:it ex:locatedIn ex:attic`+farLink+`"/id-open/cse/rooms" .`, "")
+	w.must(onem2m.OK, ask{op: "R", to: "cse-in/lamp/log/i", from: "Clamp", edit: meant(2, "ASK { ?x ex:locatedIn ?y }")})
+	o := w.must(onem2m.OK, ask{op: "R", to: "cse-in/lamp/log/i", from: "Clamp"})
+	if left, _ := o.Int("dcnt"); left != 2 {
+		t.Errorf("dcnt %s", o.Get("dcnt"))
+	}
+}
+
 func TestSemanticDiscovery_C435_HostileDescriptionsOfOtherCSEs(t *testing.T) {
 	t.Parallel()
 	w, far := quarter(t)

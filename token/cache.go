@@ -155,7 +155,9 @@ func (c *Cache) current(claims *Claims, now onem2m.Timestamp) error {
 	case now >= claims.NotAfter+c.leeway:
 		return refuse(CheckNotAfter, "")
 	case c.revoked.Has(claims.Ref()):
-		return refuse(CheckRevoked, "")
+		e := refuse(CheckRevoked, "")
+		e.Ref = claims.Ref()
+		return e
 	}
 	return nil
 }

@@ -70,6 +70,7 @@ func (c Check) String() string {
 type Error struct {
 	Check Check
 	Cause error // more for the log, or nil
+	Ref   Ref   // with CheckRevoked: the token
 }
 
 // Error says which check failed, and why if that is known.

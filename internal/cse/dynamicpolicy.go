@@ -290,6 +290,15 @@ func removeACP(c *CSE, tx store.Tx, rec *store.Record) error {
 	if !c.dynamic.is(rec.ID) {
 		return nil
 	}
+	why := "it was deleted"
+	if rec.Expires != 0 && rec.Expires <= c.instant() {
+		why = "its time was over"
+	}
+	if rec.Expires != longAgo {
+		if err := c.noteEnded(tx, rec, why); err != nil {
+			return err
+		}
+	}
 	tx.OnCommit(func() { c.dynamic.drop(rec.ID) })
 	return tx.SetSetting(dynamicName(rec.ID), nil)
 }
@@ -302,7 +311,7 @@ func (c *CSE) endDynamic(tx store.Tx, rec *store.Record) error {
 		return nil
 	}
 	for _, id := range c.dynamic.of(rec.ID) {
-		if err := c.expireDynamic(tx, id); err != nil {
+		if err := c.expireDynamic(tx, id, ""); err != nil {
 			return err
 		}
 	}
@@ -313,11 +322,14 @@ func (c *CSE) endDynamic(tx store.Tx, rec *store.Record) error {
 // came before, and is decided again.
 const longAgo = onem2m.Timestamp(1)
 
-// expireDynamic ends a dynamic policy.
-func (c *CSE) expireDynamic(tx store.Tx, id int64) error {
+// expireDynamic ends a dynamic policy. why is kept; "" where nobody can ask for it.
+func (c *CSE) expireDynamic(tx store.Tx, id int64, why string) error {
 	policy, err := tx.ByID(id)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil // gone, or going
+	}
+	if err == nil && why != "" {
+		err = c.noteEnded(tx, policy, why)
 	}
 	if err != nil {
 		return err

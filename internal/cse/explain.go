@@ -155,7 +155,7 @@ func (k *call) explainTokens(r store.Reader, rec *store.Record, q Question, sour
 		err = k.nameTarget(r, rec)
 	}
 	if err != nil {
-		e.Reasons = append(e.Reasons, access.Reason{Source: "tokens", Rule: -1, Part: access.PartPolicy, Text: err.Error()})
+		e.Reasons = append(e.Reasons, access.Reason{Source: "tokens", Rule: -1, Part: access.PartPolicy, Text: k.c.whyRefused(r, err)})
 		return false
 	}
 	if q.Links {
@@ -183,6 +183,9 @@ func (k *call) explainFurther(r store.Reader, rec *store.Record, q Question, sou
 	}
 	if e.Permit || q.Links {
 		return
+	}
+	if err := k.explainEnded(r, rec, e); err != nil {
+		say("what servers have granted", "it can't be read: "+err.Error())
 	}
 	var lacking missed
 	list, err := k.c.referrals(r, rec, k.now, &lacking)

@@ -29,7 +29,7 @@ func (k *call) judgeByTokens(r store.Reader, rec *store.Record, op onem2m.Operat
 		if k.uninformed() {
 			return k.denied(op) // for now, as in judge
 		}
-		k.audit("tokens", "", onem2m.OriginatorHasNoPrivilege, k.further.told(err.Error()))
+		k.audit("tokens", "", onem2m.OriginatorHasNoPrivilege, k.further.told(k.c.whyRefused(r, err)))
 		return k.denied(op)
 	}
 	if permit, err := k.permittedByTokens("tokens", op, self, sources, tokens); permit || err != nil {

@@ -108,7 +108,11 @@ func (c *CSE) recallRules(tx store.Tx, by onem2m.ID, items []recall.Item, now on
 			return ended, err
 		}
 		for _, id := range list {
-			if err := c.expireDynamic(tx, id); err != nil {
+			why := "called back by " + string(by)
+			if because := items[i].Because; because != "" {
+				why += ": " + because
+			}
+			if err := c.expireDynamic(tx, id, why); err != nil {
 				return ended, err
 			}
 			ended++
@@ -171,6 +175,8 @@ func recalledName(ref token.Ref) string { return recalledPrefix + string(ref.Iss
 type recalled struct {
 	Until onem2m.Timestamp `json:"until"` // when it ends by itself
 	At    onem2m.Timestamp `json:"at"`    // of the message
+
+	Because string `json:"why,omitzero"` // as the issuer says
 }
 
 // errOlder refuses a message that was overtaken, or that somebody sends again.
@@ -218,7 +224,7 @@ func (c *CSE) recallTokens(tx store.Tx, by onem2m.ID, m *recall.Message, now one
 		if err := c.Revoked.Add(token.Revocation{Ref: ref, Until: m.Items[i].Until}, now); err != nil {
 			return err
 		}
-		data, err := json.Marshal(recalled{Until: m.Items[i].Until, At: cmp.Or(m.At, now)})
+		data, err := json.Marshal(recalled{Until: m.Items[i].Until, At: cmp.Or(m.At, now), Because: m.Items[i].Because})
 		if err != nil {
 			return err
 		}

@@ -29,12 +29,12 @@ type recalling struct {
 	other *esdata.Key // of the second server
 }
 
-func newRecalling(t *testing.T) *recalling {
+func newRecalling(t *testing.T, change ...func(*Options)) *recalling {
 	t.Helper()
 	w := &recalling{}
-	w.consulting = newConsulting(t, func(o *Options) {
+	w.consulting = newConsulting(t, append([]func(*Options){func(o *Options) {
 		o.Servers = append(o.Servers, dynauth.Server{ID: "//m2m.example/Sdas002", Domains: []string{"two.example"}, Points: []string{"https://two.example/onem2m"}})
-	})
+	}}, change...)...)
 	var one, two token.Issuer
 	w.sign, one = issuerWith(t, "//m2m.example/Sdas001", "das.example")
 	w.other, two = issuerWith(t, "//m2m.example/Sdas002", "two.example")

@@ -108,6 +108,9 @@ func (c *CSE) readForeign(host onem2m.ID, content *onem2m.Content) (*foreign, er
 	case "m2m:ae":
 		aei, _ := attrs.Text("aei")
 		f.entity, _, err = there.ParseID(aei)
+		if at := f.entity.Registrar(); err == nil && at != "" && at != host {
+			err = fmt.Errorf("%s isn't an AE of %s", f.entity, host) // which can't speak for others
+		}
 		return f, err
 	case "m2m:dac":
 		f.referral = foreignReferral(there, attrs)

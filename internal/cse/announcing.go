@@ -189,7 +189,7 @@ func (c *CSE) noteCopies(tx store.Tx, id int64, copies []copyMade, sent onem2m.O
 	}
 	if names := announcement.Changed(sent, now); len(names) > 0 {
 		for _, address := range made {
-			if err := c.oweCopy(tx, arrear{Copy: address, Original: id, Names: names}); err != nil {
+			if err := c.oweCopy(tx, arrear{Copy: address, Original: id, Of: rec.Origin, Names: names}); err != nil {
 				return nil, err
 			}
 		}
@@ -247,7 +247,7 @@ func (c *CSE) follow(tx store.Tx, before, after *store.Record) error {
 	}
 	names, kept := announcement.Changed(was, is), copiesOf(after)
 	for _, address := range copies {
-		d := arrear{Copy: address, Original: after.ID, Names: names, Delete: !slices.Contains(kept, address)}
+		d := arrear{Copy: address, Original: after.ID, Of: after.Origin, Names: names, Delete: !slices.Contains(kept, address)}
 		if !d.Delete && len(names) == 0 {
 			continue
 		}
@@ -261,7 +261,7 @@ func (c *CSE) follow(tx store.Tx, before, after *store.Record) error {
 // withdraw owes the copies of a resource that goes their end (C-126).
 func (c *CSE) withdraw(tx store.Tx, rec *store.Record) error {
 	for _, address := range copiesOf(rec) {
-		if err := c.oweCopy(tx, arrear{Copy: address, Delete: true}); err != nil {
+		if err := c.oweCopy(tx, arrear{Copy: address, Of: rec.Origin, Delete: true}); err != nil {
 			return err
 		}
 	}

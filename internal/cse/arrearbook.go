@@ -22,6 +22,7 @@ import (
 type arrearBook struct {
 	Next int64             `json:"next"` // the number of the next one
 	Each map[onem2m.ID]int `json:"each"`
+	Of   map[onem2m.ID]int `json:"of,omitempty"` // and by who has made the originals
 }
 
 const (
@@ -34,10 +35,16 @@ func arrearName(number int64) string { return fmt.Sprintf("%s%d", arrearPrefix, 
 func (c *CSE) loadBook(r store.Reader) (*arrearBook, error) {
 	book, err := loadState[arrearBook](r, arrearBookName)
 	if errors.Is(err, store.ErrNotFound) {
-		return &arrearBook{Each: map[onem2m.ID]int{}}, nil
+		return &arrearBook{Each: map[onem2m.ID]int{}, Of: map[onem2m.ID]int{}}, nil
 	}
-	if err != nil || book.Each != nil {
-		return book, err
+	if err != nil {
+		return nil, err
+	}
+	if book.Of == nil {
+		book.Of = map[onem2m.ID]int{}
+	}
+	if book.Each != nil {
+		return book, nil
 	}
 	book.Each = map[onem2m.ID]int{} // of an earlier version, which didn't count
 	all, err := keptArrears(r)
@@ -105,8 +112,11 @@ func (c *CSE) keepArrear(tx store.Tx, one arrear) (number int64, err error) {
 	for _, n := range book.Each {
 		total += n
 	}
-	if book.Each[host] >= maxArrears-total {
+	if book.Each[host] >= maxArrears-total || one.Of != "" && book.Of[one.Of] >= maxArrearsOne {
 		return 0, errTooManyArrears
+	}
+	if one.Of != "" {
+		book.Of[one.Of]++
 	}
 	number = book.Next
 	book.Next++
@@ -137,10 +147,9 @@ func (c *CSE) forgive(tx store.Tx, numbers []int64) error {
 		if err != nil {
 			return err
 		}
-		if host := c.owedTo(one); book.Each[host] > 1 {
-			book.Each[host]--
-		} else {
-			delete(book.Each, host)
+		lower(book.Each, c.owedTo(one))
+		if one.Of != "" {
+			lower(book.Of, one.Of)
 		}
 		if err := tx.SetSetting(arrearName(number), nil); err != nil {
 			return err

@@ -61,6 +61,33 @@ func TestArrears_OneCSELeavesRoomForOthers(t *testing.T) {
 	})
 }
 
+func TestArrears_OneEntityLeavesRoomForOthers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const flood, other = onem2m.ID("//m2m.example/id-in/Cflood"), onem2m.ID("//m2m.example/id-in/Cother")
+	w.inTx(func(tx store.Tx) error {
+		var numbers []int64
+		for i := range maxArrearsOne {
+			number, err := w.c.keepArrear(tx, arrear{Copy: fmt.Sprintf("/id-away/x%d", i), Of: flood})
+			if err != nil {
+				return err
+			}
+			numbers = append(numbers, number)
+		}
+		if _, err := w.c.keepArrear(tx, arrear{Copy: "/id-near/x", Of: flood}); !errors.Is(err, errTooManyArrears) {
+			t.Errorf("one more: %v", err)
+		}
+		if _, err := w.c.keepArrear(tx, arrear{Copy: "/id-away/y", Of: other}); err != nil {
+			return err
+		}
+		if err := w.c.forgive(tx, numbers[:1]); err != nil {
+			return err
+		}
+		_, err := w.c.keepArrear(tx, arrear{Copy: "/id-near/x", Of: flood})
+		return err
+	})
+}
+
 func TestArrears_OfAnEarlierVersionAreCounted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -1,6 +1,7 @@
 package cse
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -24,6 +25,7 @@ type arrear struct {
 	Notice   jsontext.Value `json:"notice,omitzero"` // of the new place of an AE, for the CSE in Copy
 
 	Since onem2m.Timestamp `json:"since,omitzero"` // when it came about
+	Of    onem2m.ID        `json:"of,omitzero"`    // who has made the original; "" for what the CSE itself tells
 
 	host     onem2m.ID // the CSE of the copy
 	numbers  []int64   // under which it is kept
@@ -33,10 +35,14 @@ type arrear struct {
 	due      time.Time
 }
 
-// maxArrears bounds what is owed at once. One CSE gets no more of it than it leaves
-// free: one that answers nothing keeps no other from being told. A copy that isn't
-// told any more expires by itself, at the latest when its original would have.
-const maxArrears = 10_000
+// maxArrears bounds what is owed at once, maxArrearsOne what is for the originals
+// that one entity has made. One CSE gets no more of it than it leaves free: one that
+// answers nothing keeps no other from being told. A copy that isn't told any more
+// expires by itself, at the latest when its original would have.
+const (
+	maxArrears    = 10_000
+	maxArrearsOne = maxArrears / 4
+)
 
 // maxOwed is how long a CSE may be away until it isn't told any more what has
 // changed meanwhile.
@@ -103,6 +109,7 @@ func (a *arrear) include(one *arrear) {
 	if a.Since == 0 || one.Since < a.Since {
 		a.Since = one.Since
 	}
+	a.Of = cmp.Or(a.Of, one.Of)
 	a.Original, a.Delete, a.Left = max(a.Original, one.Original), a.Delete || one.Delete, a.Left || one.Left
 	if one.Notice != nil {
 		a.Notice = one.Notice

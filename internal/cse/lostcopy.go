@@ -27,7 +27,7 @@ func (c *CSE) createCopy(ctx context.Context, rec *store.Record, host onem2m.ID,
 		return copyMade{address, -1}, err
 	}
 	link := announcement.Address(c.reference(rec.RI), c.Home, host)
-	owed := arrear{Copy: to + "?lnk=" + link, Original: rec.ID, Link: link, Since: c.instant()}
+	owed := arrear{Copy: to + "?lnk=" + link, Original: rec.ID, Of: rec.Origin, Link: link, Since: c.instant()}
 	number, err := c.pledge(ctx, owed)
 	if err != nil {
 		return copyMade{}, err

@@ -193,11 +193,11 @@ func (k *call) checkDependencyList(r store.Reader, s *subject) error {
 }
 
 func createdAction(k *call, tx store.Tx, s *subject) error {
-	p := &principal{ID: k.from.ID, Authenticated: k.from.Authenticated, Credential: k.assoc.CredentialID}
-	if err := savePrincipal(tx, s.id, p); err != nil {
+	p := k.principal(tx)
+	if err := savePrincipal(tx, s.id, &p); err != nil {
 		return err
 	}
-	return k.armAction(tx, s, p)
+	return k.armAction(tx, s, &p)
 }
 
 // updateAction: a new mode, period or criterion begins evaluation anew; who sets
@@ -208,7 +208,8 @@ func updateAction(k *call, tx store.Tx, s *subject) error {
 		return err
 	}
 	if s.touches("apv") {
-		p.ID, p.Authenticated, p.Credential = k.from.ID, k.from.Authenticated, k.assoc.CredentialID
+		who := k.principal(tx)
+		p.ID, p.Authenticated, p.Credential = who.ID, who.Authenticated, who.Credential
 		p.Owed = false // what was owed was another primitive
 	}
 	anew := s.touches("evm") || s.touches("ecp") || s.touches("evc") || s.touches("sri")

@@ -273,7 +273,7 @@ func (c *CSE) deleteFar(ctx context.Context, one debt) (gone bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	as.expires = c.instant() + micros(debtTime)
+	as.expires, as.apart = c.instant()+micros(debtTime), true
 	if one.Control != 0 { // the DELETE finds out how that went
 		o := onem2m.Object{{Name: "tctl", Value: onem2m.IntValue(int64(one.Control))}}
 		as.perform(ctx, &onem2m.Request{Operation: onem2m.Update, To: one.Address, Content: &onem2m.Content{Name: "m2m:trac", Value: o.Append(nil)}})

@@ -69,6 +69,16 @@ func (c *CSE) undertake(who *principal, u undertaking, req *onem2m.Request) *cal
 	return k
 }
 
+// principal is who makes a transaction, or an action. Where another CSE vouches for an AE that is
+// registered here, its credential is the one that the AE is bound to.
+func (k *call) principal(r store.Reader) principal {
+	p := principal{ID: k.from.ID, Authenticated: k.from.Authenticated, Credential: k.assoc.CredentialID}
+	if known := (snapshot{c: k.c, r: r, now: k.now}); k.assoc.Kind == identity.KindCSE && known.AERegistered(p.ID) {
+		p.Credential, _ = known.CredentialOf(p.ID)
+	}
+	return p
+}
+
 // undertaking of a part of a transaction.
 func (p *part) undertaking(id, creator string) undertaking {
 	return undertaking{id: id, creator: creator, ri: p.RI, granted: permissions{verified: p.Verified, asked: p.Asked}}

@@ -233,6 +233,7 @@ type farParty struct {
 	from    identity.Originator
 	assoc   *identity.Association
 	expires onem2m.Timestamp
+	apart   bool // long after the request that it comes of, which it needn't follow back
 	last    *onem2m.Response
 }
 
@@ -274,6 +275,15 @@ func (p *farParty) perform(ctx context.Context, req *onem2m.Request) *onem2m.Res
 	if a, err := onem2m.ParseAddress(req.To); err == nil {
 		req.To = p.c.widely(a)
 	}
-	p.last = p.c.perform(ctx, p.from, p.assoc, req)
+	if !p.apart {
+		p.last = p.c.perform(ctx, p.from, p.assoc, req)
+		return p.last
+	}
+	k := &call{c: p.c, req: req, assoc: p.assoc, now: p.c.instant(), from: p.from, vouched: true, nesting: 1, expires: p.expires}
+	res, err := k.run(ctx)
+	if err != nil {
+		res = k.fail(ctx, err)
+	}
+	p.last = k.finish(res)
 	return p.last
 }

@@ -226,7 +226,7 @@ func (c *CSE) seekLeaveOf(ctx context.Context, id int64, attrs onem2m.Object) (*
 // createTransaction takes the lock, or leaves it to its time. That the lock
 // can't be had is told by the state (C-444).
 func createTransaction(k *call, tx store.Tx, s *subject) error {
-	d := &deal{Who: principal{ID: k.from.ID, Authenticated: k.from.Authenticated, Credential: k.assoc.CredentialID}}
+	d := &deal{Who: k.principal(tx)}
 	if k.managed() {
 		d.Manager = k.under.manager
 	}

@@ -153,7 +153,7 @@ func (c *CSE) seekLeaves(ctx context.Context, b *bargain, ri string, attrs onem2
 // are due: where no times are given, all of them, so that the answer tells how
 // the transaction ended.
 func createTransactionMgmt(k *call, tx store.Tx, s *subject) error {
-	b := &bargain{Who: principal{ID: k.from.ID, Authenticated: k.from.Authenticated, Credential: k.assoc.CredentialID}}
+	b := &bargain{Who: k.principal(tx)}
 	s.set("trst", onem2m.IntValue(int64(transaction.Idle)))
 	s.set("tctl", onem2m.IntValue(int64(transaction.Initial)))
 	m, err := k.c.manage(tx, s.id, s.ri, &s.attrs, b)

@@ -73,14 +73,15 @@ func TestTransaction_C441_AcrossCSEs(t *testing.T) {
 	if !strings.Contains(a.Body, `"rsc":4103`) {
 		t.Errorf("A-10: the other CSE decides for the visitor: %s", a)
 	}
-	// An AE of another CSE may have one here, with targets anywhere.
+	// An AE of another CSE has one here, with a target on its own CSE and on a third.
 	tr.mn.plain.Make(t, "Cguest", "/cse-mn", 2, `{"m2m:ae":{"rn":"guest","api":"N.example.test","rr":false,"srv":["3"]}}`)
-	tr.in.open(t, "yard", "/id-mn/Cguest")
 	tr.mn.open(t, "hall", "Cguest")
-	a = tr.mn.plain.Create(t, "Cguest", "/id-in/cse-in/yard", 50, deal("guest", "three", "", "/id-mn/Cguest", "/id-in/cse-in/yard", "/id-mn/cse-mn/hall"))
-	if a.RSC == 2001 {
-		states(t, a, 4, 4)
-	}
+	tr.mn2.open(t, "yard", "/id-mn/Cguest")
+	in.Make(t, "CAdmin", "/cse-in", 1, `{"m2m:acp":{"rn":"acp-guest","pv":{"acr":[{"acor":["/id-mn/Cguest"],"acop":63}]},"pvs":{"acr":[{"acor":["CAdmin"],"acop":63}]}}}`)
+	in.Update(t, "Cvisitor", "/cse-in/visitor", `{"m2m:ae":{"acpi":["cse-in/acp-guest"]}}`).Expect(t, 2004, 200)
+	a = tr.mn.plain.Create(t, "Cguest", "/~/id-in/cse-in/visitor", 50, deal("guest", "three", "", "/id-mn/Cguest", "/id-mn2/cse-mn2/yard", "/id-mn/cse-mn/hall"))
+	a.Expect(t, 2001, 201)
+	states(t, a, 4, 4)
 	for _, b := range []*box{tr.mn, tr.asn} {
 		await(t, "no transaction is left on "+b.id, func() bool {
 			return !strings.Contains(b.plain.Get(t, "CAdmin", "/"+b.name+"?fu=1&ty=51").Body, "/t-")

@@ -287,9 +287,8 @@ func (c *CSE) pastHelp(one debt, res *onem2m.Response) bool {
 	case onem2m.Deleted, onem2m.OriginatorHasNoPrivilege, onem2m.BadRequest:
 		return true
 	case onem2m.NotFound:
-		who, _, err := c.Home.ParseID(res.From)
-		a, _ := onem2m.ParseAddress(one.Address)
-		return err == nil && who == a.Host(c.Home) // not a CSE on the way
+		a, err := onem2m.ParseAddress(one.Address)
+		return err == nil && c.answeredBy(res, a.Host(c.Home))
 	default:
 		return false
 	}

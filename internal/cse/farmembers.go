@@ -115,8 +115,7 @@ func (c *CSE) askType(ctx context.Context, from identity.Originator, a *identity
 		RequestID:         string(c.names.appendTail([]byte("m-"), 12)),
 		RequestExpiration: strconv.FormatInt(farPatience.Milliseconds(), 10),
 	})
-	who, _, err := c.Home.ParseID(res.From)
-	itself := err == nil && who == whole.Host(c.Home) // not a CSE on the way
+	itself := c.answeredBy(res, whole.Host(c.Home))
 	switch {
 	case res.Code == onem2m.OK && res.Content != nil:
 		attrs, err := onem2m.ParseObject(res.Content.Value)
@@ -130,6 +129,13 @@ func (c *CSE) askType(ctx context.Context, from identity.Originator, a *identity
 		return farMember{denied: true}
 	}
 	return farMember{}
+}
+
+// answeredBy reports whether a CSE has answered itself, and not one on the way.
+// One of another provider may name itself as its own SP does.
+func (c *CSE) answeredBy(res *onem2m.Response, host onem2m.ID) bool {
+	who, _, err := c.Home.ParseID(res.From)
+	return err == nil && (who == host || host.SP() != c.Home.SP && res.From == host.SPRelative())
 }
 
 // kindTold is kindOf for the representation of a resource of another CSE.

@@ -203,7 +203,7 @@ func (k *call) askFar(ctx context.Context, a onem2m.Address, req *onem2m.Request
 	if err != nil || res.Code != onem2m.OK || res.Content == nil || !sub.carried {
 		return nil
 	}
-	if who, _, err := k.c.Home.ParseID(res.From); err != nil || who != a.Host(k.c.Home) {
+	if !k.c.answeredBy(res, a.Host(k.c.Home)) {
 		return nil
 	}
 	return res.Content

@@ -70,8 +70,7 @@ func (e *envoy) send(ctx context.Context, host onem2m.ID, req *onem2m.Request) (
 		return k.finish(res), false, unsent
 	}
 	e.slow[host] = false
-	who, _, err := e.c.Home.ParseID(res.From)
-	itself = k.carried && err == nil && (who == host || wholeSP(host) && succeeded(res))
+	itself = k.carried && (e.c.answeredBy(res, host) || wholeSP(host) && succeeded(res))
 	return k.finish(res), itself, false
 }
 

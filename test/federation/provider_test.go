@@ -2,6 +2,7 @@ package federation
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"bulwark/test/harness"
@@ -50,6 +51,26 @@ func TestProviders_C221_C080_ReachEachOtherOverTheirINs(t *testing.T) {
 	})
 	t.Run("C-080 and back", func(t *testing.T) {
 		farMN.plain.Get(t, "Cguest", "/_/near.example/id-mn/cse-mn/box").Expect(t, 2000, 200)
+	})
+	t.Run("C-441 a transaction on both sides", func(t *testing.T) {
+		nearMN.plain.Make(t, "Cvisitor", "/cse-mn/Cvisitor", 3, `{"m2m:cnt":{"rn":"own"}}`)
+		a := nearMN.plain.Create(t, "Cvisitor", "/cse-mn/Cvisitor", 50, deal("tm", "both", "", "Cvisitor", "cse-mn/Cvisitor/own", "//far.example/id-mn/cse-mn/box"))
+		a.Expect(t, 2001, 201)
+		states(t, a, 4, 4)
+		if a := farMN.plain.Get(t, "CAdmin", "/cse-mn/box"); fmt.Sprint(a.Attribute("lbl")) != "[both]" {
+			t.Errorf("the other side: %s", a)
+		}
+		await(t, "no transaction is left there", func() bool {
+			return !strings.Contains(farMN.plain.Get(t, "CAdmin", "/cse-mn?fu=1&ty=51").Body, "/t-")
+		})
+	})
+	t.Run("C-435 a description on the other side", func(t *testing.T) {
+		farMN.plain.Make(t, "CAdmin", "/cse-mn/box", 24, smd("d", `ex:attic ex:floor 3 .`, `,"acpi":["cse-mn/acp-box"]`))
+		nearMN.plain.Make(t, "Cvisitor", "/cse-mn/Cvisitor/own", 24, smd("d", `ex:it ex:locatedIn ex:attic ; m2m:resourceDescriptorLink "//far.example/id-mn/cse-mn/box/d" .`, ""))
+		a := nearMN.plain.Get(t, "Cvisitor", "/cse-mn/Cvisitor?fu=1&"+meant("SELECT ?x WHERE { ?x ex:locatedIn ?r . ?r ex:floor 3 }"))
+		if list, _ := a.List(); len(list) != 1 || list[0] != "cse-mn/Cvisitor/own" {
+			t.Errorf("got %s", a)
+		}
 	})
 	t.Run("C-080 a third provider", func(t *testing.T) {
 		nearMN.plain.Get(t, "Cvisitor", "/_/third.example/id-in/cse-in").Expect(t, 4004, 404)

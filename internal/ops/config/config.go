@@ -17,7 +17,7 @@ type Config struct {
 
 	Log        Log        `toml:"log" doc:"The process log on standard error."`
 	CSE        CSE        `toml:"cse" doc:"The identity and the behaviour of the CSE."`
-	Listen     []Listener `toml:"listen" doc:"One listener. Without any [[listen]] there is one https listener on 127.0.0.1:8443; the flags --https, --http and --trust-plain change or add listeners."`
+	Listen     []Listener `toml:"listen" doc:"One listener. Without any [[listen]] there is one https listener on 127.0.0.1:8443; the flags --https, --http, --wss, --ws and --trust-plain change or add listeners."`
 	Anchors    []Anchor   `toml:"anchor" doc:"A trust anchor for the certificates of peers."`
 	Locations  []Location `toml:"location" doc:"A position that the operator states for an entity; only these count in location rules of policies."`
 	Peers      []Peer     `toml:"peer" doc:"A CSE that is known by name."`
@@ -69,7 +69,7 @@ type CSE struct {
 
 // Listener is one [[listen]] entry.
 type Listener struct {
-	Binding        Binding        `toml:"binding" doc:"Protocol: http or https."`
+	Binding        Binding        `toml:"binding" doc:"Protocol: http, https, ws or wss."`
 	Address        string         `toml:"address" doc:"Host and port to listen on, for example 127.0.0.1:8443. Port 0 takes a free one."`
 	TrustPlain     bool           `toml:"trust-plain" doc:"Plain loopback listeners only: take every well-formed From as authenticated. For development and conformance suites."`
 	SA             SAPolicy       `toml:"sa" doc:"Whether a peer must have a security association: required or optional. The default is required for https and optional for http. Optional on an address other than loopback needs allow-insecure."`

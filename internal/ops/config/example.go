@@ -174,8 +174,9 @@ An unknown table or key is refused with its line and column, and so is a value t
 - Tables of later versions (` + "`" + strings.Join(laterTables(), "`, `") + "`" + `) are refused with "not in this version".
 - The variables ` + "`BULWARK_AE_…`" + ` are those of ` + "`bulwark ae`" + `.
 
-The flags ` + "`--https ADDR|off`, `--http ADDR|off` and `--trust-plain`" + ` (` + "`BULWARK_HTTPS`, `BULWARK_HTTP`, `BULWARK_TRUST_PLAIN`" + `)
+The flags ` + "`--https ADDR|off`, `--http ADDR|off`, `--wss ADDR|off`, `--ws ADDR|off`" + ` (` + "`BULWARK_HTTPS`, `BULWARK_HTTP`, `BULWARK_WSS`, `BULWARK_WS`" + `)
 change the address of the one listener of that binding, add it where there is none, or remove it.
+` + "`--trust-plain` (`BULWARK_TRUST_PLAIN`)" + ` is for the plain ones.
 `)
 	for _, t := range Tables() {
 		if t.Name == "" {

@@ -79,6 +79,7 @@ func TestFindings_NameWhatIsRisky(t *testing.T) {
 		{"subscription data elsewhere", "[cse]\ntype=\"mn\"\nrequire-subscription=true\n", nil, "warning cse.require-subscription: only an IN-CSE"},
 		{"a registrar that proves nothing", "", registrar("mn", "http://127.0.0.1:8080", "/id-in"), "warning remote.url: plain http proves nobody's identity"},
 		{"a CSE that its registrar can't call", "[[listen]]\nbinding=\"https\"\naddress=\":8443\"\n", registrar("mn", "https://in.example", "/id-in"), "warning cse.points: the registrar is told no address"},
+		{"S-153 a CSE that others call over WebSocket alone, which a registrar doesn't", "[[listen]]\nbinding=\"wss\"\naddress=\"192.0.2.1:8444\"\n", registrar("mn", "https://in.example", "/id-in"), "warning cse.points: the registrar is told no address"},
 		{"no revocation", "[[anchor]]\nca=\"x\"\nflavours=[\"ae\"]\n", nil, "info anchor[0].crl: no revocation list"},
 	}
 	for _, tt := range tests {

@@ -88,7 +88,10 @@ func (c *Config) remoteFindings() []Finding {
 		all = append(all, Finding{Warning, "remote.url", fmt.Sprintf("plain %s proves nobody's identity: whoever listens there is the registrar", u.Scheme)})
 	}
 	sockets := strings.HasPrefix(c.Remote.URL, "ws://") || strings.HasPrefix(c.Remote.URL, "wss://") // which work both ways
-	if !c.Remote.Poll && !sockets && len(c.AccessPoints()) == 0 {
+	called := func(point string) bool {                                                              // a registrar opens no WebSocket to a CSE of its own provider
+		return strings.HasPrefix(point, "http") || c.RegistrarID().SP() != c.CSE.SP
+	}
+	if !c.Remote.Poll && !sockets && !slices.ContainsFunc(c.AccessPoints(), called) {
 		all = append(all, Finding{Warning, "cse.points", "the registrar is told no address at which this CSE can be called: name points, or set remote.poll"})
 	}
 	return all

@@ -118,8 +118,9 @@ type Options struct {
 	Registrar onem2m.ID // the CSE that this one registers with; "" for none
 
 	// Connected reports whether an entity that is registered here holds a connection open over which it
-	// takes requests, and so needs no point of access; nil for never.
-	Connected func(onem2m.ID) bool
+	// takes requests, and so needs no point of access: a CSE, or an AE that is bound to a credential, ""
+	// for none (S-095, S-118). Nil for never.
+	Connected func(id onem2m.ID, kind identity.Kind, credential string) bool
 
 	Neighbours func() // called when the CSEs registered here have changed; must return quickly; nil: nobody is told
 

@@ -2,11 +2,13 @@ package cse
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"bulwark/access"
 	"bulwark/internal/dynauth/recall"
 	"bulwark/internal/federation"
+	"bulwark/internal/identity"
 	"bulwark/internal/notify"
 	"bulwark/internal/store"
 	"bulwark/onem2m"
@@ -245,8 +247,14 @@ func (c *CSE) reachAE(r store.Reader, rec *store.Record, now onem2m.Timestamp) (
 	attrs := attributes(rec)
 	reachable, _ := attrs.Bool("rr")
 	points := pointsIn(attrs)
-	if c.connected(rec.Origin) {
-		reachable, points = true, append([]string{federation.SocketPoint}, points...) // B-96
+	if c.Connected != nil {
+		credential, err := r.CredentialOf(rec.Origin)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return notify.Reach{}, err
+		}
+		if c.Connected(rec.Origin, identity.KindAE, credential) {
+			reachable, points = true, append([]string{federation.SocketPoint + credential}, points...) // B-96
+		}
 	}
 	if !reachable || len(points) == 0 {
 		return notify.Reach{}, onem2m.Errorf(onem2m.TargetNotReachable, "to", "the AE has no point of access")

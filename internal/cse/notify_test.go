@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"bulwark/internal/federation"
+	"bulwark/internal/identity"
 	"bulwark/onem2m"
 )
 
@@ -63,7 +64,11 @@ func TestReach_FindsOnlyAEsWithAPointOfAccess(t *testing.T) {
 func TestReach_B96_C374_AnOpenConnectionGoesBeforePointsOfAccessAndAfterAChannel(t *testing.T) {
 	t.Parallel()
 	open := map[onem2m.ID]bool{}
-	w := newWorld(t, func(o *Options) { o.Connected = func(id onem2m.ID) bool { return open[id] } })
+	w := newWorld(t, func(o *Options) {
+		o.Connected = func(id onem2m.ID, kind identity.Kind, credential string) bool {
+			return open[id] && kind == identity.KindAE && credential == ""
+		}
+	})
 	w.register("Cdeaf01", "deaf")
 	w.must(onem2m.Created, ask{op: "C2", to: "-", from: "Capp01", body: `{"m2m:ae":{"rn":"app","api":"N","rr":true,"poa":["http://192.0.2.1/"],"srv":["3"]}}`})
 	for _, tt := range []struct {

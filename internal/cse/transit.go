@@ -68,7 +68,7 @@ func (k *call) hop(ctx context.Context, t *federation.Transit, now onem2m.Timest
 		return federation.Hop{}, err
 	}
 	hop := federation.Hop{ID: next.ID, Points: next.Ways(now), Peer: k.arrival().Peer, Blocking: k.errand == nil}
-	if len(hop.Points) == 0 && k.c.connected(next.ID) {
+	if len(hop.Points) == 0 && k.c.Connected != nil && k.c.Connected(next.ID, identity.KindCSE, "") {
 		hop.Points = []string{federation.SocketPoint}
 	}
 	if len(hop.Points) == 0 {
@@ -77,10 +77,6 @@ func (k *call) hop(ctx context.Context, t *federation.Transit, now onem2m.Timest
 	t.Releases = next.Releases
 	return hop, nil
 }
-
-// connected reports whether an entity that is registered here holds a connection
-// open over which it takes requests.
-func (c *CSE) connected(id onem2m.ID) bool { return c.Connected != nil && c.Connected(id) }
 
 // brought makes the answer from that of the next CSE.
 func (k *call) brought(res *onem2m.Response) *onem2m.Response {

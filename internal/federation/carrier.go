@@ -37,8 +37,9 @@ const (
 // this CSE; its resourceID follows.
 const PollingScheme = "pcu:"
 
-// SocketPoint is a point of access that stands for the WebSocket connection that
-// an entity registered here has opened.
+// SocketPoint begins a point of access that stands for the WebSocket connection
+// that an entity registered here has opened; for an AE, the credential that it is
+// bound to follows.
 const SocketPoint = "wsc:"
 
 // Sender carries one request to a point of access, where who has to be, and

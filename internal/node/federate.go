@@ -49,11 +49,11 @@ func (w ways) Send(ctx context.Context, point string, who onem2m.ID, req *onem2m
 	if w.own != nil {
 		if now := w.own.Leaf(); w.leaf.Swap(now) != now {
 			w.client.Close() // the next connections show the new certificate
-			w.socket.drop(ctx)
+			w.socket.drop()
 		}
 	}
-	if w.socket.takes(point, who) {
-		return w.socket.send(ctx, point, who, req)
+	if res, taken, err := w.socket.send(ctx, point, who, req); taken {
+		return res, err
 	}
 	return w.client.Send(ctx, point, who, req)
 }

@@ -102,6 +102,11 @@ func (n *Node) drain(ctx context.Context) {
 		})
 	}
 	all.Wait()
+	if n.peers.sockets != nil { // last, because requests in work may need others' answers
+		if err := n.peers.sockets.Shutdown(ctx); err != nil {
+			n.log.WarnContext(ctx, "requests were broken off at the stop", "listener", "connections to other CSEs", "err", err)
+		}
+	}
 }
 
 // errStopping is why a node that drains isn't ready.

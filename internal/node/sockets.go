@@ -44,20 +44,13 @@ func (n *Node) socketOptions() wsb.Options {
 // newSocketClient makes what opens WebSocket connections to registrars. They
 // are under the rules for connections of the HTTP client.
 func (n *Node) newSocketClient() *wsb.Client {
-	o := n.socketOptions()
 	return wsb.NewClient(wsb.ClientOptions{
-		Options: o,
+		Options: n.socketOptions(),
 		Dial: func(ctx context.Context, secure bool, address string, who onem2m.ID) (wsb.Dialed, error) {
 			conn, stands, err := n.peers.client.Dial(ctx, secure, address, who)
 			return wsb.Dialed{Conn: conn, Stands: stands}, err
 		},
-		Peer: func(who onem2m.ID, secure bool) *identity.Association {
-			binding := config.BindingWS
-			if secure {
-				binding = config.BindingWSS
-			}
-			return n.called(who, string(binding))
-		},
+		Peer: n.opened,
 		Closed: func(who onem2m.ID) {
 			if r := n.peers.registree; r != nil && who == n.cfg.RegistrarID() {
 				r.Changed() // which opens it again: the registrar may have something to send
@@ -66,26 +59,53 @@ func (n *Node) newSocketClient() *wsb.Client {
 	})
 }
 
+// opened is the association under which requests come over a connection that this
+// CSE has opened to another one.
+func (n *Node) opened(who onem2m.ID, secure bool) *identity.Association {
+	switch {
+	case secure:
+		return n.called(who, string(config.BindingWSS))
+	case who == n.cfg.RegistrarID():
+		return n.called(who, string(config.BindingWS)) // the operator says who that is
+	}
+	// Whoever is there has proved nothing, and its requests are nobody's.
+	return &identity.Association{Framework: identity.FrameworkNone, Required: true, Binding: string(config.BindingWS)}
+}
+
 // outward sends what the CSE has for entities that aren't CSEs: over the
 // connection that an AE has opened, or to a point of access.
 type outward struct{ n *Node }
 
 // Send implements notify.Sender.
 func (o outward) Send(ctx context.Context, point string, who onem2m.ID, req *onem2m.Request) (*onem2m.Response, error) {
-	if point != federation.SocketPoint {
+	credential, socket := strings.CutPrefix(point, federation.SocketPoint)
+	if !socket {
 		return o.n.client.Send(ctx, point, who, req)
 	}
 	if o.n.sockets == nil || who == "" {
 		return nil, onem2m.Errorf(onem2m.TargetNotReachable, "", "the target has no connection here")
 	}
-	return o.n.sockets.Send(ctx, who, req)
+	return o.n.sockets.Send(ctx, who, ofAE(credential), req)
 }
 
-// speaker is who a trusted connection without a certificate speaks for, as its
+// ofAE fits the connections of an AE that is bound to a credential, or to none,
+// "".
+func ofAE(credential string) wsb.Fits {
+	return func(a *identity.Association) bool {
+		return a.Kind != identity.KindCSE && (credential == "" || a.CredentialID == credential)
+	}
+}
+
+// ofCSE fits the connections of a CSE.
+func ofCSE(a *identity.Association) bool { return a.Kind == identity.KindCSE || a.Trusted }
+
+// speaker is who a connection speaks for whose credential names nobody, as its
 // requests show that were granted: the AE that registers over it, or that sends
-// something (B-92). Whoever may open such a connection is believed anyway.
+// something (B-92). Whoever may open a trusted connection is believed anyway, and
+// with a certificate of a node or device From has been held against what is bound
+// to it.
 func (n *Node) speaker(a *identity.Association, req *onem2m.Request, res *onem2m.Response) onem2m.ID {
-	if !a.Trusted || !res.Code.Success() {
+	if !a.Trusted && a.CredentialID == "" || !res.Code.Success() {
 		return ""
 	}
 	from := req.From
@@ -97,14 +117,20 @@ func (n *Node) speaker(a *identity.Association, req *onem2m.Request, res *onem2m
 		}
 	}
 	id, _, err := n.cfg.Home().ParseID(from)
-	if err != nil || len(id.Stem()) < 2 {
-		return ""
+	if err != nil || len(id.Stem()) == 1 || id.Registrar() != "" && id.Registrar() != n.cfg.Home().ID() {
+		return "" // or somebody whose request was only passed on
 	}
 	return id
 }
 
 // connected reports whether a registree has a WebSocket connection here.
-func (n *Node) connected(id onem2m.ID) bool { return n.sockets != nil && n.sockets.Connected(id) }
+func (n *Node) connected(id onem2m.ID, kind identity.Kind, credential string) bool {
+	fits := ofAE(credential)
+	if kind == identity.KindCSE {
+		fits = ofCSE
+	}
+	return n.sockets != nil && n.sockets.Connected(id, fits)
+}
 
 // sockets are the WebSocket connections with other CSEs, of either end. The
 // registree opens them, never the registrar (TS-0020 clause 5.2).
@@ -115,26 +141,27 @@ type sockets struct {
 	sp        string
 }
 
-// takes reports whether a request goes over WebSocket: the entity has a
-// connection here (B-96), or the point of access is one of that kind.
-func (s sockets) takes(point string, who onem2m.ID) bool {
-	return s.server != nil && who != "" && s.server.Connected(who) || strings.HasPrefix(point, "wss:") || strings.HasPrefix(point, "ws:")
-}
-
-func (s sockets) send(ctx context.Context, point string, who onem2m.ID, req *onem2m.Request) (*onem2m.Response, error) {
+// send sends a request over WebSocket, if the entity has a connection here
+// (B-96) or the point of access is one of that kind. With taken false it is one
+// for another binding.
+func (s sockets) send(ctx context.Context, point string, who onem2m.ID, req *onem2m.Request) (res *onem2m.Response, taken bool, err error) {
 	switch {
-	case s.server != nil && s.server.Connected(who):
-		return s.server.Send(ctx, who, req)
-	case point == federation.SocketPoint:
-		return nil, onem2m.Errorf(onem2m.TargetNotReachable, "", "the target has closed its connection")
+	case s.server != nil && who != "" && s.server.Connected(who, ofCSE):
+		res, err = s.server.Send(ctx, who, ofCSE, req)
+	case strings.HasPrefix(point, federation.SocketPoint):
+		err = onem2m.Errorf(onem2m.TargetNotReachable, "", "the target has closed its connection")
+	case !strings.HasPrefix(point, "wss:") && !strings.HasPrefix(point, "ws:"):
+		return nil, false, nil
 	case s.client == nil, who != s.registrar && who.SP() == s.sp:
-		return nil, onem2m.Errorf(onem2m.TargetNotReachable, "", "a registree opens its WebSocket itself")
+		err = onem2m.Errorf(onem2m.TargetNotReachable, "", "a registree opens its WebSocket itself")
+	default:
+		res, err = s.client.Send(ctx, point, who, req)
 	}
-	return s.client.Send(ctx, point, who, req)
+	return res, true, err
 }
 
-func (s sockets) drop(ctx context.Context) {
+func (s sockets) drop() {
 	if s.client != nil {
-		s.client.Drop(ctx)
+		s.client.Drop()
 	}
 }

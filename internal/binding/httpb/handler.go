@@ -37,7 +37,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Connection", "close")
 	}
 	if s.o.Sockets != nil {
-		s.o.Sockets.ServeSocket(upgradable{w, l}, r, s.associationFor(l, r))
+		s.o.Sockets.ServeSocket(upgradable{w, l}, r, s.associationFor(l, r), l.ends)
 		return
 	}
 	if r.TLS != nil {

@@ -75,8 +75,9 @@ type Options struct {
 // Sockets is another protocol over the connections of a listener.
 type Sockets interface {
 	// ServeSocket answers a request to change the protocol; w is an
-	// http.Hijacker. The context ends with the server.
-	ServeSocket(w http.ResponseWriter, r *http.Request, a *identity.Association)
+	// http.Hijacker. The context ends with the server, and the connection at the
+	// instant of ends, zero for never: before, it is to be closed in good order.
+	ServeSocket(w http.ResponseWriter, r *http.Request, a *identity.Association, ends time.Time)
 	// Shutdown closes what ServeSocket works on, when nothing is in progress or
 	// ctx ends.
 	Shutdown(ctx context.Context) error

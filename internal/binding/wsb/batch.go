@@ -1,7 +1,9 @@
 package wsb
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"net"
 	"runtime"
 	"sync"
@@ -10,27 +12,38 @@ import (
 
 // Times of one write. A peer that doesn't read holds a goroutine no longer.
 const (
-	writeTime = 30 * time.Second
-	closeTime = time.Second // for what is pending when the connection is closed
+	writeTime = 30 * time.Second // for maxPiece
+	closeTime = time.Second      // for what is pending when the connection is closed
 )
 
-// maxPending is how much may wait to be written before a further message waits for
-// room, and maxWritten before the writing itself does: a peer that doesn't read
-// holds this much memory and no more. A message of the greatest size fits.
+// Bounds of what waits to be written.
 const (
-	maxPending = 2 << 20
-	maxWritten = 16 << 20
+	// maxPending is how much may wait before messages wait for room, in goroutines
+	// of their own and no longer than their requests. More would make a ping wait
+	// too long behind it.
+	maxPending = 256 << 10
+
+	// maxUnasked is how much may wait without having asked for room: control frames,
+	// and refusals. A peer that doesn't read and makes more of them loses the
+	// connection.
+	maxUnasked = 256 << 10
+
+	maxPiece = 64 << 10 // of one write, so that a slow connection is told from a dead one
 )
 
 // batch is a connection that writes in a goroutine of its own: whatever was
 // written while the one before was on its way leaves in one piece. An error
-// shows at the next write.
+// shows at the next write, and ends the connection. A message of which a part
+// was not taken is never complete at the other end.
 type batch struct {
 	net.Conn
 
 	mu      sync.Mutex // guards what follows
-	room    *sync.Cond // signalled when pending was taken, or with err
 	pending []byte
+	leaving int           // octets on their way
+	asked   int           // octets for which there is room, and that haven't all come yet
+	unasked int           // octets of pending for which nobody has asked
+	room    chan struct{} // closed when there is more room, or none any more; nil if nobody waits
 	err     error
 	closed  bool
 
@@ -38,54 +51,84 @@ type batch struct {
 	done  chan struct{} // closed when the goroutine has ended
 }
 
-// newBatch returns a batch over c. Its goroutine ends with Close, which has to
-// be called.
+var errSlow = errors.New("the peer doesn't read what it makes this side write")
+
+// newBatch returns a batch over c. Its goroutine ends with Close, which has to be
+// called.
 func newBatch(c net.Conn) *batch {
 	b := &batch{Conn: c, ready: make(chan struct{}, 1), done: make(chan struct{})}
-	b.room = sync.NewCond(&b.mu)
 	go b.run()
 	return b
 }
 
-// await waits until there is room for a message, or ctx ends. What is wrong with
-// the connection shows at the write.
-func (b *batch) await(ctx context.Context) error {
+// ask waits until a message of n octets may come, or until ctx ends: until no more
+// than maxPending waits, however large it is, so that small ones don't keep it
+// back. arrived has to be called when it has been written.
+func (b *batch) ask(ctx context.Context, n int) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.full(maxPending) {
-		return nil // nearly always
-	}
-	stop := context.AfterFunc(ctx, func() {
+	for {
+		switch {
+		case b.err != nil:
+			return b.err
+		case b.closed:
+			return net.ErrClosed
+		case len(b.pending)+b.leaving+b.asked <= maxPending:
+			b.asked += n
+			return nil
+		}
+		if b.room == nil {
+			b.room = make(chan struct{})
+		}
+		room := b.room
+		b.mu.Unlock()
+		select {
+		case <-room:
+		case <-ctx.Done():
+		}
 		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.room.Broadcast()
-	})
-	defer stop()
-	for b.full(maxPending) && ctx.Err() == nil {
-		b.room.Wait()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 	}
-	if b.full(maxPending) {
-		return ctx.Err()
-	}
-	return nil
 }
 
-// full reports whether more than a number of octets is pending on a connection
-// that stands. The lock is held.
-func (b *batch) full(of int) bool { return len(b.pending) > of && b.err == nil && !b.closed }
+// arrived ends what ask has begun.
+func (b *batch) arrived(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.asked -= n
+	b.tell()
+}
 
-// Write takes p over. It waits only while far too much is pending.
+// tell wakes up who waits for room. The lock is held.
+func (b *batch) tell() {
+	if b.room != nil {
+		close(b.room)
+		b.room = nil
+	}
+}
+
+// Write takes p over. It never waits.
 func (b *batch) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for b.full(maxWritten) {
-		b.room.Wait()
-	}
 	switch {
 	case b.err != nil:
 		return 0, b.err
 	case b.closed:
 		return 0, net.ErrClosed
+	case b.asked == 0 && b.unasked+len(p) > maxUnasked:
+		b.err, b.pending = errSlow, nil
+		b.tell()
+		b.sever()
+		return 0, errSlow
+	}
+	if b.pending == nil {
+		b.pending = takePiece()
+	}
+	if b.asked == 0 {
+		b.unasked += len(p)
 	}
 	b.pending = append(b.pending, p...)
 	b.wake()
@@ -99,60 +142,81 @@ func (b *batch) wake() {
 	}
 }
 
-// Close writes what is pending, as far as the connection takes it, and closes it.
+// Close writes what is pending, as far as the connection takes it within
+// closeTime, and closes it.
 func (b *batch) Close() error {
 	b.mu.Lock()
 	b.closed = true
-	b.room.Broadcast()
+	b.tell()
 	b.wake()
 	b.mu.Unlock()
-	_ = b.Conn.SetWriteDeadline(time.Now().Add(closeTime)) // also of a write that hangs; an error shows there
+	patience := time.AfterFunc(closeTime, b.sever) // deadlines would be moved by the layers below
+	defer patience.Stop()
 	<-b.done
 	return b.Conn.Close()
+}
+
+// sever closes the connection without a word, which could wait.
+func (b *batch) sever() {
+	c := b.Conn
+	if over, ok := c.(interface{ NetConn() net.Conn }); ok {
+		c = over.NetConn()
+	}
+	_ = c.Close() // it is given up
 }
 
 // run writes until the end.
 func (b *batch) run() {
 	defer close(b.done)
-	var free []byte
 	for range b.ready {
 		runtime.Gosched() // who is about to write does so first
 		b.mu.Lock()
 		out, last := b.pending, b.closed
-		b.pending = free[:0]
-		b.room.Broadcast()
+		b.pending, b.leaving, b.unasked = nil, len(out), 0
 		b.mu.Unlock()
-		var err error
-		if len(out) > 0 {
-			err = b.send(out, last)
+		err := b.send(out)
+		givePiece(out)
+		b.mu.Lock()
+		b.leaving = 0
+		if last = last || err != nil; last {
+			b.closed, b.pending = true, nil
+			b.err = cmp.Or(b.err, err)
 		}
-		if free = out[:0]; cap(free) > maxPending/4 {
-			free = nil // a rare giant
+		b.tell()
+		b.mu.Unlock()
+		if err != nil {
+			b.sever() // what reads ends too
 		}
-		if err != nil || last {
-			b.fail(err)
+		if last {
 			return
 		}
 	}
 }
 
-func (b *batch) send(out []byte, last bool) error {
-	patience := writeTime
-	if last {
-		patience = closeTime
+func (b *batch) send(out []byte) error {
+	for len(out) > 0 {
+		if err := b.Conn.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
+			return err
+		}
+		n, err := b.Conn.Write(out[:min(len(out), maxPiece)])
+		if err != nil {
+			return err
+		}
+		out = out[n:]
 	}
-	if err := b.Conn.SetWriteDeadline(time.Now().Add(patience)); err != nil {
-		return err
-	}
-	_, err := b.Conn.Write(out)
-	return err
+	return nil
 }
 
-// fail ends the writing.
-func (b *batch) fail(err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.closed = true
-	b.err, b.pending = err, nil
-	b.room.Broadcast()
+// pieces lend the memory of batches: one that has nothing to write holds none.
+var pieces = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
+
+func takePiece() []byte {
+	p, _ := pieces.Get().(*[]byte) // it holds nothing else
+	return (*p)[:0]
+}
+
+func givePiece(b []byte) {
+	if b != nil && cap(b) <= maxPiece {
+		pieces.Put(&b)
+	}
 }

@@ -1,10 +1,10 @@
 package wsb
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
-	"sync"
 	"testing"
 	"time"
 
@@ -25,9 +25,13 @@ func TestBatch_NothingIsLostOrOutOfOrder(t *testing.T) {
 		}()
 		for _, p := range pieces {
 			want = append(want, p...)
+			if err := b.ask(t.Context(), len(p)); err != nil {
+				t.Fatal(err)
+			}
 			if n, err := b.Write(p); err != nil || n != len(p) {
 				t.Fatal(n, err)
 			}
+			b.arrived(len(p))
 		}
 		if err := b.Close(); err != nil {
 			t.Fatal(err)
@@ -41,35 +45,92 @@ func TestBatch_NothingIsLostOrOutOfOrder(t *testing.T) {
 	})
 }
 
-func TestBatch_APeerThatDoesNotReadMakesWritersWait(t *testing.T) {
+func TestBatch_APeerThatDoesNotReadMakesWritersWaitAsLongAsTheyLike(t *testing.T) {
 	t.Parallel()
 	near, far := net.Pipe()
+	defer far.Close()
 	b := newBatch(near)
-	var writers sync.WaitGroup
-	full := make(chan struct{})
-	writers.Go(func() {
-		piece := make([]byte, 64<<10)
-		for i := range 100 {
-			if i == 60 {
-				close(full) // 3.75 MiB: more than one batch on its way and another one pending
+	piece := make([]byte, 64<<10)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	taken := 0
+	for {
+		if err := b.ask(ctx, len(piece)); err != nil {
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Error(err)
 			}
-			if _, err := b.Write(piece); err != nil {
-				return
-			}
+			break
 		}
-		t.Error("all was taken")
-	})
-	select {
-	case <-full:
-	case <-time.After(100 * time.Millisecond): // it waits earlier still
+		if _, err := b.Write(piece); err != nil {
+			t.Fatal(err)
+		}
+		b.arrived(len(piece))
+		taken += len(piece)
+	}
+	if taken > maxPending+len(piece) {
+		t.Errorf("%d octets wait", taken)
+	}
+	waiting := make(chan error, 1)
+	go func() { waiting <- b.ask(t.Context(), 1) }()
+	begun := time.Now()
+	_ = b.Close()
+	if d := time.Since(begun); d > 5*closeTime {
+		t.Errorf("closing took %s", d)
+	}
+	if err := <-waiting; err == nil {
+		t.Error("there is room on a closed connection")
+	}
+}
+
+func TestBatch_WhatAsksForNoRoomIsBoundedToo(t *testing.T) {
+	t.Parallel()
+	near, far := net.Pipe()
+	defer far.Close()
+	b := newBatch(near)
+	pong, taken := make([]byte, 127), 0
+	for taken < 10*(maxPending+maxUnasked) {
+		if _, err := b.Write(pong); err != nil {
+			break
+		}
+		taken += len(pong)
+	}
+	if taken > 2*(maxPending+maxUnasked) {
+		t.Errorf("%d octets were taken", taken)
+	}
+	_ = b.Close()
+}
+
+// mover is a connection that gives each write a deadline of its own, as those of
+// a listener do.
+type mover struct{ net.Conn }
+
+func (m mover) Write(p []byte) (int, error) {
+	if err := m.SetWriteDeadline(time.Now().Add(time.Minute)); err != nil {
+		return 0, err
+	}
+	return m.Conn.Write(p)
+}
+
+func TestBatch_ClosingTakesNoLongerWhateverTheLayersBelowAllow(t *testing.T) {
+	t.Parallel()
+	near, far := net.Pipe()
+	defer far.Close()
+	b := newBatch(mover{near})
+	for range 4 { // one on its way, and others behind it
+		if err := b.ask(t.Context(), 50<<10); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.Write(make([]byte, 50<<10)); err != nil {
+			t.Fatal(err)
+		}
+		b.arrived(50 << 10)
+		time.Sleep(10 * time.Millisecond)
 	}
 	begun := time.Now()
 	_ = b.Close()
 	if d := time.Since(begun); d > 5*closeTime {
 		t.Errorf("closing took %s", d)
 	}
-	writers.Wait()
-	_ = far.Close()
 }
 
 func TestBatch_AnErrorShowsAtALaterWrite(t *testing.T) {

@@ -43,7 +43,11 @@ type ClientOptions struct {
 	Closed func(who onem2m.ID)
 
 	MaxAge time.Duration // of a connection; 0 means identity.MaxAssociationAge
+	Pause  time.Duration // before Closed is called for a connection that lasted no longer; 0 means DefaultPause
 }
+
+// DefaultPause is that of ClientOptions.
+const DefaultPause = 5 * time.Second
 
 // Bounds of a Client.
 const (
@@ -87,6 +91,7 @@ type line struct {
 // NewClient returns a client. Close has to be called.
 func NewClient(o ClientOptions) *Client {
 	o.MaxAge = cmp.Or(o.MaxAge, identity.MaxAssociationAge)
+	o.Pause = cmp.Or(o.Pause, DefaultPause)
 	c := &Client{o: o, base: o.withDefaults(), lines: map[lineKey]*line{}}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	return c
@@ -122,12 +127,15 @@ func (c *Client) socket(ctx context.Context, point string, who onem2m.ID) (*sock
 	if s := l.usable(c.base.Now(), c.o.MaxAge); s != nil {
 		return s, nil // somebody else has made it
 	}
-	if s := l.renew(c.base.Now(), c.o.MaxAge); s != nil {
+	if s := c.renew(l); s != nil {
 		return s, nil
 	}
-	s, err := c.open(ctx, l, point, who)
-	if err == nil {
+	s, err := c.open(ctx, l, lineKey{point, who})
+	switch {
+	case err == nil:
 		return s, nil
+	case errors.Is(err, errDropped):
+		return c.socket(ctx, point, who)
 	}
 	c.base.Log.DebugContext(ctx, "WebSocket not opened", "point", point, "error", err)
 	if known, ok := errors.AsType[*onem2m.Error](err); ok {
@@ -151,13 +159,28 @@ func (c *Client) line(key lineKey) (*line, error) {
 	}
 	l := c.lines[key]
 	if l == nil {
-		if len(c.lines) >= maxSockets {
+		if len(c.lines) >= maxSockets && !c.tidy() {
 			return nil, onem2m.Errorf(onem2m.TargetNotReachable, "", "there are too many WebSocket connections")
 		}
 		l = &line{dialing: make(chan struct{}, 1)}
 		c.lines[key] = l
 	}
 	return l, nil
+}
+
+// tidy forgets the ways without a connection: their points of access are named by
+// others, who may name new ones all the time. It reports whether there were any.
+// The lock is held.
+func (c *Client) tidy() bool {
+	before := len(c.lines)
+	for key, l := range c.lines {
+		l.mu.Lock()
+		if len(l.dialing) == 0 && (l.socket == nil || l.socket.ended()) {
+			delete(c.lines, key)
+		}
+		l.mu.Unlock()
+	}
+	return len(c.lines) < before
 }
 
 // usable returns the connection if nothing has to be looked at.
@@ -171,31 +194,47 @@ func (l *line) usable(now time.Time, age time.Duration) *socket {
 }
 
 // renew looks at the credential of the other end again and returns the
-// connection if it stands. Else it is left to end when its requests are through.
-func (l *line) renew(now time.Time, age time.Duration) *socket {
+// connection if it stands. One that is too old is left to end when its requests
+// are through.
+func (c *Client) renew(l *line) *socket {
 	l.mu.Lock()
-	s, stands, made := l.socket, l.stands, l.made
-	l.mu.Unlock()
-	if s == nil || s.ended() {
-		return nil
-	}
-	if now.Sub(made) < age && (stands == nil || stands() == nil) {
-		l.mu.Lock()
+	s, now := l.socket, c.base.Now()
+	old := false
+	switch {
+	case s == nil, s.ended():
+	case l.stands != nil && l.stands() != nil:
+		s.out.sever() // a credential that doesn't count is not talked to
+	case now.Sub(l.made) < c.o.MaxAge:
 		l.looked = now
 		l.mu.Unlock()
 		return s
+	default:
+		old = true
 	}
-	_ = s.conn.CloseNow() // a credential that doesn't count is not talked to
+	l.socket = nil
+	l.mu.Unlock()
+	if old {
+		c.part(s, "the connection is old")
+	}
 	return nil
 }
 
-// open makes the connection.
-func (c *Client) open(ctx context.Context, l *line, point string, who onem2m.ID) (*socket, error) {
-	u, secure, err := parsePoint(point)
+// part lets a connection end when its requests are through.
+func (c *Client) part(s *socket, why string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.work.Go(func() { s.leave(c.ctx, why) })
+	}
+}
+
+// open makes the connection of a line.
+func (c *Client) open(ctx context.Context, l *line, key lineKey) (*socket, error) {
+	u, secure, err := parsePoint(key.point)
 	if err != nil {
 		return nil, err
 	}
-	d, err := c.o.Dial(ctx, secure, hostPort(u), who)
+	d, err := c.o.Dial(ctx, secure, hostPort(u), key.who)
 	if err != nil {
 		return nil, err
 	}
@@ -204,22 +243,22 @@ func (c *Client) open(ctx context.Context, l *line, point string, who onem2m.ID)
 		_ = d.Close()
 		return nil, err
 	}
-	s, err := newSocket(ws, out, c.base, c.o.Peer(who, secure))
+	s, err := newSocket(ws, out, c.base, c.o.Peer(key.who, secure))
 	if err != nil {
-		_ = ws.Close(websocket.StatusProtocolError, "no common subprotocol") // the peer may be gone
+		_ = ws.CloseNow()
 		return nil, err
 	}
-	ws.SetReadLimit(int64(s.largest.answer))
-	if !c.start(s, who) {
+	s.stands = d.Stands
+	if err := c.start(s, l, key); err != nil {
 		_ = ws.CloseNow()
-		return nil, closedError()
+		return nil, err
 	}
-	now := c.base.Now()
-	l.mu.Lock()
-	l.socket, l.stands, l.looked, l.made = s, d.Stands, now, now
-	l.mu.Unlock()
 	return s, nil
 }
+
+// errDropped tells that a connection was made with credentials that no longer
+// count.
+var errDropped = errors.New("the connections were dropped while this one was made")
 
 // handshake opens a WebSocket over a connection (TS-0020 clause 6.2.2).
 func handshake(ctx context.Context, u *url.URL, conn net.Conn) (*websocket.Conn, *batch, error) {
@@ -255,42 +294,83 @@ func handshake(ctx context.Context, u *url.URL, conn net.Conn) (*websocket.Conn,
 	return nil, nil, err
 }
 
-// start runs a connection; false if the client is closed.
-func (c *Client) start(s *socket, who onem2m.ID) bool {
+// start runs a connection, unless the client is closed or the line was dropped
+// while it was made.
+func (c *Client) start(s *socket, l *line, key lineKey) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed {
-		return false
+	switch {
+	case c.closed:
+		return closedError()
+	case c.lines[key] != l:
+		return errDropped
 	}
 	c.work.Go(func() {
+		begun := time.Now()
 		err := s.run(c.ctx)
-		c.base.Log.Debug("WebSocket closed", "peer", string(who), "reason", err)
-		if c.o.Closed != nil && c.ctx.Err() == nil {
-			c.o.Closed(who)
-		}
+		c.base.Log.Debug("WebSocket closed", "peer", string(key.who), "reason", err)
+		c.closing(key.who, time.Since(begun))
 	})
-	c.work.Go(func() { s.keepAlive(c.ctx) })
-	return true
+	now := c.base.Now()
+	l.mu.Lock()
+	l.socket, l.stands, l.looked, l.made = s, s.stands, now, now
+	l.mu.Unlock()
+	return nil
+}
+
+// closing tells that a connection has ended that stood for so long. Two clients
+// with one credential, each of which drives out the other, don't do so all the
+// time.
+func (c *Client) closing(who onem2m.ID, stood time.Duration) {
+	if c.o.Closed == nil {
+		return
+	}
+	pause := c.o.Pause
+	if stood > pause {
+		pause = 0
+	}
+	wait := time.NewTimer(pause)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+		c.o.Closed(who)
+	case <-c.ctx.Done():
+	}
 }
 
 // Drop closes the connections when their requests are through; later requests
 // make new ones. It is the thing to call after trust or credentials have
 // changed.
-func (c *Client) Drop(ctx context.Context) {
+func (c *Client) Drop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for key, l := range c.lines {
 		delete(c.lines, key)
 		l.mu.Lock()
 		if s := l.socket; s != nil && !c.closed {
-			c.work.Go(func() {
-				ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTime)
-				defer cancel()
-				s.leave(ctx, "the credentials have changed")
-			})
+			c.work.Go(func() { s.leave(c.ctx, "the credentials have changed") })
 		}
 		l.mu.Unlock()
 	}
+}
+
+// Shutdown takes no further request, of either side, and closes the connections
+// when the requests in progress are through or ctx ends. Close has to be called
+// all the same.
+func (c *Client) Shutdown(ctx context.Context) error {
+	c.mu.Lock()
+	c.closed = true
+	var leaving sync.WaitGroup
+	for _, l := range c.lines {
+		l.mu.Lock()
+		if s := l.socket; s != nil {
+			leaving.Go(func() { s.leave(ctx, "the client stops") })
+		}
+		l.mu.Unlock()
+	}
+	c.mu.Unlock()
+	leaving.Wait()
+	return ctx.Err()
 }
 
 // Close closes all connections and waits for their requests, whose contexts end.

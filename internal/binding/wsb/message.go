@@ -75,12 +75,15 @@ func (s *serialization) open(b []byte) (content, []byte, error) {
 	case wire.JSON:
 		return told(b), b, nil
 	case wire.XML:
-		for root, is := range map[string]content{wire.RequestRoot: aRequest, wire.ResponseRoot: aResponse} {
-			if v, err := s.codec.DecodePrimitive(wire.XML, b, root, s.limits); err == nil {
-				return is, v, nil
-			}
+		is, root := aRequest, wire.RequestRoot
+		if rootOf(b) == "rsp" {
+			is, root = aResponse, wire.ResponseRoot
 		}
-		return neither, nil, onem2m.Errorf(onem2m.BadRequest, "", "not a primitive in XML")
+		v, err := s.codec.DecodePrimitive(wire.XML, b, root, s.limits) // which holds the root against it
+		if err != nil {
+			return neither, nil, err
+		}
+		return is, v, nil
 	case wire.CBOR:
 		v, err := s.codec.DecodePrimitive(wire.CBOR, b, wire.RequestRoot, s.limits)
 		if err != nil {
@@ -90,6 +93,33 @@ func (s *serialization) open(b []byte) (content, []byte, error) {
 	}
 	return neither, nil, onem2m.Errorf(onem2m.BadRequest, "", "unknown format")
 }
+
+// rootOf is the local name of the first element of a document, "" if there is
+// none at its beginning. It looks no further.
+func rootOf(b []byte) string {
+	for {
+		at := bytes.IndexByte(b, '<')
+		if at < 0 || at+1 == len(b) {
+			return ""
+		}
+		b = b[at+1:]
+		if bytes.HasPrefix(b, []byte("!--")) {
+			_, b, _ = bytes.Cut(b, []byte("-->"))
+			continue
+		}
+		if b[0] == '?' || b[0] == '!' {
+			continue
+		}
+		name := b[:min(len(b), maxRoot)]
+		if end := bytes.IndexAny(name, " \t\r\n/>"); end >= 0 {
+			name = name[:end]
+		}
+		return string(name[bytes.IndexByte(name, ':')+1:])
+	}
+}
+
+// maxRoot is longer than the names of the roots with a prefix that anybody uses.
+const maxRoot = 256
 
 // told looks for the members op and rsc in the text of an object.
 func told(b []byte) content {

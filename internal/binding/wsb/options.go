@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"bulwark/internal/identity"
@@ -20,20 +21,23 @@ type Handler interface {
 
 // Options describe one end.
 type Options struct {
-	Handler Handler       // of the requests that come
-	Codec   wire.Codec    // reads and writes messages
-	Message int           // octets of a request; 0 means DefaultMessage
-	Answer  int           // octets of an answer; 0 means DefaultAnswer
-	Depth   int           // nesting of a message; 0 means DefaultDepth
-	Ping    time.Duration // between two pings; 0 means DefaultPing
+	Handler Handler    // of the requests that come
+	Codec   wire.Codec // reads and writes messages
+	Message int        // octets of a request; 0 means DefaultMessage
+	Answer  int        // octets of an answer; 0 means DefaultAnswer
+	Depth   int        // nesting of a message; 0 means DefaultDepth
 
 	// Speaker returns who a connection without identifiers of its own speaks for,
 	// after one of its requests; "" if that shows nobody. Nil for never.
 	Speaker func(*identity.Association, *onem2m.Request, *onem2m.Response) onem2m.ID
 
+	Ping time.Duration // between two pings (B-98); 0 means DefaultPing
+
 	Observe func(context.Context, Exchange) // called after each request of the peer; nil for none
 	Now     func() time.Time                // nil for time.Now
 	Log     *slog.Logger                    // nil discards
+
+	idle *atomic.Int64 // goroutines of all connections that wait for a request
 }
 
 // Defaults of Options.
@@ -41,7 +45,8 @@ const (
 	DefaultMessage = 1 << 20 // as a request over HTTP
 	DefaultAnswer  = 4 << 20 // as an answer over HTTP: it may hold several resources
 	DefaultDepth   = 64
-	DefaultPing    = 30 * time.Second
+
+	DefaultPing = 30 * time.Second // below the minute after which home routers forget a connection
 )
 
 func (o Options) withDefaults() *Options {
@@ -49,6 +54,7 @@ func (o Options) withDefaults() *Options {
 	o.Answer = max(cmp.Or(o.Answer, DefaultAnswer), o.Message)
 	o.Depth = cmp.Or(o.Depth, DefaultDepth)
 	o.Ping = cmp.Or(o.Ping, DefaultPing)
+	o.idle = &atomic.Int64{}
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -5,9 +5,13 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/netip"
+	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -21,13 +25,14 @@ type Server struct {
 
 	mu     sync.Mutex // guards what follows
 	open   map[*socket]struct{}
-	byID   map[onem2m.ID]*socket // the connection of each entity that is known
+	places map[onem2m.ID][]*socket // the connections of each entity that is known, the newest last
+	of     map[string]*socket      // the newest connection of each credential
 	closed bool
 }
 
 // NewServer returns a server, to be given the connections of a listener.
 func NewServer(o Options) *Server {
-	return &Server{o: o.withDefaults(), open: map[*socket]struct{}{}, byID: map[onem2m.ID]*socket{}}
+	return &Server{o: o.withDefaults(), open: map[*socket]struct{}{}, places: map[onem2m.ID][]*socket{}, of: map[string]*socket{}}
 }
 
 // Door is a server at one listener.
@@ -41,8 +46,10 @@ type Door struct {
 
 // ServeSocket answers an opening handshake, with a at the other end of the
 // connection, and serves it until it ends. A handshake that isn't one, or that
-// offers no known subprotocol, is refused with a status of HTTP (B-86, B-87).
-func (s Door) ServeSocket(w http.ResponseWriter, r *http.Request, a *identity.Association) {
+// offers no known subprotocol, is refused with a status of HTTP (B-86, B-87). A
+// connection that has an end is closed a little before, when its requests are
+// through (B-95, S-139).
+func (s Door) ServeSocket(w http.ResponseWriter, r *http.Request, a *identity.Association, ends time.Time) {
 	if r.URL.Path != "/" {
 		http.Error(w, "the path of a WebSocket is /", http.StatusNotFound)
 		return
@@ -51,8 +58,8 @@ func (s Door) ServeSocket(w http.ResponseWriter, r *http.Request, a *identity.As
 		http.Error(w, "the header Sec-WebSocket-Protocol names none of oneM2M.json, oneM2M.cbor and oneM2M.xml", http.StatusBadRequest)
 		return
 	}
-	if r.Header.Get("Origin") != "" && a.Binding == "wss" && len(a.IDs) == 0 {
-		http.Error(w, "a web page needs a client certificate here", http.StatusForbidden) // S-157
+	if why := s.refusesPage(r, a); why != "" {
+		http.Error(w, why, http.StatusForbidden)
 		return
 	}
 	h, ok := w.(http.Hijacker)
@@ -60,15 +67,15 @@ func (s Door) ServeSocket(w http.ResponseWriter, r *http.Request, a *identity.As
 		http.Error(w, "not over this version of HTTP", http.StatusHTTPVersionNotSupported)
 		return
 	}
-	through := &batching{ResponseWriter: w, hijacker: h}
-	c, err := websocket.Accept(through, r, &websocket.AcceptOptions{
-		Subprotocols: preferred(r), OriginPatterns: s.Origins, CompressionMode: websocket.CompressionDisabled,
+	under := &batching{ResponseWriter: w, hijacker: h}
+	c, err := websocket.Accept(under, r, &websocket.AcceptOptions{
+		Subprotocols: preferred(r), InsecureSkipVerify: true, CompressionMode: websocket.CompressionDisabled, // origins are looked at above
 	})
 	if err != nil {
 		s.o.Log.Info("WebSocket refused", "source", a.Source, "error", err)
 		return
 	}
-	k, err := newSocket(c, through.out, s.o, a)
+	k, err := newSocket(c, under.made, s.o, a)
 	if err == nil && s.o.Speaker != nil && len(a.IDs) == 0 {
 		k.spoke = func(req *onem2m.Request, res *onem2m.Response) { s.name(k, s.o.Speaker(a, req, res)) }
 	}
@@ -77,10 +84,38 @@ func (s Door) ServeSocket(w http.ResponseWriter, r *http.Request, a *identity.As
 		return
 	}
 	defer s.forget(k)
-	ctx := r.Context()
-	k.work.Go(func() { k.keepAlive(ctx) })
-	err = k.run(ctx)
+	k.ends = ends
+	err = k.run(r.Context())
 	s.o.Log.Debug("WebSocket closed", "source", a.Source, "reason", err)
+}
+
+// refusesPage tells why a web page may not open a connection, "" if it may or there
+// is none. Besides the origins that are named there is that of the listener itself
+// (B-100), but over a plain connection only where its host is no name: a name of
+// somebody's page may lead here from one moment to the next.
+func (s Door) refusesPage(r *http.Request, a *identity.Association) string {
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return ""
+	}
+	secure := a.Binding == "wss"
+	if secure && a.Kind == identity.KindNone {
+		return "a web page needs a client certificate here" // S-157
+	}
+	u, err := url.Parse(origin)
+	if err != nil {
+		return "the origin of the web page can't be read"
+	}
+	for _, pattern := range s.Origins {
+		if ok, err := path.Match(strings.ToLower(pattern), strings.ToLower(u.Host)); err == nil && ok {
+			return ""
+		}
+	}
+	_, err = netip.ParseAddr(u.Hostname())
+	if strings.EqualFold(u.Host, r.Host) && (secure || err == nil || strings.EqualFold(u.Hostname(), "localhost")) {
+		return ""
+	}
+	return "web pages of this origin may not open a WebSocket here"
 }
 
 // enter notes a connection, false if the server is being closed. An older one
@@ -92,32 +127,42 @@ func (s *Server) enter(ctx context.Context, k *socket) bool {
 		return false
 	}
 	s.open[k] = struct{}{}
-	for _, id := range k.peer.IDs {
-		if old := s.byID[id]; old != nil && old != k && old.peer.CredentialID == k.peer.CredentialID {
+	if credential := k.peer.CredentialID; credential != "" {
+		if old := s.of[credential]; old != nil {
 			k.work.Go(func() { old.leave(ctx, "there is a newer connection") })
 		}
-		s.byID[id] = k
+		s.of[credential] = k
+	}
+	for _, id := range k.peer.IDs {
+		s.places[id] = append(s.places[id], k)
 	}
 	return true
 }
 
-// maxSpeakers bounds the entities that one connection speaks for.
+// maxSpeakers bounds the entities that one connection without identifiers of its
+// own speaks for. Of more, those count that have spoken up last.
 const maxSpeakers = 64
 
 // name notes that a connection without identifiers of its own speaks for an
-// entity.
+// entity, from now on before all others.
 func (s *Server) name(k *socket, id onem2m.ID) {
 	if id == "" {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.byID[id] == k || len(k.speaks) >= maxSpeakers {
+	if _, open := s.open[k]; !open {
 		return
 	}
-	if _, open := s.open[k]; open {
-		s.byID[id] = k
-		k.speaks = append(k.speaks, id)
+	if list := s.places[id]; len(list) > 0 && list[len(list)-1] == k {
+		return
+	}
+	s.leavePlace(id, k)
+	s.places[id] = append(s.places[id], k)
+	k.speaks = append(slices.DeleteFunc(k.speaks, func(other onem2m.ID) bool { return other == id }), id)
+	if len(k.speaks) > maxSpeakers {
+		s.leavePlace(k.speaks[0], k)
+		k.speaks = slices.Delete(k.speaks, 0, 1)
 	}
 }
 
@@ -125,26 +170,46 @@ func (s *Server) forget(k *socket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.open, k)
+	if s.of[k.peer.CredentialID] == k {
+		delete(s.of, k.peer.CredentialID)
+	}
 	for _, id := range slices.Concat(k.peer.IDs, k.speaks) {
-		if s.byID[id] == k {
-			delete(s.byID, id)
-		}
+		s.leavePlace(id, k)
 	}
 }
 
-// Connected reports whether an entity has a connection.
-func (s *Server) Connected(id onem2m.ID) bool { return s.of(id) != nil }
-
-func (s *Server) of(id onem2m.ID) *socket {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.byID[id]
+// leavePlace forgets that a connection is one of an entity. The lock is held.
+func (s *Server) leavePlace(id onem2m.ID, k *socket) {
+	list := slices.DeleteFunc(s.places[id], func(other *socket) bool { return other == k })
+	if s.places[id] = list; len(list) == 0 {
+		delete(s.places, id)
+	}
 }
 
-// Send carries a request to an entity over the connection that it has opened
-// (B-96). Its errors are those of Client.Send.
-func (s *Server) Send(ctx context.Context, who onem2m.ID, req *onem2m.Request) (*onem2m.Response, error) {
-	k := s.of(who)
+// Fits tells whether a connection with somebody at its other end is one of the
+// entity that is meant: a certificate may name an entity that is bound to another
+// one (S-095, S-118).
+type Fits func(*identity.Association) bool
+
+// Connected reports whether an entity has a connection that fits.
+func (s *Server) Connected(id onem2m.ID, fits Fits) bool { return s.find(id, fits) != nil }
+
+// find returns the newest connection of an entity that fits, nil if there is none.
+func (s *Server) find(id onem2m.ID, fits Fits) *socket {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, k := range slices.Backward(s.places[id]) {
+		if fits(k.peer) && k.takes() {
+			return k
+		}
+	}
+	return nil
+}
+
+// Send carries a request to an entity over a connection that it has opened, and
+// that fits (B-96). Its errors are those of Client.Send.
+func (s *Server) Send(ctx context.Context, who onem2m.ID, fits Fits, req *onem2m.Request) (*onem2m.Response, error) {
+	k := s.find(who, fits)
 	if k == nil {
 		return nil, onem2m.Errorf(onem2m.TargetNotReachable, "", "the target has no open connection")
 	}
@@ -172,7 +237,7 @@ func offers(r *http.Request) bool { return len(preferred(r)) > 0 }
 type batching struct {
 	http.ResponseWriter
 	hijacker http.Hijacker
-	out      *batch // once it has been taken
+	made     *batch // by Hijack
 }
 
 // Hijack implements http.Hijacker.
@@ -187,9 +252,9 @@ func (b *batching) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 			return nil, nil, err
 		}
 	}
-	b.out = newBatch(c)
-	rw.Writer.Reset(b.out)
-	return b.out, rw, nil
+	b.made = newBatch(c)
+	rw.Writer.Reset(b.made)
+	return b.made, rw, nil
 }
 
 // preferred are the known subprotocols of a handshake, in its order: the first

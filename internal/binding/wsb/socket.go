@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -23,11 +24,15 @@ const (
 	maxWork    = 1024 // requests of the peer in progress
 	maxWaiting = 1024 // own requests without an answer
 	maxIdle    = 64   // goroutines that wait for the next request: a new one pays for its stack first
+	maxIdleAll = 1024 // of all connections: what is left of a burst costs memory
 
 	// envelope is what a message may have around a content of the greatest size. A
 	// message that is too large ends the connection and everything on it: so none is
 	// sent, and one that another binding has let pass, with less around it, is taken.
 	envelope = 32 << 10
+
+	maxAsked    = 16 << 20 // octets of requests in progress: more are refused
+	maxAnswered = 64 << 20 // octets of answers that wait for a peer that doesn't read: it loses the connection
 )
 
 // socket is one WebSocket connection, of either end.
@@ -35,26 +40,35 @@ type socket struct {
 	conn *websocket.Conn
 	out  *batch // below conn
 	serialization
+	largest struct{ request, answer int } // octets of a message
 	peer    *identity.Association
 	handler Handler
 	observe func(context.Context, Exchange)
 	spoke   func(*onem2m.Request, *onem2m.Response) // after each request of the peer; nil for nobody
-	ping    time.Duration                           // between two of them
-	largest struct{ request, answer int }           // octets of a message
+	stands  func() error                            // why the credential of the peer no longer counts; nil: somebody else looks
 	now     func() time.Time
 	log     *slog.Logger
+
+	ends    time.Time     // when the connection is broken off; zero for never
+	ping    time.Duration // between two of them
+	parts   atomic.Int64  // grows when a message begins and when it ends: odd in the middle of one
+	resting *atomic.Int64
 
 	work sync.WaitGroup // requests of the peer
 	jobs chan job       // to goroutines that wait
 	done chan struct{}  // closed when nothing comes any more
+	calm chan struct{}  // closed when a connection that is to be closed has nothing in progress
 
 	speaks []onem2m.ID // guarded by the server
 
 	mu      sync.Mutex                // guards what follows
 	waiting map[string]chan<- outcome // own requests by identifier
 	busy    int                       // requests of the peer in progress
+	asked   int                       // octets of them
+	owed    int                       // octets of answers that wait for room
 	idle    int                       // goroutines that wait for one
 	leaving bool                      // no further request is taken
+	left    bool                      // calm is closed
 }
 
 // job is a request of the peer: its text, in memory that is lent.
@@ -76,19 +90,22 @@ func (s *socket) run(ctx context.Context) error {
 	defer s.work.Wait()
 	defer cancel()
 	defer s.end()
-	stop := context.AfterFunc(ctx, func() { _ = s.conn.CloseNow() })
+	stop := context.AfterFunc(ctx, s.out.sever)
 	defer stop()
 	defer s.conn.CloseNow() //nolint:errcheck // it is closed already, or there is nothing to be done
+	s.work.Go(func() { s.watch(ctx) })
 	for {
 		// Not with ctx: the library would arm and disarm it twice for each message.
 		kind, r, err := s.conn.Reader(context.WithoutCancel(ctx))
 		if err != nil {
 			return err
 		}
+		s.parts.Add(1)
 		b := takeBuffer()
 		if _, err := b.ReadFrom(r); err != nil {
 			return err
 		}
+		s.parts.Add(1)
 		if kind != s.kind() {
 			_ = s.conn.Close(websocket.StatusUnsupportedData, "not the type of frame of the subprotocol") // the peer may be gone
 			return errors.New("a frame of the wrong type")
@@ -120,20 +137,12 @@ func (s *socket) take(ctx context.Context, b *bytes.Buffer) error {
 		return nil
 	case is == neither:
 		return s.refuseUnknown(ctx, text)
-	case len(text) > s.largest.request:
-		defer giveBuffer(b)
-		req, _ := wire.DecodeRequest(text, s.limits)
-		return s.reply(ctx, s.refusal(req, onem2m.Errorf(onem2m.BadRequest, "", "the request is larger than %d octets", s.largest.request)))
-	}
-	s.mu.Lock()
-	s.busy++
-	crowded, leaving := s.busy > maxWork, s.leaving
-	s.mu.Unlock()
-	if crowded || leaving {
-		defer s.free()
-		return s.refuseAll(ctx, text, crowded)
 	}
 	one := job{b, text}
+	if e := s.admit(len(text)); e != nil {
+		req, _ := wire.DecodeRequest(text, s.limits)
+		return s.refuse(ctx, req, e)
+	}
 	select {
 	case s.jobs <- one:
 	default:
@@ -142,41 +151,71 @@ func (s *socket) take(ctx context.Context, b *bytes.Buffer) error {
 	return nil
 }
 
+// admit counts a request of so many octets, or tells why it isn't taken.
+func (s *socket) admit(size int) *onem2m.Error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case size > s.largest.request:
+		return onem2m.Errorf(onem2m.BadRequest, "", "the request is larger than %d octets", s.largest.request)
+	case s.leaving:
+		return onem2m.Errorf(onem2m.TargetNotReachable, "", "the connection is being closed")
+	case s.busy >= maxWork, s.busy > 0 && s.asked+size > maxAsked:
+		return onem2m.Errorf(onem2m.InternalServerError, "", "too many requests are in progress on this connection")
+	}
+	s.busy++
+	s.asked += size
+	return nil
+}
+
 // toil serves one request, and then the next ones, as long as few others wait
 // for some.
 func (s *socket) toil(ctx context.Context, one job) {
 	for {
+		size := len(one.text)
 		s.serve(ctx, one)
-		if !s.rest() {
+		if !s.rest(size) {
 			return
 		}
 		select {
 		case one = <-s.jobs:
+			s.resting.Add(-1)
 			s.mu.Lock()
 			s.idle--
 			s.mu.Unlock()
 		case <-s.done:
+			s.resting.Add(-1)
 			return
 		}
 	}
 }
 
-// rest ends a request, and reports whether its goroutine may wait for another.
-func (s *socket) rest() bool {
+// rest ends a request of so many octets, and reports whether its goroutine may
+// wait for another.
+func (s *socket) rest(size int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.busy--
+	s.asked -= size
+	s.settle()
 	if s.idle >= maxIdle {
+		return false
+	}
+	if s.resting.Add(1) > maxIdleAll {
+		s.resting.Add(-1)
 		return false
 	}
 	s.idle++
 	return true
 }
 
-func (s *socket) free() {
-	s.mu.Lock()
-	s.busy--
-	s.mu.Unlock()
+// settle tells who closes the connection that nothing is in progress. The lock is
+// held.
+func (s *socket) settle() {
+	if s.leaving && !s.left && s.busy == 0 && len(s.waiting) == 0 {
+		s.left = true
+		close(s.calm)
+	}
 }
 
 // refuseUnknown answers what is neither request nor response, if it can be told
@@ -186,15 +225,22 @@ func (s *socket) refuseUnknown(ctx context.Context, text []byte) error {
 	if req.RequestID == "" {
 		return errors.New("neither a request nor a response")
 	}
-	return s.reply(ctx, s.refusal(req, onem2m.Errorf(onem2m.BadRequest, "op", "a request has op and no rsc, a response rsc and no op")))
+	return s.refuse(ctx, req, onem2m.Errorf(onem2m.BadRequest, "op", "a request has op and no rsc, a response rsc and no op"))
 }
 
-func (s *socket) refuseAll(ctx context.Context, text []byte, crowded bool) error {
-	req, _ := wire.DecodeRequest(text, s.limits)
-	if crowded {
-		return s.reply(ctx, s.refusal(req, onem2m.Errorf(onem2m.InternalServerError, "", "too many requests are in progress on this connection")))
+// refuse answers without waiting for room: who reads must not wait for a peer
+// that waits for the same.
+func (s *socket) refuse(ctx context.Context, req *onem2m.Request, e *onem2m.Error) error {
+	res := s.refusal(req, e)
+	b, err := s.response(res)
+	if err != nil {
+		return err
 	}
-	return s.reply(ctx, s.refusal(req, onem2m.Errorf(onem2m.TargetNotReachable, "", "the connection is being closed")))
+	err = s.conn.Write(context.WithoutCancel(ctx), s.kind(), b)
+	if s.observe != nil {
+		s.observe(ctx, s.exchange(req, res.Code, 0))
+	}
+	return err
 }
 
 // serve carries out one request of the peer.
@@ -254,6 +300,8 @@ func (s *socket) refusal(req *onem2m.Request, e *onem2m.Error) *onem2m.Response 
 	return res
 }
 
+// reply writes an answer. Answers that a peer has asked for and doesn't read are
+// not kept without end.
 func (s *socket) reply(ctx context.Context, res *onem2m.Response) error {
 	b, err := s.response(res)
 	if err == nil && len(b) > s.largest.answer {
@@ -262,17 +310,30 @@ func (s *socket) reply(ctx context.Context, res *onem2m.Response) error {
 	if err != nil {
 		return err
 	}
+	s.mu.Lock()
+	s.owed += len(b)
+	slow := s.owed > maxAnswered
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.owed -= len(b)
+		s.mu.Unlock()
+	}()
+	if slow {
+		s.out.sever()
+		return errSlow
+	}
 	return s.write(ctx, b)
 }
 
-// write waits until there is room for a message, or ctx ends. The connection takes
-// over what it is given then: the end of ctx must not cut that short, which would
-// be the end of the connection.
+// write waits for room until ctx ends, and then no more. With an error the peer
+// hasn't got the message: not all of it.
 func (s *socket) write(ctx context.Context, b []byte) error {
-	if err := s.out.await(ctx); err != nil {
-		return &onem2m.Error{Code: onem2m.RequestTimeout, Text: "the target takes nothing", Cause: err}
+	if err := s.out.ask(ctx, len(b)); err != nil {
+		return err
 	}
-	return s.conn.Write(context.WithoutCancel(ctx), s.kind(), b)
+	defer s.out.arrived(len(b))
+	return s.conn.Write(context.WithoutCancel(ctx), s.kind(), b) // the end of ctx would be that of the connection
 }
 
 // answered gives an answer to the request that waits for it. One that nobody
@@ -281,6 +342,7 @@ func (s *socket) answered(res *onem2m.Response, err error) {
 	s.mu.Lock()
 	to := s.waiting[res.RequestID]
 	delete(s.waiting, res.RequestID)
+	s.settle()
 	s.mu.Unlock()
 	if to != nil {
 		to <- outcome{res, err}
@@ -300,7 +362,7 @@ func (s *socket) send(ctx context.Context, req *onem2m.Request) (*onem2m.Respons
 	const responseNone = 5
 	if req.ResponseType != nil && *req.ResponseType == responseNone {
 		if err := s.write(ctx, b); err != nil {
-			return nil, unsent(err)
+			return nil, unsent(ctx, err)
 		}
 		return &onem2m.Response{RequestID: req.RequestID}, nil // nothing will come (C-038)
 	}
@@ -310,7 +372,7 @@ func (s *socket) send(ctx context.Context, req *onem2m.Request) (*onem2m.Respons
 	}
 	defer s.forget(req.RequestID, answer)
 	if err := s.write(ctx, b); err != nil {
-		return nil, unsent(err)
+		return nil, unsent(ctx, err)
 	}
 	select {
 	case o := <-answer:
@@ -347,34 +409,82 @@ func (s *socket) forget(rqi string, answer chan<- outcome) {
 	if s.waiting[rqi] == answer {
 		delete(s.waiting, rqi)
 	}
+	s.settle()
 }
 
 // leave takes no further request, waits for those in progress until ctx ends,
-// and closes the connection (B-95).
+// and closes the connection (B-95). It takes no longer than leaveTime.
 func (s *socket) leave(ctx context.Context, why string) {
+	ctx, cancel := context.WithTimeout(ctx, leaveTime)
+	defer cancel()
 	s.mu.Lock()
 	s.leaving = true
+	s.settle()
 	s.mu.Unlock()
-	tick := time.NewTicker(leaveStep)
-	defer tick.Stop()
-	for s.inProgress() && ctx.Err() == nil {
-		select {
-		case <-tick.C:
-		case <-s.done:
-			return
-		case <-ctx.Done():
-		}
+	stop := context.AfterFunc(ctx, s.out.sever) // a peer that doesn't say good-bye is not waited for
+	defer stop()
+	select {
+	case <-s.calm:
+		_ = s.conn.Close(websocket.StatusGoingAway, why) // the peer may be gone
+	case <-s.done:
+	case <-ctx.Done():
 	}
-	_ = s.conn.Close(websocket.StatusGoingAway, why) // the peer may be gone
 }
 
-// leaveStep is how often a connection that is to be closed is looked at.
-const leaveStep = 5 * time.Millisecond
+// idleTicks is how many pauses between pings a connection of nobody may last
+// without a message: nothing is sent over it either.
+const idleTicks = 4
 
-func (s *socket) inProgress() bool {
+// watch pings the peer, so that what lies between keeps the connection and one
+// that is dead is found; and ends it when it is old, a message takes too long, or
+// the credential of the peer counts no more.
+func (s *socket) watch(ctx context.Context) {
+	tick := time.NewTicker(s.ping)
+	defer tick.Stop()
+	old := make(<-chan time.Time)
+	if !s.ends.IsZero() {
+		left := s.ends.Sub(s.now())
+		timer := time.NewTimer(left - min(leaveTime, left/10))
+		defer timer.Stop()
+		old = timer.C
+	}
+	stranger := !s.peer.Trusted && s.peer.CredentialID == "" && len(s.peer.IDs) == 0
+	var before int64
+	idle := 0 // ticks without a message
+	for {
+		select {
+		case <-tick.C:
+		case <-old:
+			s.leave(ctx, "the connection is old")
+			return
+		case <-s.done:
+			return
+		}
+		parts := s.parts.Load()
+		if idle++; parts != before {
+			idle = 0
+		}
+		before = parts
+		stuck := parts%2 == 1 && idle > 0
+		if stuck || stranger && idle >= idleTicks || s.stands != nil && s.stands() != nil {
+			s.out.sever()
+			return
+		}
+		waiting, cancel := context.WithTimeout(ctx, s.ping)
+		err := s.conn.Ping(waiting)
+		cancel()
+		if err != nil {
+			s.out.sever()
+			return
+		}
+	}
+}
+
+// takes reports whether the connection takes requests of this side.
+func (s *socket) takes() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.busy > 0 || len(s.waiting) > 0
+	return !s.leaving
 }
 
 func (s *socket) ended() bool {
@@ -383,29 +493,6 @@ func (s *socket) ended() bool {
 		return true
 	default:
 		return false
-	}
-}
-
-// keepAlive pings the peer, so that what lies between keeps the connection and
-// one that is dead is found (B-98): the answer has to come before the next ping.
-func (s *socket) keepAlive(ctx context.Context) {
-	tick := time.NewTicker(s.ping)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-		case <-s.done:
-			return
-		case <-ctx.Done():
-			return
-		}
-		waiting, cancel := context.WithTimeout(ctx, s.ping)
-		err := s.conn.Ping(waiting)
-		cancel()
-		if err != nil {
-			_ = s.conn.CloseNow()
-			return
-		}
 	}
 }
 
@@ -418,17 +505,17 @@ func (e sentError) Unwrap() error { return e.error }
 // Sent reports that the request has left, at least in part.
 func (sentError) Sent() bool { return true }
 
-func lost(text string, cause error) error {
-	return &onem2m.Error{Code: onem2m.TargetNotReachable, Text: text, Cause: sentError{cause}}
+// unsent is the error of a request that the peer can't have carried out, because
+// it hasn't got all of it.
+func unsent(ctx context.Context, cause error) error {
+	if ctx.Err() != nil {
+		return late(cause)
+	}
+	return &onem2m.Error{Code: onem2m.TargetNotReachable, Text: "the connection to the target is closed", Cause: cause}
 }
 
-// unsent is why a request was not written: it has waited for its turn in vain, or
-// else the connection broke and may have taken it along.
-func unsent(err error) error {
-	if known, ok := errors.AsType[*onem2m.Error](err); ok {
-		return known
-	}
-	return lost("the connection broke", err)
+func lost(text string, cause error) error {
+	return &onem2m.Error{Code: onem2m.TargetNotReachable, Text: text, Cause: sentError{cause}}
 }
 
 func closedError() error {
@@ -443,7 +530,8 @@ func (s *socket) exchange(req *onem2m.Request, code onem2m.StatusCode, took time
 	return x
 }
 
-// newSocket makes the socket of a connection whose subprotocol is agreed on.
+// newSocket makes the socket of a connection, over out, whose subprotocol is
+// agreed on.
 func newSocket(c *websocket.Conn, out *batch, o *Options, peer *identity.Association) (*socket, error) {
 	format, ok := formatOf(c.Subprotocol())
 	if !ok {
@@ -452,8 +540,9 @@ func newSocket(c *websocket.Conn, out *batch, o *Options, peer *identity.Associa
 	s := &socket{
 		conn: c, out: out,
 		serialization: serialization{format: format, codec: o.Codec, limits: wire.Limits{Size: o.Answer + envelope, Depth: o.Depth}},
-		peer:          peer, handler: o.Handler, observe: o.Observe, ping: o.Ping, now: o.Now, log: o.Log,
-		done: make(chan struct{}), jobs: make(chan job), waiting: map[string]chan<- outcome{},
+		peer:          peer, handler: o.Handler, observe: o.Observe, now: o.Now, log: o.Log,
+		ping: o.Ping, resting: o.idle,
+		done: make(chan struct{}), calm: make(chan struct{}), jobs: make(chan job), waiting: map[string]chan<- outcome{},
 	}
 	s.largest.request, s.largest.answer = o.Message+envelope, o.Answer+envelope
 	if len(peer.IDs) > 0 || peer.Trusted {

@@ -38,6 +38,9 @@ func echo(_ context.Context, a *identity.Association, req *onem2m.Request) *onem
 	return &onem2m.Response{Code: onem2m.OK, RequestID: req.RequestID, Content: &onem2m.Content{Name: "m2m:uri", Value: text}}
 }
 
+// anybody fits every connection.
+func anybody(*identity.Association) bool { return true }
+
 func retrieve(rqi string) *onem2m.Request {
 	return &onem2m.Request{Operation: onem2m.Retrieve, To: "cse-in", From: "/id-mn", HasFrom: true, RequestID: rqi, Release: "3"}
 }
@@ -52,7 +55,7 @@ func listen(t *testing.T, o Options, origins ...string) (*Server, string) {
 	l := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		serving.Add(1)
 		defer serving.Done()
-		Door{s, origins}.ServeSocket(w, r, &identity.Association{IDs: []onem2m.ID{registree}, CredentialID: "credential", Binding: "wss"})
+		Door{s, origins}.ServeSocket(w, r, &identity.Association{IDs: []onem2m.ID{registree}, Kind: identity.KindCSE, CredentialID: "credential", Binding: "wss"}, time.Time{})
 	}))
 	l.Config.BaseContext = func(net.Listener) context.Context { return ctx }
 	l.Start()
@@ -103,7 +106,7 @@ func TestSocket_B90_CarriesRequestsOfBothSidesAtOnce(t *testing.T) {
 			"/id-mn": func() (*onem2m.Response, error) {
 				return c.Send(t.Context(), url, "//m2m.example/id-in", retrieve(rqi))
 			},
-			"/id-in": func() (*onem2m.Response, error) { return s.Send(t.Context(), registree, retrieve(rqi)) },
+			"/id-in": func() (*onem2m.Response, error) { return s.Send(t.Context(), registree, anybody, retrieve(rqi)) },
 		} {
 			group.Go(func() {
 				res, err := send()
@@ -250,16 +253,16 @@ func TestServer_B93_S156_ANewerConnectionOfTheSameCredentialTakesTheOldOnesPlace
 	t.Parallel()
 	s, url := listen(t, Options{Handler: handlerFunc(echo)})
 	old := connect(t, url, "oneM2M.json")
-	for !s.Connected(registree) {
+	for !s.Connected(registree, anybody) {
 		time.Sleep(time.Millisecond)
 	}
-	before := s.of(registree)
+	before := s.find(registree, anybody)
 	connect(t, url, "oneM2M.json")
 	_, _, err := old.Read(t.Context())
 	if websocket.CloseStatus(err) != websocket.StatusGoingAway {
 		t.Error(err)
 	}
-	if now := s.of(registree); now == nil || now == before {
+	if now := s.find(registree, anybody); now == nil || now == before {
 		t.Error("the entity isn't known by its new connection")
 	}
 }
@@ -313,7 +316,7 @@ func TestClient_B94_OpensAgainWithTheNextRequest(t *testing.T) {
 		return echo(ctx, a, req)
 	})})
 	closed := make(chan onem2m.ID, 1)
-	c := newClient(t, ClientOptions{Closed: func(who onem2m.ID) { closed <- who }})
+	c := newClient(t, ClientOptions{Pause: time.Millisecond, Closed: func(who onem2m.ID) { closed <- who }})
 	send := func(ctx context.Context, rqi string) error {
 		_, err := c.Send(ctx, url, "//m2m.example/id-in", retrieve(rqi))
 		return err
@@ -330,7 +333,7 @@ func TestClient_B94_OpensAgainWithTheNextRequest(t *testing.T) {
 	}
 	lost := make(chan error, 1)
 	go func() { lost <- send(t.Context(), "cut") }()
-	for k := s.of(registree); ; time.Sleep(time.Millisecond) {
+	for k := s.find(registree, anybody); ; time.Sleep(time.Millisecond) {
 		if k.mu.Lock(); k.busy >= 2 {
 			k.mu.Unlock()
 			_ = k.conn.CloseNow()
@@ -393,7 +396,7 @@ func TestSocket_B98_APeerThatIsDeadIsFound(t *testing.T) {
 	t.Parallel()
 	s, url := listen(t, Options{Handler: handlerFunc(echo), Ping: 200 * time.Millisecond})
 	c := connect(t, url, "oneM2M.json")
-	for !s.Connected(registree) {
+	for !s.Connected(registree, anybody) {
 		time.Sleep(time.Millisecond)
 	}
 	alive, stop := context.WithTimeout(t.Context(), time.Second)
@@ -403,10 +406,10 @@ func TestSocket_B98_APeerThatIsDeadIsFound(t *testing.T) {
 		t.Error("a peer that answers isn't kept:", err)
 	}
 	dead := connect(t, url, "oneM2M.json") // and reads nothing
-	for !s.Connected(registree) {
+	for !s.Connected(registree, anybody) {
 		time.Sleep(time.Millisecond)
 	}
-	for end := time.Now().Add(10 * time.Second); s.Connected(registree); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(10 * time.Second); s.Connected(registree, anybody); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("a peer that doesn't answer is kept")
 		}
@@ -502,11 +505,11 @@ func TestServer_B92_KnowsWhoATrustedConnectionSpeaksFor(t *testing.T) {
 		},
 	})
 	l := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		Door{Server: s}.ServeSocket(w, r, &identity.Association{Trusted: true})
+		Door{Server: s}.ServeSocket(w, r, &identity.Association{Trusted: true}, time.Time{})
 	}))
 	t.Cleanup(l.Close)
 	c := connect(t, "ws"+strings.TrimPrefix(l.URL, "http"), "oneM2M.json")
-	for i := range maxSpeakers + 1 {
+	for i := range maxSpeakers + 2 {
 		if err := c.Write(t.Context(), websocket.MessageText, fmt.Appendf(nil, `{"op":2,"to":"x","fr":"C%d","rqi":"r"}`, i)); err != nil {
 			t.Fatal(err)
 		}
@@ -514,12 +517,12 @@ func TestServer_B92_KnowsWhoATrustedConnectionSpeaksFor(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got := []bool{s.Connected("//m2m.example/id-in/C0"), s.Connected("//m2m.example/id-in/C63"), s.Connected("//m2m.example/id-in/C64"), s.Connected("//m2m.example/id-in/Cother")}
+	got := []bool{s.Connected("//m2m.example/id-in/C2", anybody), s.Connected("//m2m.example/id-in/C65", anybody), s.Connected("//m2m.example/id-in/C1", anybody), s.Connected("//m2m.example/id-in/Cother", anybody)}
 	if diff := cmp.Diff([]bool{true, true, false, false}, got); diff != "" {
 		t.Error(diff)
 	}
 	_ = c.Close(websocket.StatusNormalClosure, "")
-	for s.Connected("//m2m.example/id-in/C0") {
+	for s.Connected("//m2m.example/id-in/C65", anybody) {
 		time.Sleep(time.Millisecond)
 	}
 }

@@ -1,0 +1,95 @@
+package node
+
+import (
+	"testing"
+
+	"bulwark/internal/identity"
+	"bulwark/internal/ops/config"
+	"bulwark/onem2m"
+)
+
+// gateway is a node of an MN-CSE that registers with /id-in.
+func gateway(registrar string) *Node {
+	n := &Node{cfg: &config.Config{}}
+	n.cfg.CSE.SP, n.cfg.CSE.ID = "//m2m.example", "/id-mn"
+	n.cfg.Remote.URL, n.cfg.Remote.ID = "wss://in.m2m.example", registrar
+	return n
+}
+
+func TestSockets_S093_S152_WhoAsksOverAConnectionThatThisCSEHasOpened(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name      string
+		registrar string
+		who       onem2m.ID
+		secure    bool
+		kind      identity.Kind
+		upstream  bool
+	}{
+		{"the registrar, proved by its certificate", "/id-in", "//m2m.example/id-in", true, identity.KindCSE, true},
+		{"the registrar on this machine", "/id-in", "//m2m.example/id-in", false, identity.KindCSE, true},
+		{"a CSE of another provider", "/id-in", "//far.example/id-far", true, identity.KindCSE, false},
+		{"the registrar of another provider", "//far.example/id-far", "//far.example/id-far", true, identity.KindCSE, false},
+		{"S-152 one that has proved nothing", "/id-in", "//far.example/id-far", false, identity.KindNone, false},
+	} {
+		a := gateway(test.registrar).opened(test.who, test.secure)
+		if a.Kind != test.kind || a.Upstream != test.upstream || !a.Required || (len(a.IDs) == 1) != (test.kind == identity.KindCSE) {
+			t.Errorf("%s: %+v", test.name, a)
+		}
+	}
+}
+
+func TestSockets_B92_S080_WhoAConnectionSpeaksFor(t *testing.T) {
+	t.Parallel()
+	n := gateway("/id-in")
+	ok := &onem2m.Response{Code: onem2m.OK}
+	trusted := &identity.Association{Trusted: true}
+	device := &identity.Association{Kind: identity.KindAE, CredentialID: "31-device"}
+	ae := int64(onem2m.TypeAE)
+	registered := &onem2m.Response{Code: onem2m.Created, Content: &onem2m.Content{Name: "m2m:ae", Value: []byte(`{"aei":"Cnew01"}`)}}
+	for _, test := range []struct {
+		name string
+		peer *identity.Association
+		from string
+		ty   *int64
+		res  *onem2m.Response
+		want onem2m.ID
+	}{
+		{"an AE", trusted, "Clamp", nil, ok, "//m2m.example/id-mn/Clamp"},
+		{"a device, of the AE bound to it", device, "Clamp", nil, ok, "//m2m.example/id-mn/Clamp"},
+		{"a device that registers an AE", device, "C", &ae, registered, "//m2m.example/id-mn/Cnew01"},
+		{"a CSE", trusted, "/id-asn", nil, ok, "//m2m.example/id-asn"},
+		{"what a CSE passes on", trusted, "/id-asn/Cfar", nil, ok, ""},
+		{"what was refused", trusted, "Clamp", nil, &onem2m.Response{Code: onem2m.NotFound}, ""},
+		{"nobody", &identity.Association{}, "Clamp", nil, ok, ""},
+	} {
+		req := &onem2m.Request{Operation: onem2m.Retrieve, From: test.from, Type: test.ty}
+		if test.ty != nil {
+			req.Operation = onem2m.Create
+		}
+		if got := n.speaker(test.peer, req, test.res); got != test.want {
+			t.Errorf("%s: %q", test.name, got)
+		}
+	}
+}
+
+func TestSockets_S095_S118_WhoseConnectionFits(t *testing.T) {
+	t.Parallel()
+	device := &identity.Association{Kind: identity.KindAE, CredentialID: "31-device"}
+	cse := &identity.Association{Kind: identity.KindCSE, CredentialID: "32-//m2m.example/Sx"}
+	trusted := &identity.Association{Trusted: true}
+	for name, got := range map[string][2]bool{
+		"an AE over its credential":                {ofAE("31-device")(device), true},
+		"an AE over another credential":            {ofAE("33-lamp")(device), false},
+		"a bound AE over a trusted connection":     {ofAE("33-lamp")(trusted), false},
+		"an AE that is bound to nothing":           {ofAE("")(trusted), true},
+		"S-123 an AE over the connection of a CSE": {ofAE("")(cse), false},
+		"S-123 a CSE over that of an AE":           {ofCSE(device), false},
+		"a CSE":                                    {ofCSE(cse), true},
+		"a CSE that is trusted":                    {ofCSE(trusted), true},
+	} {
+		if got[0] != got[1] {
+			t.Errorf("%s: %t", name, got[0])
+		}
+	}
+}

@@ -80,7 +80,7 @@ type dasRevoke struct {
 
 // Help is the second part of the help page.
 func (*dasRevoke) Help() string {
-	return `Until a revoked token would have ended by itself, its holder does not get the same grant again. With --lift the token counts again.
+	return `Tokens and rules end at once: the running server tells the CSEs, and goes on until they have acknowledged it. Until what was revoked would have ended by itself, its holder does not get the same grant again. With --lift a token counts again.
 
 Examples:
 

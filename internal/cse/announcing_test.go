@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"bulwark/internal/identity"
+	"bulwark/internal/store"
 	"bulwark/onem2m"
 )
 
@@ -282,6 +283,40 @@ func TestAnnounce_C406_WhileTheOtherCSEIsAway(t *testing.T) {
 			t.Errorf("%d debts, %v", n, err)
 		}
 	})
+}
+
+func TestAnnounce_C394_WhoTriesAgainAndAgainOwesOneSearch(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	p.announced("C2", "cse-mn", "Clamp", lamp)
+	p.mn.must(onem2m.Created, ask{op: "C3", to: "cse-mn/lamp", from: "Clamp", body: `{"m2m:cnt":{"rn":"c"}}`})
+	p.away.Store(true)
+	for range 10 {
+		p.mn.must(onem2m.Updated, ask{op: "U", to: "cse-mn/lamp/c", from: "Clamp", body: `{"m2m:cnt":{"at":["/id-in"]}}`})
+	}
+	kept := func() (n int) {
+		err := p.mn.c.Store.Read(t.Context(), func(r store.Reader) error {
+			all, err := keptArrears(r)
+			n = len(all)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if n := kept(); n != 1 {
+		t.Errorf("%d debts are kept", n)
+	}
+	p.away.Store(false)
+	p.mn.c.arrears.init() // as after a restart
+	if err := p.mn.c.loadArrears(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.mn.c.payOwn(t.Context(), allOwed)
+	if n := kept(); n != 0 {
+		t.Errorf("afterwards %d are kept", n)
+	}
 }
 
 func TestAnnounce_C403_PoliciesAndTheEndFollowTheOriginal(t *testing.T) {

@@ -122,14 +122,21 @@ func (a *arrear) include(one *arrear) {
 	}
 }
 
-// hold takes up a debt that nobody waits for.
-func (d *arrears) hold(host onem2m.ID, number int64, one arrear) {
+// hold takes up a debt that nobody waits for. It returns the numbers of older ones
+// to the same effect, which are of no use any more: who tries again and again to
+// announce a resource owes one search for it.
+func (d *arrears) hold(host onem2m.ID, number int64, one arrear) (older []int64) {
 	d.add(host, number, one)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if have := d.open[one.Copy]; have.busy == nil {
-		have.fresh, have.due = false, time.Now().Add(minPause)
+	have := d.open[one.Copy]
+	if have.busy != nil {
+		return nil // it may have looked already
 	}
+	older = slices.DeleteFunc(have.numbers, func(n int64) bool { return n == number })
+	have.numbers, have.Since = []int64{number}, one.Since
+	have.fresh, have.due = false, time.Now().Add(minPause)
+	return older
 }
 
 // take takes a debt that is due. Of those that have been tried one at a time is

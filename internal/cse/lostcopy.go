@@ -36,14 +36,17 @@ func (c *CSE) createCopy(ctx context.Context, rec *store.Record, host onem2m.ID,
 	if err == nil {
 		return copyMade{address, number}, nil
 	}
-	if code := onem2m.AsError(err).Code; code/1000 == 4 && code != onem2m.RequestTimeout { // there is none
+	over := []int64{number}
+	if code := onem2m.AsError(err).Code; code/1000 != 4 || code == onem2m.RequestTimeout { // else there is none
+		over = c.arrears.hold(host, number, owed)
+	}
+	if len(over) > 0 {
 		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 		defer cancel()
-		if kept := c.Store.Update(late, func(tx store.Tx) error { return c.forgive(tx, []int64{number}) }); kept == nil {
-			return copyMade{}, err
+		if failed := c.Store.Update(late, func(tx store.Tx) error { return c.forgive(tx, over) }); failed != nil {
+			c.Log.ErrorContext(ctx, "what is owed to copies is not kept", "err", failed) // a search too many, after a restart
 		}
 	}
-	c.arrears.hold(host, number, owed)
 	return copyMade{}, err
 }
 

@@ -29,7 +29,7 @@ func registerAE(k *call, r store.Reader, _ *store.Record) error {
 
 // noteRefusal leaves a trace of a registration that is refused.
 func (k *call) noteRefusal(err error) error {
-	if err != nil {
+	if err != nil && !k.uninformed() { // else it is decided again
 		e := onem2m.AsError(err)
 		k.audit("registration", "", e.Code, e.Debug())
 	}

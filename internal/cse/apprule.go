@@ -39,17 +39,20 @@ type appRule struct {
 // appRuleOf reads such a resource, once per version.
 func appRuleOf(rec *store.Record) *appRule {
 	return rec.Derive(store.FacetType, func(rec *store.Record) any {
-		attrs := attributes(rec)
-		rule := &appRule{ri: rec.RI}
-		rule.credentials, rule.secured = attrs.Texts("apci")
-		apps, _ := attrs.Texts("aai")
-		for _, pattern := range apps {
-			rule.apps = append(rule.apps, registeredApp(pattern))
-		}
-		rule.entities, _ = attrs.Texts("aae")
-		rule.roles, _ = attrs.Texts("ari")
-		return rule
+		return newAppRule(rec.RI, attributes(rec))
 	}).(*appRule)
+}
+
+func newAppRule(ri string, attrs onem2m.Object) *appRule {
+	rule := &appRule{ri: ri}
+	rule.credentials, rule.secured = attrs.Texts("apci")
+	apps, _ := attrs.Texts("aai")
+	for _, pattern := range apps {
+		rule.apps = append(rule.apps, registeredApp(pattern))
+	}
+	rule.entities, _ = attrs.Texts("aae")
+	rule.roles, _ = attrs.Texts("ari")
+	return rule
 }
 
 // registeredApp writes the first letter of a registered App-ID as Release 4
@@ -106,7 +109,7 @@ func (k *call) admitted(r store.Reader, asked string) (admission, error) {
 
 // admittedAs is admitted for a registration with any CSE.
 func (k *call) admittedAs(r store.Reader, asked, credential, api string, registrar onem2m.ID) (admission, error) {
-	rules, err := k.c.appRules(r, registrar, k.now)
+	rules, err := k.appRules(r, registrar)
 	if err != nil {
 		return admission{}, err
 	}
@@ -158,9 +161,9 @@ func (k *call) allowedRoles(r store.Reader) (allowed []string, bound bool, err e
 	if err != nil || rec.Type != onem2m.TypeAE || !k.c.registry(r, k.now).AERegistered(k.from.ID) {
 		return nil, false, nil //nolint:nilerr // no AE of this CSE
 	}
-	rules, err := k.c.appRules(r, k.c.Home.ID(), k.now)
+	rules, err := k.appRules(r, k.c.Home.ID())
 	if err != nil {
-		if onem2m.AsError(err).Code == onem2m.ServiceSubscriptionNotEstablished {
+		if k.c.Type == IN && onem2m.AsError(err).Code == onem2m.ServiceSubscriptionNotEstablished {
 			return nil, false, nil // of other CSEs alone
 		}
 		return nil, false, err

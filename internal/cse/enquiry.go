@@ -72,7 +72,7 @@ func refused(err error) bool {
 		return false
 	}
 	switch e.Code {
-	case onem2m.OriginatorHasNoPrivilege, onem2m.ReceiverHasNoPrivilege, onem2m.NotFound, onem2m.CrossResourceOperationFailure:
+	case onem2m.OriginatorHasNoPrivilege, onem2m.ReceiverHasNoPrivilege, onem2m.NotFound, onem2m.ServiceSubscriptionNotEstablished, onem2m.CrossResourceOperationFailure:
 		return true
 	default:
 		return false

@@ -37,6 +37,9 @@ type foreign struct {
 	referral  *referral      // of a <dynamicAuthorizationConsultation>
 
 	roles, tokens []onem2m.Object // of a repository
+
+	contract bool // a <serviceSubscribedNode> of the IN-CSE names this CSE
+	rules    []*appRule
 }
 
 func newForeign() *federation.Copies[foreign] {

@@ -119,6 +119,9 @@ func (c *CSE) fetchMissed(ctx context.Context, key string, trail distributed.Tra
 		part := strings.SplitN(rest, " ", 2)
 		return c.fetchFrom(ctx, trail, key, part[0], onem2m.TypeToken, onem2m.AttributeCondition{Name: "tkid", Value: part[1]})
 	}
+	if central, ok := strings.CutPrefix(key, missedContract+" "); ok {
+		return c.fetchContract(ctx, onem2m.ID(central))
+	}
 	return c.fetchForeign(ctx, key, trail)
 }
 

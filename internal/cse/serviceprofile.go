@@ -114,8 +114,14 @@ func (c *CSE) subscribedNode(rec *store.Record) *subscribedNode {
 
 // appRules returns the rules for registrations at a CSE: those of every
 // <serviceSubscribedNode> that names it. It fails with 4128 if none does
-// (S-099). A CSE that isn't the IN-CSE keeps no such data, and this version
-// can't ask the IN-CSE for them.
+// (S-099). A CSE that isn't the IN-CSE keeps no such data, and asks that.
+func (k *call) appRules(r store.Reader, registrar onem2m.ID) ([]*appRule, error) {
+	if k.c.Type != IN {
+		return k.contracted(r)
+	}
+	return k.c.appRules(r, registrar, k.now)
+}
+
 func (c *CSE) appRules(r store.Reader, registrar onem2m.ID, now onem2m.Timestamp) ([]*appRule, error) {
 	var rules []*appRule
 	found, after := false, int64(0)

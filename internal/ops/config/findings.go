@@ -66,8 +66,12 @@ func (c *Config) Findings() []Finding {
 		add(Warning, "secrets", "the master key is in the data directory: whoever copies that has every key in it; name a file elsewhere or a credential of the service manager")
 	}
 	all = append(all, c.remoteFindings()...)
-	if c.CSE.RequireSubscription && c.CSE.Type != CSETypeIN {
-		add(Warning, "cse.require-subscription", "only an IN-CSE keeps service subscription data: no AE can register here")
+	switch {
+	case !c.CSE.RequireSubscription || c.CSE.Type == CSETypeIN:
+	case c.Remote.URL == "":
+		add(Warning, "cse.require-subscription", "only an IN-CSE keeps service subscription data, and none is known: no AE can register here")
+	default:
+		add(Info, "cse.require-subscription", "the IN-CSE has to let this CSE discover and retrieve the serviceSubscribedNode that names it, and the rules of that")
 	}
 	if c.CSE.SP == "//m2m.example" {
 		add(Info, "cse.sp", "//m2m.example is the example provider; choose a domain of your own before other CSEs know this one")

@@ -233,6 +233,9 @@ func (c *CSE) projection(r store.Reader, rec *store.Record) (onem2m.Object, erro
 // follow owes the copies of a resource what a change of it means for them
 // (C-395, C-396, C-403).
 func (c *CSE) follow(tx store.Tx, before, after *store.Record) error {
+	if err := c.followSP(tx, before, after); err != nil {
+		return err
+	}
 	copies := copiesOf(before)
 	if len(copies) == 0 {
 		return nil

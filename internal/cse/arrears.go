@@ -22,6 +22,7 @@ type arrear struct {
 	Delete   bool           `json:"delete,omitzero"`
 	Left     bool           `json:"left,omitzero"`   // the <AEAnnc> of an AE of the whole SP that isn't registered here any more
 	Link     string         `json:"link,omitzero"`   // of copies to look for that may have been made
+	Stays    bool           `json:"stays,omitzero"`  // the <AEAnnc> of one that is registered here and has changed
 	Notice   jsontext.Value `json:"notice,omitzero"` // of the new place of an AE, for the CSE in Copy
 
 	Since onem2m.Timestamp `json:"since,omitzero"` // when it came about
@@ -111,6 +112,7 @@ func (a *arrear) include(one *arrear) {
 	}
 	a.Of = cmp.Or(a.Of, one.Of)
 	a.Original, a.Delete, a.Left = max(a.Original, one.Original), a.Delete || one.Delete, a.Left || one.Left
+	a.Stays = a.Stays || one.Stays
 	if one.Notice != nil {
 		a.Notice = one.Notice
 	}

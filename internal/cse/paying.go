@@ -154,6 +154,9 @@ func (c *CSE) tellCopy(ctx context.Context, one *arrear) error {
 	if one.Link != "" {
 		return c.findLost(ctx, host, one)
 	}
+	if one.Stays {
+		return c.tellStays(ctx, host, one)
+	}
 	if one.Delete {
 		_, err := c.toCopy(ctx, host, &onem2m.Request{Operation: onem2m.Delete, To: one.Copy})
 		if err != nil && onem2m.AsError(err).Code == onem2m.NotFound {

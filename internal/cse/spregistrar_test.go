@@ -72,6 +72,16 @@ func TestSPRegistration_C203_C206_S110_S112_OfARegistrar(t *testing.T) {
 	if want := `{"lnk":"/id-mn/` + stem + `"}`; len(stem) < 2 || stem[0] != 'S' || link() != want {
 		t.Errorf("got %q at %s", stem, link())
 	}
+	p.mn.must(onem2m.Updated, ask{op: "U", to: "cse-mn/" + stem, from: stem, body: `{"m2m:ae":{"et":"20261231T000000","lbl":["rover","Credential-ID:forged"],"apn":"x"}}`})
+	p.mn.c.payOwn(t.Context(), allOwed) // the copy of an AE that goes on being registered must not expire
+	if got, want := p.copied("/id-in/"+stem, "et", "lbl"), `{"et":"20261231T000000,000000","lbl":["Credential-ID:","rover"]}`; got != want {
+		t.Errorf("updated as %s, want %s", got, want)
+	}
+	p.mn.must(onem2m.Updated, ask{op: "U", to: "cse-mn/" + stem, from: stem, body: `{"m2m:ae":{"lbl":null}}`})
+	p.mn.c.payOwn(t.Context(), allOwed)
+	if got := p.copied("/id-in/"+stem, "lbl"); got != `{"lbl":["Credential-ID:"]}` {
+		t.Errorf("without labels it has %s", got)
+	}
 	p.away.Store(true)
 	p.mn.must(onem2m.TargetNotReachable, ask{op: "C2", to: "cse-mn", from: "S", body: ae("")})
 	p.mn.must(onem2m.Deleted, ask{op: "D", to: "cse-mn/" + stem, from: stem})

@@ -3,6 +3,7 @@ package cse
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"bulwark/internal/announcement"
@@ -101,14 +102,7 @@ func (k *call) announcedAE(s *subject, stem string) onem2m.Object {
 		stem = "S"
 	}
 	attrs.Set("lnk", onem2m.TextValue(k.c.Home.CSE+"/"+stem))
-	labels := []string{credentialLabel + k.assoc.CredentialID}
-	list, _ := s.attrs.Texts("lbl")
-	for _, label := range list {
-		if !strings.HasPrefix(label, credentialLabel) { // what an AE says of its credential counts for nothing (S-113)
-			labels = append(labels, label)
-		}
-	}
-	attrs.Set("lbl", onem2m.TextsValue(labels))
+	attrs.Set("lbl", onem2m.TextsValue(withCredential(s.attrs, k.assoc.CredentialID)))
 	return attrs
 }
 
@@ -155,14 +149,14 @@ func (c *CSE) central(r store.Reader) (onem2m.ID, error) {
 
 // removedAE tells the IN-CSE that an AE of the whole SP has left (C-206).
 func removedAE(c *CSE, tx store.Tx, rec *store.Record) error {
-	if err := hostRemoved(c, tx, rec); err != nil || c.Type == IN || rec.RI[0] != 'S' {
+	if err := hostRemoved(c, tx, rec); err != nil {
 		return err
 	}
-	central, err := c.central(tx)
-	if err != nil || central == "" {
+	address, err := c.atCentral(tx, rec)
+	if err != nil || address == "" {
 		return err
 	}
-	return c.oweCopy(tx, arrear{Copy: central.Across(c.Home) + "/" + rec.RI, Left: true})
+	return c.oweCopy(tx, arrear{Copy: address, Left: true})
 }
 
 // tellLeft sends what removedAE owes, unless the AE has come back meanwhile.
@@ -179,4 +173,83 @@ func (c *CSE) tellLeft(ctx context.Context, host onem2m.ID, one *arrear) error {
 	o := onem2m.Object{{Name: "lnk", Value: onem2m.TextValue(inactiveLink)}}
 	_, err = c.toCopy(ctx, host, &onem2m.Request{Operation: onem2m.Update, To: one.Copy, Content: &onem2m.Content{Name: "m2m:aeA", Value: o.Append(nil)}})
 	return err
+}
+
+// atCentral is the <AEAnnc> of the AE of an <AE>, "" if it has none: it isn't one
+// of the whole SP, or the IN-CSE isn't known.
+func (c *CSE) atCentral(r store.Reader, rec *store.Record) (string, error) {
+	if c.Type == IN || rec.Type != onem2m.TypeAE || rec.RI[0] != 'S' {
+		return "", nil
+	}
+	central, err := c.central(r)
+	if err != nil || central == "" {
+		return "", err
+	}
+	return central.Across(c.Home) + "/" + rec.RI, nil
+}
+
+// followSP lets the <AEAnnc> of an AE of the whole SP follow its <AE>, as any other
+// copy does: above all it must not expire before that. The access rules are the
+// IN-CSE's matter.
+func (c *CSE) followSP(tx store.Tx, before, after *store.Record) error {
+	address, err := c.atCentral(tx, after)
+	if err != nil || address == "" {
+		return err
+	}
+	was, err := c.projection(tx, before)
+	if err != nil {
+		return err
+	}
+	is, err := c.projection(tx, after)
+	if err != nil {
+		return err
+	}
+	names := slices.DeleteFunc(announcement.Changed(was, is), func(name string) bool { return name == "acpi" })
+	if len(names) == 0 {
+		return nil
+	}
+	return c.oweCopy(tx, arrear{Copy: address, Original: after.ID, Names: names, Stays: true})
+}
+
+// tellStays sends what followSP owes. The label with the credential is the
+// registrar's: it stays, whatever the AE says (S-113).
+func (c *CSE) tellStays(ctx context.Context, host onem2m.ID, one *arrear) error {
+	var change onem2m.Object
+	err := c.Store.Read(ctx, func(r store.Reader) error {
+		rec, err := r.ByID(one.Original)
+		if err != nil {
+			return unlessMissing(missing(err)) // that it has left is told
+		}
+		now, err := c.projection(r, rec)
+		if err != nil {
+			return err
+		}
+		if slices.Contains(one.Names, "lbl") {
+			credential, err := r.CredentialOf(rec.Origin)
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+			now.Set("lbl", onem2m.TextsValue(withCredential(now, credential)))
+		}
+		change = announcement.Amendment(announcement.Widened(now, c.Home, host), one.Names)
+		return nil
+	})
+	if err != nil || len(change) == 0 {
+		return err
+	}
+	_, err = c.toCopy(ctx, host, &onem2m.Request{Operation: onem2m.Update, To: one.Copy, Content: &onem2m.Content{Name: "m2m:aeA", Value: change.Append(nil)}})
+	return err
+}
+
+// withCredential are the labels of an AE, and the one that names its credential.
+// What an AE says of that counts for nothing (S-113).
+func withCredential(attrs onem2m.Object, credential string) []string {
+	labels := []string{credentialLabel + credential}
+	list, _ := attrs.Texts("lbl")
+	for _, label := range list {
+		if !strings.HasPrefix(label, credentialLabel) {
+			labels = append(labels, label)
+		}
+	}
+	return labels
 }

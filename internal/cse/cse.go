@@ -126,6 +126,9 @@ type Options struct {
 
 	Statistics func(Statistic) // takes statistics that are collected; must return quickly; nil: none are
 
+	Registrees []string             // absolute patterns of CSE-IDs that may register here; empty: any
+	Providers  map[onem2m.ID]string // IN-CSEs of other providers and where they are reached without a registration; for an IN-CSE
+
 	RequireSubscription bool // hold registrations against service subscription data before there are any (S-116)
 
 	Verifier    *token.Verifier     // of tokens; nil: no tokens are accepted
@@ -324,6 +327,9 @@ func New(ctx context.Context, o Options) (*CSE, error) {
 	c.gate, c.pointMark = distributed.NewGate(), string(c.names.appendTail(nil, markLength))
 	c.answering.init(maxAnsweringEach, maxAnswering)
 	c.peers = federation.NewTable(o.Home, o.Registrar)
+	for id, point := range o.Providers {
+		c.peers.Find(id, point)
+	}
 	c.depot = cmdh.NewDepot(cmdh.DepotOptions{
 		Now: o.Now, Random: func() float64 { return fraction(o.Random) }, Observe: o.Handled, Policy: c.activePolicy, Carry: c.deliver,
 	})

@@ -1,6 +1,7 @@
 package cse
 
 import (
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -250,4 +251,33 @@ func TestCSEBase_IsThereFromTheStart(t *testing.T) {
 		{name: "A-51 a configured policy takes its place: CREATE", ask: ask{op: "C3", to: "-", from: "Cother1", body: `{"m2m:cnt":{}}`}, code: 2001},
 		{name: "A-51 a configured policy takes its place: RETRIEVE", ask: ask{op: "R", to: "-", from: "Cother1"}, code: 4103},
 	})
+}
+
+func TestRemoteCSE_C220_OnlyCSEsOnTheListRegister(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	listed := func(patterns ...string) func(*Options) {
+		return func(o *Options) { o.Registrees = patterns }
+	}
+	w := newWorldIn(t, dir, listed("//m2m.example/id-home*", "//far.example/id-in"))
+	register := func(id onem2m.ID, code onem2m.StatusCode) {
+		t.Helper()
+		from := id.Across(w.home)
+		w.must(code, ask{op: "C16", to: "cse-in", from: from, assoc: certificate(identity.KindCSE, id), body: `{"m2m:csr":{"rn":"` + strings.ReplaceAll(strings.Trim(from, "/"), "/", "-") + `","cb":"` + from + `/cse","srv":["3"],"rr":false}}`})
+	}
+	register("//m2m.example/id-home1", onem2m.Created)
+	register("//m2m.example/id-home2", onem2m.Created)
+	register("//m2m.example/id-other", onem2m.OriginatorHasNoPrivilege)
+	register("//far.example/id-home1", onem2m.OriginatorHasNoPrivilege)
+	register("//far.example/id-in", onem2m.Created)
+	w.must(onem2m.SecurityAssociationRequired, ask{op: "C16", to: "cse-in", from: "/id-other", assoc: &identity.Association{}, body: `{"m2m:csr":{"cb":"/id-other/cse","srv":["3"],"rr":false}}`})
+	w.restart(dir, listed("//m2m.example/id-home1"))
+	renew := func(name string, code onem2m.StatusCode) {
+		t.Helper()
+		w.must(code, ask{op: "U", to: "cse-in/" + name, from: "/" + name, assoc: mn(name), body: `{"m2m:csr":{"et":"20261231T000000"}}`})
+	}
+	renew("id-home1", onem2m.Updated)
+	renew("id-home2", onem2m.OriginatorHasNoPrivilege) // it was taken off the list
+	w.must(onem2m.Deleted, ask{op: "D", to: "cse-in/id-home2", from: "/id-home2", assoc: mn("id-home2")})
+	register("//m2m.example/id-home2", onem2m.OriginatorHasNoPrivilege)
 }

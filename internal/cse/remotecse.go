@@ -2,6 +2,7 @@ package cse
 
 import (
 	"errors"
+	"slices"
 
 	"bulwark/internal/federation"
 	"bulwark/internal/identity"
@@ -58,10 +59,17 @@ func (k *call) mayRegisterCSE() error {
 		return onem2m.Errorf(onem2m.OperationNotAllowed, "fr", "an AE doesn't register as a CSE")
 	case k.c.Type == ASN:
 		return onem2m.Errorf(onem2m.OperationNotAllowed, "to", "an ASN-CSE has no registrees")
+	case !k.c.takes(k.from.ID):
+		return onem2m.Errorf(onem2m.OriginatorHasNoPrivilege, "fr", "no CSE of this CSE-ID is expected to register") // C-220
 	case k.c.peers.Has(k.from.ID, k.now):
 		return onem2m.Errorf(onem2m.OriginatorHasAlreadyRegistered, "fr", "this CSE-ID is registered")
 	}
 	return nil
+}
+
+// takes reports whether the operator lets a CSE be registered here.
+func (c *CSE) takes(id onem2m.ID) bool {
+	return len(c.Registrees) == 0 || slices.ContainsFunc(c.Registrees, func(p string) bool { return onem2m.MatchID(p, string(id)) })
 }
 
 // fromAE reports whether the originator is an AE. "/Sx" can be both: over the
@@ -92,6 +100,9 @@ func checkRemoteCSE(k *call, _ store.Reader, s *subject) error {
 	if s.old != nil {
 		if err := k.refuseAE(); err != nil {
 			return err
+		}
+		if !k.mirrors() && !k.c.takes(k.from.ID) && !k.isAdmin() { // taken off the list: what it has runs out
+			return onem2m.Errorf(onem2m.OriginatorHasNoPrivilege, "fr", "no CSE of this CSE-ID is expected to be registered")
 		}
 		return k.checkClaims(s, k.c.represents(s.old))
 	}

@@ -85,6 +85,7 @@ type Table struct {
 	stakes  map[onem2m.ID][]stake            // by descendant
 	behind  map[onem2m.ID]onem2m.ID          // descendant to the neighbour above it
 	last    onem2m.Timestamp                 // the latest of all claims
+	found   map[string]*Neighbour            // by SP: the IN-CSEs of other providers that are found without a registration
 	vouched map[onem2m.ID]bool               // that the registrar has taken
 	bars    map[onem2m.ID]map[onem2m.ID]*bar // by neighbour: what it has claimed wrongly; it outlives its registration
 }
@@ -94,7 +95,7 @@ type Table struct {
 func NewTable(home onem2m.Home, registrar onem2m.ID) *Table {
 	return &Table{
 		home: home, registrar: registrar, all: map[onem2m.ID]*Neighbour{},
-		stakes: map[onem2m.ID][]stake{}, behind: map[onem2m.ID]onem2m.ID{}, bars: map[onem2m.ID]map[onem2m.ID]*bar{},
+		stakes: map[onem2m.ID][]stake{}, behind: map[onem2m.ID]onem2m.ID{}, found: map[string]*Neighbour{}, bars: map[onem2m.ID]map[onem2m.ID]*bar{},
 	}
 }
 
@@ -135,6 +136,15 @@ func (t *Table) Set(n Neighbour) {
 	t.all[n.ID] = &n
 	t.settle(n.Claims)
 	t.settle([]onem2m.ID{n.ID})
+}
+
+// Find names the IN-CSE of another provider, to which requests for that provider
+// go where no registration leads there (TS-0001 clause 8.2.1.2). It is no
+// neighbour: nothing is deduced from it.
+func (t *Table) Find(id onem2m.ID, points ...string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.found[id.SP()] = &Neighbour{ID: id, Points: points}
 }
 
 // Poll notes the polling channel of the neighbour that a record stands for, if it
@@ -322,6 +332,8 @@ func (t *Table) candidate(target onem2m.ID, from Arrival, now onem2m.Timestamp) 
 		return across, nil
 	case from.Above:
 		return nil, nil
+	case up == nil && (from.Peer == "" || from.Peer.SP() == t.home.SP): // what comes from a provider goes to this one alone
+		return t.found[target.SP()], nil
 	}
 	return up, nil
 }

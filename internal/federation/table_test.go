@@ -193,6 +193,45 @@ func TestTable_S093_AWrongClaimIsHeldAgainstWhoMadeItAlone(t *testing.T) {
 	}
 }
 
+func TestTable_C080_AnotherProviderIsFoundWithoutARegistration(t *testing.T) {
+	t.Parallel()
+	apex := NewTable(onem2m.Home{SP: sp, CSE: "/id-in", Name: "cse-in"}, "")
+	apex.Set(Neighbour{ID: mn, Record: 1})
+	apex.Find(far, "https://id-in.far.example:443")
+	hop := func(target onem2m.ID, from Arrival) string {
+		n, err := apex.Next(target, from, 0)
+		if err != nil {
+			return fmt.Sprint(code(err))
+		}
+		return string(n.ID)
+	}
+	for _, tt := range []struct {
+		name   string
+		target onem2m.ID
+		from   Arrival
+		want   string
+	}{
+		{"its IN-CSE", far, Arrival{}, string(far)},
+		{"what is below that", "//far.example/id-mn", Arrival{Peer: mn}, string(far)},
+		{"a provider that nobody has named", "//third.example/id-in", Arrival{}, "4004"},
+		{"not for another provider", "//far.example/id-mn", Arrival{Peer: "//third.example/id-in"}, "4004"},
+		{"nor back", "//far.example/id-mn", Arrival{Peer: far}, "4004"},
+		{"no CSE of its own provider", "//m2m.example/id-gone", Arrival{Peer: mn}, "4004"},
+	} {
+		if got := hop(tt.target, tt.from); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+	if apex.Has(far, 0) || apex.Below("", far, 0) || len(apex.Descendants(0)) != 1 {
+		t.Error("who is found has become a neighbour")
+	}
+	registered := onem2m.ID("//far.example/id-in2")
+	apex.Set(Neighbour{ID: registered, Record: 2})
+	if got := hop("//far.example/id-mn", Arrival{}); got != string(registered) {
+		t.Errorf("a registration doesn't come first: %s", got)
+	}
+}
+
 func TestTable_NeverRoutesBackNorToTheExpired(t *testing.T) {
 	t.Parallel()
 	ids := []onem2m.ID{in, mn2, mn3, asn, far, "//far.example/id-mn", middle().ID()}

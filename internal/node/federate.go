@@ -5,10 +5,12 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 
@@ -253,12 +255,36 @@ func expected(cfg *config.Config) map[onem2m.ID][]string {
 		if err != nil {
 			continue // told when the configuration is checked
 		}
-		for _, pattern := range p.Descendants {
-			if !strings.HasPrefix(pattern, "//") {
-				pattern = cfg.CSE.SP + pattern
-			}
-			all[id] = append(all[id], pattern)
+		all[id] = append(all[id], absolute(cfg, p.Descendants)...)
+	}
+	maps.DeleteFunc(all, func(_ onem2m.ID, patterns []string) bool { return len(patterns) == 0 })
+	return all
+}
+
+// registrees returns the patterns of the CSEs that may register here.
+func registrees(cfg *config.Config) []string { return absolute(cfg, cfg.CSE.Registrees) }
+
+// providers returns where the IN-CSEs of other providers are found by DNS.
+func providers(cfg *config.Config) map[onem2m.ID]string {
+	found := map[onem2m.ID]string{}
+	for _, p := range cfg.Peers {
+		id, _, err := cfg.Home().ParseID(p.ID)
+		if err != nil || p.DNSPort == 0 {
+			continue // told when the configuration is checked
 		}
+		found[id] = "https://" + net.JoinHostPort(cfg.PublicName(p), strconv.Itoa(p.DNSPort))
+	}
+	return found
+}
+
+// absolute puts the SP in front of patterns of CSE-IDs where it is missing.
+func absolute(cfg *config.Config, patterns []string) []string {
+	all := make([]string, 0, len(patterns))
+	for _, pattern := range patterns {
+		if !strings.HasPrefix(pattern, "//") {
+			pattern = cfg.CSE.SP + pattern
+		}
+		all = append(all, pattern)
 	}
 	return all
 }

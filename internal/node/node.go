@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"sync/atomic"
 	"syscall"
@@ -48,10 +49,11 @@ import (
 type Options struct {
 	Version string
 	Log     *slog.Logger
-	Ready   io.Writer        // gets the one line with the addresses; nil for nowhere
-	Now     func() time.Time // the clock of the CSE; nil: time.Now
-	Random  io.Reader        // nil: crypto/rand
-	Manager string           // socket of the service manager, NOTIFY_SOCKET; "" for none
+	Ready   io.Writer                                                    // gets the one line with the addresses; nil for nowhere
+	Now     func() time.Time                                             // the clock of the CSE; nil: time.Now
+	Random  io.Reader                                                    // nil: crypto/rand
+	Resolve func(ctx context.Context, host string) ([]netip.Addr, error) // finds the addresses of a host name; nil asks the system
+	Manager string                                                       // socket of the service manager, NOTIFY_SOCKET; "" for none
 
 	Credentials string // folder of the service manager's credentials, CREDENTIALS_DIRECTORY; "" for none
 
@@ -212,7 +214,7 @@ func (n *Node) openCSE(ctx context.Context) error {
 	n.cse, err = cse.New(ctx, cse.Options{
 		Home: cfg.Home(), Type: cseType(cfg.CSE.Type), Admin: cfg.CSE.Admin, Releases: releases,
 		Points: cfg.AccessPoints(), Store: n.store, Notifier: n.engine, Sender: outward{n},
-		Carrier: n.peers.carrier, Connected: n.connected, Registrar: cfg.RegistrarID(), Central: central(cfg), Neighbours: n.neighboursChanged, Expected: expected(cfg),
+		Carrier: n.peers.carrier, Connected: n.connected, Registrar: cfg.RegistrarID(), Central: central(cfg), Neighbours: n.neighboursChanged, Expected: expected(cfg), Registrees: registrees(cfg), Providers: providers(cfg),
 		Networks: networks(cfg), Handled: func(f cmdh.Fate) { n.metrics.Handled(string(f)) },
 		Auditor: auditor{log: n.audit}, Locate: locate, BasePolicy: base, Definitions: n.definitions, MaskExistence: cfg.CSE.MaskExistence,
 		Verifier: verifier, Revoked: revoked, Authorities: authorities(cfg),

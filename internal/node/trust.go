@@ -128,7 +128,7 @@ func (n *Node) newTrust(anchors []identity.Anchor) (*identity.Trust, error) {
 		if err != nil {
 			return nil, fmt.Errorf("peer %s: %w", p.ID, err)
 		}
-		peers = append(peers, identity.Peer{ID: id, DNS: p.DNS, CA: string(p.CA)})
+		peers = append(peers, identity.Peer{ID: id, DNS: n.cfg.PublicName(p), CA: string(p.CA)})
 	}
 	registrar := n.cfg.RegistrarID()
 	if registrar.SP() != n.cfg.CSE.SP {
@@ -173,7 +173,7 @@ func (n *Node) clientOptions() (httpb.ClientOptions, error) {
 		return httpb.ClientOptions{}, fmt.Errorf("outbound ca: %w", err)
 	}
 	return httpb.ClientOptions{
-		Policy: policy, Log: n.log, Codec: wire.Codec{Types: n.definitions.Type},
+		Policy: policy, Resolve: n.o.Resolve, Log: n.log, Codec: wire.Codec{Types: n.definitions.Type},
 		ConnectTimeout: out.ConnectTimeout.Duration, Timeout: out.Timeout.Duration,
 		MaxResponse: int64(n.cfg.Limits.Body),
 		TLSFor: func(who onem2m.ID) *tls.Config {

@@ -1,8 +1,11 @@
 package federation
 
 import (
+	"context"
 	"fmt"
+	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 
 	"bulwark/test/harness"
@@ -85,4 +88,53 @@ func TestProviders_C221_C080_ReachEachOtherOverTheirINs(t *testing.T) {
 			}
 		}
 	})
+}
+
+// No IN-CSE is registered with another one: that of the other provider is found by
+// DNS, and is who its certificate says.
+func TestProviders_C080_TheINOfAnotherProviderIsFoundByDNS(t *testing.T) {
+	t.Parallel()
+	near, far, liar := newProvider(t, "//near.example"), newProvider(t, "//far.example"), newProvider(t, "//liar.example")
+	for _, s := range []*system{near, far, liar} {
+		s.in.toml += "\n[outbound]\nallow = [\"id-in.near.example\", \"id-in.far.example\", \"id-in.liar.example\"]\n"
+	}
+	finds := func(a, b *system, port string) {
+		a.in.toml += fmt.Sprintf("\n[[peer]]\nid = %q\nca = %q\ndns-port = %s\n", b.sp+"/id-in", b.authority.CAFile(), port)
+	}
+	var mu sync.Mutex
+	asked := map[string]int{}
+	near.in.resolve = func(_ context.Context, host string) ([]netip.Addr, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		asked[host]++
+		return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
+	}
+	far.in.resolve = near.in.resolve
+	finds(near, far, far.in.port)
+	finds(near, liar, far.in.port) // somebody has poisoned the DNS: another CSE answers
+	finds(far, near, near.in.port)
+	near.in.start()
+	far.in.start()
+	nearMN, farMN := near.below(near.in, "mn", "/id-mn", "cse-mn"), far.below(far.in, "mn", "/id-mn", "cse-mn")
+	nearMN.start()
+	farMN.start()
+	nearMN.joined(near.in)
+	farMN.joined(far.in)
+	farMN.open(t, "box", "//near.example/id-mn/Cvisitor")
+	nearMN.open(t, "box", "//far.example/id-mn/Cguest")
+	nearMN.plain.Make(t, "Cvisitor", "/cse-mn", 2, `{"m2m:ae":{"api":"N.example.test","rr":false,"srv":["3"]}}`)
+	farMN.plain.Make(t, "Cguest", "/cse-mn", 2, `{"m2m:ae":{"api":"N.example.test","rr":false,"srv":["3"]}}`)
+	nearMN.plain.Create(t, "Cvisitor", "/_/far.example/id-mn/cse-mn/box", 4, `{"m2m:cin":{"con":"hello"}}`).Expect(t, 2001, 201)
+	farMN.plain.Get(t, "Cguest", "/_/near.example/id-mn/cse-mn/box").Expect(t, 2000, 200)
+	if a := nearMN.plain.Get(t, "Cvisitor", "/_/liar.example/id-in/cse-in"); a.RSC != 5103 {
+		t.Errorf("C-080 one whose certificate names another CSE: %s", a)
+	}
+	if a := nearMN.plain.Get(t, "Cvisitor", "/_/third.example/id-in/cse-in"); a.RSC != 4004 {
+		t.Errorf("C-080 a provider that the operator doesn't know: %s", a)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if asked["id-in.far.example"] == 0 || asked["id-in.near.example"] == 0 || asked["id-in.liar.example"] == 0 || len(asked) != 3 {
+		t.Errorf("names asked for: %v", asked)
+	}
 }

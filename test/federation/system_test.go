@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -35,6 +36,7 @@ type box struct {
 	toml     string
 	creds    harness.Credential
 	log      io.Writer
+	resolve  func(context.Context, string) ([]netip.Addr, error) // nil: the system
 	tb       testing.TB
 
 	node  *node.Node
@@ -161,7 +163,7 @@ func (b *box) start() {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	b.stop = stop
-	b.node, err = node.Open(ctx, cfg, node.Options{Version: "test", Log: slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelInfo}))})
+	b.node, err = node.Open(ctx, cfg, node.Options{Version: "test", Resolve: b.resolve, Log: slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelInfo}))})
 	if err != nil {
 		b.tb.Fatal(err)
 	}

@@ -57,6 +57,7 @@ type CSE struct {
 	SP                  string    `toml:"sp" flag:"sp" default:"//m2m.example" doc:"M2M-SP-ID: // and a domain name. Fixed once the data directory exists."`
 	Admin               string    `toml:"admin" flag:"admin" default:"CAdmin" doc:"AE-ID-stem with full rights. Over TLS only the holder of its certificate is it. No AE can register with it."`
 	Releases            []Release `toml:"releases" default:"1,2a,3,4" doc:"Release version indicators that are served: of 1, 2a, 3 and 4. A request without an indicator counts as 1."`
+	Registrees          []string  `toml:"registrees" doc:"CSE-IDs that may register here, with * for any run of characters: /id-home*. The default is any that proves itself by its certificate. One that is taken off the list can't renew its registration."`
 	BasePolicy          Path      `toml:"base-policy" doc:"JSON file with a privileges object that replaces the built-in policy of the CSEBase as a whole."`
 	Definitions         Path      `toml:"definitions" doc:"Folder of JSON files with definitions of flexContainer specializations, in addition to the built-in ones of the common information models."`
 	RequireSubscription bool      `toml:"require-subscription" default:"false" doc:"Hold every AE registration against service subscription data, also before there are any. The default does so from the first m2mServiceSubscriptionProfile until somebody deletes the last one. Only an IN-CSE keeps such data: an mn or asn asks it for those that name it, as which the mn or asn needs the privileges to discover and to retrieve them."`
@@ -104,6 +105,8 @@ type Peer struct {
 	DNS     string `toml:"dns" doc:"The dNSName in its certificate."`
 	CA      Path   `toml:"ca" doc:"PEM file of its trust anchor, when that is none of the [[anchor]] entries."`
 	Network string `toml:"network" doc:"The underlying network over which this CSE reaches it, as the targetNetwork of CMDH policies names it. Where it is not known every rule for a network counts."`
+
+	DNSPort int `toml:"dns-port" doc:"Only for an in, and the IN-CSE of another provider: the port at which it is found by DNS, under its public domain name, where neither of the two is registered with the other. The name is that in dns, else CSE-ID.domain, such as id-in.far.example. Its certificate has to name its CSE-ID, or that domain name under an anchor that vouches for it. The default is that it isn't looked for."`
 
 	Descendants []string `toml:"descendants" doc:"CSE-IDs that it may state to be below it, with * for any run of characters: /id-home*. It gets no requests for any other. The default is any that this CSE doesn't know from elsewhere."`
 }

@@ -104,6 +104,7 @@ func samples() map[string]string {
 		"peer[].dns":                  "id-far.m2m.example",
 		"peer[].ca":                   "far.crt",
 		"peer[].network":              "cell",
+		"peer[].dns-port":             "0",
 		"token.issuer[].id":           "//m2m.example/Sdas",
 		"token.issuer[].fqdn":         "das.m2m.example",
 		"token.issuer[].jwks":         "das.jwks",

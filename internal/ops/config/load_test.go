@@ -103,7 +103,7 @@ func texts() (byKind, special map[string]string) {
 		"text": "word", "file": "/etc/x", "number": "77", "true or false": "true", "duration": "90s", "size": "128KiB", "list": "a.example,192.0.2.0/24",
 	}
 	special = map[string]string{
-		"store": "sqlite", "ops": "127.0.0.1:9090", "log.level": "debug", "log.format": "json", "cse.type": "mn", "cse.id": "/other",
+		"store": "sqlite", "cse.registrees": "/id-home*,//far.example/id-in", "ops": "127.0.0.1:9090", "log.level": "debug", "log.format": "json", "cse.type": "mn", "cse.id": "/other",
 		"cse.name": "other", "cse.sp": "//other.example", "cse.admin": "CBoss", "cse.releases": "2a,3",
 		"timing.max-expiration": "9y", "timing.clock-leeway": "5s", "cse.points": "https://a.example", "algorithms.esprim": "A128GCM,A256GCM", "cse.publish-rand": "false", "remote.url": "https://a.example", "remote.id": "/id-in",
 		"pdp.resource": "cse-in/pdp", "prp.resource": "cse-in/prp", "pip.resource": "cse-in/pip", "pdp.tokens-to": "/id-far,/id-x", "pip.ask": "/id-far/cse/pip,/id-x/y",
@@ -365,6 +365,11 @@ func TestLoad_RefusesWithThePlaceAndWhatToDo(t *testing.T) {
 		{name: "a place that is no number", file: "[[location]]\nid=\"//m2m.example/id-in/C1\"\nlongitude=nan\n", want: "toml:3:1: location[0].longitude: must be"},
 		{name: "a place of a relative identifier", file: "[[location]]\nid=\"C1\"\n", want: "toml:2:1: location[0].id: \"C1\" is no absolute AE-ID"},
 		{name: "a peer that is an AE", file: "[[peer]]\nid=\"/id-far/C1\"\n", want: "toml:2:1: peer[0].id: \"/id-far/C1\" is no CSE-ID"},
+		{name: "the IN-CSE of its own provider by DNS", file: "[[peer]]\nid=\"/id-far\"\ndns-port=443\n", want: "peer[0].dns-port: an in finds the IN-CSEs of other providers by DNS: /id-far isn't one"},
+		{name: "a port that is none", file: "[[peer]]\nid=\"//far.example/id-in\"\ndns-port=70000\n", want: "peer[0].dns-port: 70000 is no port"},
+		{name: "two IN-CSEs of a provider by DNS", file: "[[peer]]\nid=\"//far.example/id-in\"\ndns-port=443\n[[peer]]\nid=\"//far.example/id-in2\"\ndns-port=443\n", want: "peer[1].dns-port: another entry leads to //far.example"},
+		{name: "a registree that is an AE", file: "[cse]\nregistrees=[\"/id-home*\",\"Cx\"]\n", want: "cse.registrees[1]: \"Cx\" is no CSE-ID"},
+		{name: "registrees of any provider", file: "[cse]\nregistrees=[\"//*/id-in\"]\n", want: "cse.registrees[0]: \"//*/id-in\" is no CSE-ID"},
 		{name: "a peer over every network", file: "[[peer]]\nid=\"/id-far\"\nnetwork=\"default\"\n", want: "toml:3:1: peer[0].network: default stands for"},
 		{name: "a peer over two networks", file: "[[peer]]\nid=\"/id-far\"\nnetwork=\"a\"\n[[peer]]\nid=\"//m2m.example/id-far\"\nnetwork=\"b\"\n", want: "toml:6:1: peer[1].network: another entry names the network"},
 		{name: "a peer that is this CSE", file: "[[peer]]\nid=\"//M2M.example/id-in\"\n", want: "is this CSE itself"},

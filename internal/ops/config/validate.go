@@ -79,6 +79,12 @@ func (c *Config) checkProcess(k *checker) {
 }
 
 func (c *Config) checkCSE(k *checker) {
+	for i, pattern := range c.CSE.Registrees {
+		id, form, err := c.Home().ParseID(strings.ReplaceAll(pattern, "*", "x"))
+		if err != nil || form == onem2m.FormStem || id.Registrar() != "" || strings.Contains(pattern[:strings.LastIndexByte(pattern, '/')], "*") {
+			k.fail(fmt.Sprintf("cse.registrees[%d]", i), "%q is no CSE-ID: write /id-home, or /id-home* for all that begin so", pattern)
+		}
+	}
 	if id, ok := strings.CutPrefix(c.CSE.ID, "/"); !ok || !onem2m.ValidName(id) {
 		k.fail("cse.id", "%q is no CSE-ID: write a slash and a name, such as /id-in", c.CSE.ID)
 	} else if id[0] == 'S' {
@@ -203,6 +209,7 @@ func (c *Config) checkEntities(k *checker) {
 				k.fail(fmt.Sprintf("%sdescendants[%d]", path, j), "%q is no CSE-ID: write /id-home, or /id-home* for all that begin so", pattern)
 			}
 		}
+		c.checkLookup(k, path, i)
 		if p.Network == "default" {
 			k.fail(path+"network", "default stands for every network that no rule names")
 		}
@@ -210,6 +217,35 @@ func (c *Config) checkEntities(k *checker) {
 			k.fail(path+"network", "another entry names the network of %s", p.ID)
 		}
 	}
+}
+
+// checkLookup: an IN-CSE finds the IN-CSEs of other providers by DNS (TS-0001
+// clause 8.2.1.2), one of each.
+func (c *Config) checkLookup(k *checker, path string, i int) {
+	p := c.Peers[i]
+	id, _, err := c.Home().ParseID(p.ID)
+	switch {
+	case p.DNSPort == 0 || err != nil:
+	case p.DNSPort < 1 || p.DNSPort > 65535:
+		k.fail(path+"dns-port", "%d is no port", p.DNSPort)
+	case c.CSE.Type != CSETypeIN || id.SP() == c.CSE.SP:
+		k.fail(path+"dns-port", "an in finds the IN-CSEs of other providers by DNS: %s isn't one", p.ID)
+	case slices.ContainsFunc(c.Peers[:i], func(other Peer) bool {
+		at, _, err := c.Home().ParseID(other.ID)
+		return err == nil && other.DNSPort != 0 && at.SP() == id.SP()
+	}):
+		k.fail(path+"dns-port", "another entry leads to %s", id.SP())
+	}
+}
+
+// PublicName is the domain name of a peer: what the operator says, or by default
+// that of an IN-CSE that is found by DNS (TS-0001 clause 6.5.1.1); else "".
+func (c *Config) PublicName(p Peer) string {
+	id, _, err := c.Home().ParseID(p.ID)
+	if p.DNS != "" || p.DNSPort == 0 || err != nil {
+		return p.DNS
+	}
+	return strings.TrimPrefix(id.SPRelative(), "/") + "." + strings.TrimPrefix(id.SP(), "//")
 }
 
 // cseIDPattern reports whether a pattern can match a CSE-ID of the own SP.

@@ -31,8 +31,8 @@ type Channel struct {
 
 // Bounds of what is known about the CSEs below this one.
 const (
-	MaxClaims = 1000          // descendantCSEs of one registree
-	maxBehind = 4 * MaxClaims // CSEs below all registrees
+	MaxClaims = 1000           // descendantCSEs of one registree
+	maxBehind = 32 * MaxClaims // CSEs below all registrees: so many have to claim all they may to leave none to others
 )
 
 // stake is the claim of one neighbour.
@@ -265,26 +265,6 @@ func (t *Table) Below(of, id onem2m.ID, now onem2m.Timestamp) bool {
 	above := t.above(id)
 	n := t.all[above]
 	return n != nil && n.alive(now) && (of == "" || of == above)
-}
-
-// Descendants lists all CSEs of the own SP below this one, in order (C-215): also
-// those that the registrar hasn't taken yet.
-func (t *Table) Descendants(now onem2m.Timestamp) []onem2m.ID {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	var list []onem2m.ID
-	for id, n := range t.all {
-		if !n.Upstream && id.SP() == t.home.SP && n.alive(now) {
-			list = append(list, id)
-		}
-	}
-	for id, of := range t.behind {
-		if n := t.all[of]; n != nil && n.alive(now) {
-			list = append(list, id)
-		}
-	}
-	slices.Sort(list)
-	return list
 }
 
 // Next finds the next hop to the CSE target (TS-0004 clause 7.3.2.6): a

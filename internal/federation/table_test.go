@@ -193,6 +193,26 @@ func TestTable_S093_AWrongClaimIsHeldAgainstWhoMadeItAlone(t *testing.T) {
 	}
 }
 
+func TestTable_C215_S093_OneThatClaimsVeryManyCostsOthersNone(t *testing.T) {
+	t.Parallel()
+	table := NewTable(middle(), in)
+	liar := Neighbour{ID: mn2, Record: 1}
+	for j := range MaxClaims {
+		liar.Claims = append(liar.Claims, onem2m.ID(fmt.Sprintf("%s/id-a%d", sp, j)))
+	}
+	table.Set(liar)
+	table.Set(Neighbour{ID: mn3, Record: 2, Claims: []onem2m.ID{asn, "//m2m.example/id-z"}})
+	told := table.Descendants(0)
+	for _, id := range []onem2m.ID{mn2, mn3, asn, "//m2m.example/id-z"} {
+		if !slices.Contains(told, id) {
+			t.Errorf("%s isn't told", id)
+		}
+	}
+	if len(told) != MaxClaims || !slices.IsSorted(told) || !slices.Equal(told, table.Descendants(0)) {
+		t.Errorf("%d are told", len(told))
+	}
+}
+
 func TestTable_C080_AnotherProviderIsFoundWithoutARegistration(t *testing.T) {
 	t.Parallel()
 	apex := NewTable(onem2m.Home{SP: sp, CSE: "/id-in", Name: "cse-in"}, "")
@@ -356,6 +376,9 @@ func TestTable_C215_KnowsABoundedNumberOfDescendants(t *testing.T) {
 		if got, want := len(table.behind), min((i+1)*MaxClaims, maxBehind); got != want {
 			t.Errorf("after %d registrees %d are known, want %d", i+1, got, want)
 		}
+	}
+	if n := len(table.Descendants(0)); n != MaxClaims {
+		t.Errorf("the registrar is told of %d", n)
 	}
 	for i := range 8 {
 		table.Remove(int64(i + 1))

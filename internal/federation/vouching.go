@@ -1,7 +1,9 @@
 package federation
 
 import (
+	"cmp"
 	"maps"
+	"slices"
 	"time"
 
 	"bulwark/onem2m"
@@ -157,4 +159,52 @@ func (t *Table) Claimants(ids ...onem2m.ID) map[int64]onem2m.ID {
 		}
 	}
 	return claimants
+}
+
+// Descendants lists the CSEs of the own SP below this one, in order (C-215): also
+// those that the registrar hasn't taken yet. It takes MaxClaims at most. If there
+// are more, those that are registered here come first, then the claims of each
+// registree in turn, the oldest of each first: a registree that claims very many
+// costs others none.
+func (t *Table) Descendants(now onem2m.Timestamp) []onem2m.ID {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	var list []onem2m.ID
+	for id, n := range t.all {
+		if !n.Upstream && id.SP() == t.home.SP && n.alive(now) {
+			list = append(list, id)
+		}
+	}
+	claims := map[onem2m.ID][]onem2m.ID{}
+	for id, of := range t.behind {
+		if n := t.all[of]; n != nil && n.alive(now) {
+			claims[of] = append(claims[of], id)
+		}
+	}
+	list = append(list, t.inTurn(claims, MaxClaims-len(list))...)
+	slices.Sort(list)
+	return list[:min(len(list), MaxClaims)]
+}
+
+// inTurn picks some claims, one of each registree at a time. The lock is held.
+func (t *Table) inTurn(claims map[onem2m.ID][]onem2m.ID, room int) (picked []onem2m.ID) {
+	registrees := slices.Sorted(maps.Keys(claims))
+	for _, of := range registrees {
+		since := t.all[of].Since
+		slices.SortFunc(claims[of], func(a, b onem2m.ID) int {
+			return cmp.Or(cmp.Compare(since[a], since[b]), cmp.Compare(a, b))
+		})
+	}
+	for turn := 0; len(picked) < room; turn++ {
+		more := false
+		for _, of := range registrees {
+			if turn < len(claims[of]) && len(picked) < room {
+				picked, more = append(picked, claims[of][turn]), true
+			}
+		}
+		if !more {
+			break
+		}
+	}
+	return picked
 }

@@ -13,10 +13,12 @@ import (
 
 // An <accessControlPolicyAnnc> is the policy of another CSE, kept here by that CSE
 // (TS-0001 clauses 9.6.2 and 9.6.26.3): its selfPrivileges decide about the copy
-// itself, as those of the original do there, and its privileges about whatever here
-// links to the original. So copies can be read by those who may read their
-// originals while this CSE may not, or can't, ask for the policy. What is in the
-// rules is relative to the CSE that announces.
+// itself, as those of the original do there, and its privileges about the copies
+// here that link to the original. So copies can be read by those who may read their
+// originals while this CSE may not, or can't, ask for the policy. Resources of this
+// CSE that link to it don't rely on the copy, which nobody confirms while its CSE
+// is out of reach: for them the original is asked for. What is in the rules is
+// relative to the CSE that announces.
 
 // maxAnnouncedPolicies is how many are found by their original; one CSE gets about
 // as many as it leaves free. For what is beyond that the CSE of the original is
@@ -133,11 +135,14 @@ func (c *CSE) loadAnnouncedPolicies(ctx context.Context) error {
 	})
 }
 
-// announcedPolicy is linkedPolicy for a policy of another CSE that announces it
-// here. One of a CSE that no way leads to any more counts for nothing, as whatever
+// announcedPolicy is linkedPolicy for an entry of a copy, where the policy is that
+// of another CSE that announces it here. One of a CSE that no way leads to any more counts for nothing, as whatever
 // else is known of it.
 func (c *CSE) announcedPolicy(r store.Reader, l *link, self bool, now onem2m.Timestamp) (access.Source, bool) {
 	if !c.announcedPolicies.some.Load() {
+		return access.Source{}, false
+	}
+	if !l.valid || l.address.Local(c.Home) {
 		return access.Source{}, false
 	}
 	key := c.foreignKey(l.address)

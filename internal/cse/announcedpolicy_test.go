@@ -11,8 +11,8 @@ import (
 	"bulwark/onem2m"
 )
 
-// policied is host with an announced policy of /id-mn, acp1 there, and a copy and
-// a container that link to it.
+// policied is host with an announced policy of /id-mn, acp1 there, and a copy that
+// links to it.
 func policied(t *testing.T, pv string) (w *world, c *carrier, acpA, cntA string) {
 	t.Helper()
 	w, c, base := host(t)
@@ -20,7 +20,6 @@ func policied(t *testing.T, pv string) (w *world, c *carrier, acpA, cntA string)
 	acpA, _ = o.Text("ri")
 	o = w.must(onem2m.Created, ask{op: "C10003", to: base, from: "/id-mn", body: copyOf("cntA", "cnt1", `"acpi":["/id-mn/acp1"]`)})
 	cntA, _ = o.Text("ri")
-	w.container("CAdmin", "cse-in", "box", `"acpi":["/id-mn/acp1"]`)
 	return w, c, acpA, cntA
 }
 
@@ -36,7 +35,6 @@ func TestAnnouncedPolicy_DecidesAboutWhatLinksToItsOriginal(t *testing.T) {
 		"A-48 a copy, by whom it names":                         {cntA, "Clamp", 2000},
 		"A-48 a copy, by an entity of its CSE":                  {cntA, "/id-mn/Cthere", 2000},
 		"A-48 the same stem at another CSE":                     {cntA, "/id-deep/Cthere", 4103},
-		"A-52 a resource of this CSE":                           {"cse-in/box", "Clamp", 2000},
 		"A-44 the policy itself, by its selfPrivileges":         {acpA, "/id-mn/Cowner", 2000},
 		"A-44 the policy itself, by whom its privileges name":   {acpA, "Clamp", 4103},
 		"A-48 the policy itself, by its CSE":                    {acpA, "/id-mn", 2000},
@@ -52,6 +50,13 @@ func TestAnnouncedPolicy_DecidesAboutWhatLinksToItsOriginal(t *testing.T) {
 	if len(c.sent) != 0 {
 		t.Errorf("its CSE was asked: %+v", c.sent[0])
 	}
+	t.Run("A-52 a resource of this CSE relies on the original alone", func(t *testing.T) {
+		w.container("CAdmin", "cse-in", "box", `"acpi":["/id-mn/acp1"]`)
+		w.must(onem2m.OriginatorHasNoPrivilege, ask{op: "R", to: "cse-in/box", from: "Clamp"})
+		if len(c.sent) == 0 || c.sent[0].To != "/id-mn/acp1" {
+			t.Errorf("asked %+v", c.sent)
+		}
+	})
 	t.Run("A-48 whoever it names changes no copy", func(t *testing.T) {
 		w.must(onem2m.OriginatorHasNoPrivilege, ask{op: "U", to: cntA, from: "Clamp", body: `{"m2m:cntA":{"lbl":["x"]}}`})
 		w.must(onem2m.OriginatorHasNoPrivilege, ask{op: "U", to: acpA, from: "Clamp", body: `{"m2m:acpA":{"pv":{"acr":[]}}}`})
@@ -72,17 +77,19 @@ func TestAnnouncedPolicy_DecidesAboutWhatLinksToItsOriginal(t *testing.T) {
 
 func TestAnnouncedPolicy_IsThatOfTheCSEThatItNames(t *testing.T) {
 	t.Parallel()
-	w, _, _, _ := policied(t, forLamp)
+	w, _, _, cntA := policied(t, forLamp)
 	o := w.must(onem2m.Created, ask{op: "C10005", to: "/id-in/-", from: "/id-deep", body: `{"m2m:cbA":{"lnk":"/id-deep/cse","et":"20270101T000000","srv":["3"]}}`})
 	deep, _ := o.Text("ri")
 	policy := `"et":"20270101T000000","pv":{"acr":[{"acor":["all"],"acop":63}]},"pvs":{"acr":[]}}}`
 	w.must(onem2m.OriginatorHasNoPrivilege, ask{op: "C10001", to: deep, from: "/id-deep", body: `{"m2m:acpA":{"lnk":"/id-mn/acp1",` + policy})
 	w.must(onem2m.Created, ask{op: "C10001", to: deep, from: "/id-deep", body: `{"m2m:acpA":{"lnk":"/id-deep/acp1",` + policy})
-	w.must(onem2m.OriginatorHasNoPrivilege, ask{op: "R", to: "cse-in/box", from: "/id-mn/Cnobody"})
+	w.must(onem2m.OriginatorHasNoPrivilege, ask{op: "R", to: cntA, from: "/id-mn/Cnobody"})
 	t.Run("A-195 its CSE has gone from here", func(t *testing.T) {
-		w.must(onem2m.OK, ask{op: "R", to: "cse-in/box", from: "Clamp"})
+		w.must(onem2m.OK, ask{op: "R", to: cntA, from: "Clamp"})
 		w.must(onem2m.Deleted, ask{op: "D", to: "cse-in/id-mn", from: "CAdmin"})
-		w.must(onem2m.OriginatorHasNoPrivilege, ask{op: "R", to: "cse-in/box", from: "Clamp"})
+		if res := w.do(ask{op: "R", to: cntA, from: "Clamp"}); res.Code == onem2m.OK {
+			t.Error("the copy is readable still")
+		}
 	})
 }
 

@@ -127,7 +127,14 @@ func (c *CSE) policies(r store.Reader, rec *store.Record, who onem2m.ID, self bo
 				dst = append(dst, g.owner) // the CSE of the original, whatever it has linked to
 			}
 			for i := range g.links {
-				if source, ok := c.linkedPolicy(r, &g.links[i], self, now); ok {
+				source, ok := access.Source{}, false
+				if info.Kind.Announced() {
+					source, ok = c.announcedPolicy(r, &g.links[i], self, now)
+				}
+				if !ok {
+					source, ok = c.linkedPolicy(r, &g.links[i], self, now)
+				}
+				if ok {
 					dst = append(dst, source)
 				}
 			}
@@ -148,9 +155,6 @@ func (c *CSE) linkedPolicy(r store.Reader, l *link, self bool, now onem2m.Timest
 		return access.Source{}, false
 	}
 	if !l.address.Local(c.Home) {
-		if source, ok := c.announcedPolicy(r, l, self, now); ok {
-			return source, true
-		}
 		return c.foreignPolicy(l, self, now)
 	}
 	t, err := c.resolve(r, l.address.Path, now)

@@ -111,7 +111,7 @@ func TestSocket_TheOctetsOfRequestsInProgressAreBounded(t *testing.T) {
 
 func TestSocket_B98_AMessageThatDoesNotEndCostsTheConnection(t *testing.T) {
 	t.Parallel()
-	s, url := listen(t, Options{Handler: handlerFunc(echo), Ping: 30 * time.Millisecond})
+	s, url := listen(t, Options{Handler: handlerFunc(echo), Ping: 300 * time.Millisecond})
 	c := connect(t, url, "oneM2M.json")
 	w, err := c.Writer(t.Context(), websocket.MessageText)
 	if err != nil {
@@ -161,7 +161,7 @@ func TestServer_B95_S139_AConnectionIsClosedInGoodOrderBeforeItsEnd(t *testing.T
 
 func TestServer_B98_AConnectionOfNobodyThatSaysNothingIsClosed(t *testing.T) {
 	t.Parallel()
-	s := NewServer(Options{Handler: handlerFunc(echo), Ping: 20 * time.Millisecond})
+	s := NewServer(Options{Handler: handlerFunc(echo), Ping: 300 * time.Millisecond})
 	l := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		Door{Server: s}.ServeSocket(w, r, &identity.Association{Binding: "ws"}, time.Time{})
 	}))
@@ -272,7 +272,7 @@ func TestClient_S060_AnIdleConnectionIsLookedAtToo(t *testing.T) {
 	var revoked atomic.Bool
 	closed := make(chan onem2m.ID, 1)
 	c := newClient(t, ClientOptions{
-		Options: Options{Handler: handlerFunc(echo), Ping: 20 * time.Millisecond},
+		Options: Options{Handler: handlerFunc(echo), Ping: 300 * time.Millisecond},
 		Pause:   time.Millisecond, Closed: func(who onem2m.ID) { closed <- who },
 		Dial: func(ctx context.Context, _ bool, address string, _ onem2m.ID) (Dialed, error) {
 			var d net.Dialer

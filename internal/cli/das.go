@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"time"
 
 	"bulwark/internal/ops/config"
@@ -120,17 +121,21 @@ func (i *dasIssue) Run(c *call, d *dasCommand) error {
 }
 
 type dasRotate struct {
-	After time.Duration `name:"after" default:"0s" placeholder:"TIME" help:"When the new keys begin to sign, such as 10m: time for CSEs to learn them (default at once)."`
+	After       time.Duration `name:"after" default:"0s" placeholder:"TIME" help:"When the new keys begin to sign, such as 10m: time for CSEs to learn them (default at once)."`
+	Compromised bool          `name:"compromised" help:"Others may know the old keys: they are gone at once, and what they have signed is revoked."`
 }
 
 // Help is the second part of the help page.
 func (*dasRotate) Help() string {
-	return "Example:\n\n    bulwark das rotate-keys --config das.toml --after 10m"
+	return "With --compromised, then bring the new set (bulwark das jwks) to each CSE that has a copy of its own: until then it believes the old keys.\n\nExample:\n\n    bulwark das rotate-keys --config das.toml --after 10m"
 }
 
 // Run rotates.
 func (r *dasRotate) Run(c *call, d *dasCommand) error {
-	return d.do(c, DASRequest{Verb: "rotate-keys", After: r.After})
+	if r.Compromised && r.After > 0 {
+		return errors.New("--compromised: the old keys are gone at once, so --after doesn't go with it")
+	}
+	return d.do(c, DASRequest{Verb: "rotate-keys", After: r.After, Compromised: r.Compromised})
 }
 
 type dasJWKS struct{}

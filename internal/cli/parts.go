@@ -91,6 +91,7 @@ type DASRequest struct {
 	Type        string
 	Roles       []string
 	After       time.Duration
+	Compromised bool // the keys that there are don't count any more
 }
 
 // Protection says how a request is protected from end to end.

@@ -217,7 +217,13 @@ func operationOf(name string) (onem2m.Operation, error) {
 }
 
 func (c *command) rotate(ctx context.Context) error {
-	made, err := c.s.das.Rotate(ctx, c.r.After)
+	var made []das.KeyRecord
+	var err error
+	if c.r.Compromised {
+		made, _, err = c.s.das.Replace(ctx)
+	} else {
+		made, err = c.s.das.Rotate(ctx, c.r.After)
+	}
 	if err == nil {
 		err = c.s.publish(ctx)
 	}

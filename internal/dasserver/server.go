@@ -128,7 +128,7 @@ func (s *Server) Listen(ctx context.Context) error {
 		Address: s.cfg.DAS.Address, Required: true, Log: s.log, Now: s.o.Now,
 		TLS:      s.trust.ServerConfig(own, identity.ServerOptions{}),
 		Identify: s.trust.AssociationOf, Recheck: s.trust.Revalidate, RecheckEvery: recheckEvery, MaxAge: lim.SessionAge.Duration,
-		Extra: s.endpoints(), Root: "~" + s.self.ID.SPRelative(),
+		Extra: s.endpoints(), Root: "~" + s.self.ID.SPRelative(), //nolint:contextcheck // each request brings its own
 		Limits: httpb.Limits{
 			Body: int64(lim.Body), Header: int(lim.Header), Depth: lim.Depth, ReadHeaderTimeout: lim.ReadHeaderTimeout.Duration,
 			ReadTimeout: lim.ReadTimeout.Duration, IdleTimeout: lim.IdleTimeout.Duration, MaxConns: lim.Connections,

@@ -309,43 +309,6 @@ func TestHand_HoldsATokenAgainstThePolicyAsItIsNow(t *testing.T) {
 	hand("what it gives again", 1, false)
 }
 
-func TestRotate_OldKeysStayPublishedUntilTheirLastTokenHasEnded(t *testing.T) {
-	t.Parallel()
-	s := start(t, tenMinutes)
-	first := s.direct(ask()).Tokens[0]
-	old := s.verify(first).KeyIDs[0]
-	if made, err := s.Rotate(t.Context(), time.Minute); err != nil || len(made) != 2 {
-		t.Fatal(made, err)
-	}
-	second := s.direct(ask(func(m *onem2m.DASRequest) { m.Target = "lamp2" })).Tokens[0]
-	if got := s.verify(second).KeyIDs[0]; got != old {
-		t.Error("the new key signs before others could learn it")
-	}
-	s.pass(time.Minute)
-	third := s.direct(ask(func(m *onem2m.DASRequest) { m.Target = "lamp3" })).Tokens[0]
-	if got := s.verify(third).KeyIDs[0]; got == old {
-		t.Error("the old key signs on")
-	}
-	s.verify(first)
-	s.pass(9*time.Minute - time.Second)
-	s.verify(second)
-	if err := s.Tidy(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	s.verify(second)
-	s.pass(time.Second)
-	if _, err := s.verifier().Verify(second); err == nil {
-		t.Error("the old key is published although nothing that it signed is good")
-	}
-	if err := s.Tidy(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	s.verify(third)
-	if keys, err := s.Keys(t.Context()); err != nil || len(keys) != 3 {
-		t.Errorf("%d keys are kept, %v", len(keys), err) // of the retired ones that for decryption stays a day
-	}
-}
-
 // octets is a shared key for tests.
 func octets(id, algorithm string) string {
 	return `{"kty":"oct","kid":"` + id + `","alg":"` + algorithm + `","k":"` + base64.RawURLEncoding.EncodeToString([]byte(strings.Repeat("k", 32))) + `"}`

@@ -87,12 +87,60 @@ func (a *Authority) Rotate(ctx context.Context, ahead time.Duration) (made []Key
 	if err != nil {
 		return nil, err
 	}
-	var names []string
-	for _, k := range made {
+	a.o.Audit(Decision{Asked: "operator", Permit: true, Reason: "keys rotated: " + idsOf(made)})
+	return made, nil
+}
+
+// Replace makes new keys in the place of keys that others may have come to know.
+// The new ones sign at once, the old ones are gone at once, and what they have
+// signed and is live is revoked, so that the CSEs are told. Nobody is barred: the
+// same grants can be had again. It returns the new keys and what was revoked.
+func (a *Authority) Replace(ctx context.Context) (made []KeyRecord, revoked []Entry, err error) {
+	const because = "the key was known to others"
+	var gone []KeyRecord
+	err = a.o.Ledger.Update(ctx, func(tx Tx) error {
+		now := a.o.Now()
+		if gone, err = tx.Keys(); err != nil {
+			return err
+		}
+		if made, err = rotate(tx, a.o.Box, now, 0); err != nil {
+			return err
+		}
+		for _, k := range gone {
+			if err := tx.DropKey(k.ID); err != nil {
+				return err
+			}
+		}
+		if revoked, err = tx.Entries(Filter{Live: true, Now: now}); err != nil {
+			return err
+		}
+		for i := range revoked {
+			revoked[i].Revoked, revoked[i].Because = now, because
+			if err := tx.Revoke(&revoked[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, k := range gone {
+		a.forget(k.ID)
+	}
+	for _, e := range revoked {
+		a.o.Audit(Decision{Asked: "operator", Grant: e.Grant, TokenIDs: []string{e.ID}, Reason: "revoked: " + because, Question: questionOf(&e)})
+	}
+	a.o.Audit(Decision{Asked: "operator", Permit: true, Reason: "keys replaced: " + idsOf(made)})
+	return made, revoked, nil
+}
+
+func idsOf(keys []KeyRecord) string {
+	names := make([]string, 0, len(keys))
+	for _, k := range keys {
 		names = append(names, k.ID)
 	}
-	a.o.Audit(Decision{Asked: "operator", Permit: true, Reason: "keys rotated: " + strings.Join(names, " ")})
-	return made, nil
+	return strings.Join(names, " ")
 }
 
 // Keys returns the keys that are published.

@@ -53,6 +53,11 @@ const maxOwed = 30 * 24 * time.Hour
 // that may pass: with maxPause between them, about a day.
 const maxRefusals = 300
 
+// maxOpen is the same for what says who may do what with a copy: as long as that
+// isn't taken, the copy lets others do what its original doesn't. So it is withdrawn
+// after as many attempts, which are about two minutes.
+const maxOpen = 7
+
 // minPause and maxPause are between attempts.
 const (
 	minPause = time.Second
@@ -97,7 +102,11 @@ func (d *arrears) add(host onem2m.ID, number int64, one arrear) {
 		return
 	}
 	have.numbers = append(have.numbers, number)
+	open := have.guards()
 	have.include(&one)
+	if !open && have.guards() {
+		have.attempts = 0 // what was refused so far opened nothing
+	}
 	have.fresh, have.due = true, time.Time{}
 	select {
 	case d.wake <- struct{}{}:

@@ -2,6 +2,7 @@ package cse
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -85,7 +86,11 @@ func (c *CSE) pay(ctx context.Context, one *arrear) {
 		away = code == onem2m.TargetNotReachable || code == onem2m.RequestTimeout
 		refused := code/1000 == 4 && code != onem2m.RequestTimeout
 		late := one.Since != 0 && c.instant()-one.Since > micros(maxOwed)
-		paid = refused || late || !away && one.attempts >= maxRefusals
+		most := maxRefusals
+		if _, answered := errors.AsType[*onem2m.Error](err); answered && code/1000 == 5 && ctx.Err() == nil && one.guards() {
+			most = maxOpen
+		}
+		paid = refused || late || !away && one.attempts >= most
 		open = paid && code != onem2m.NotFound && one.guards()
 		c.Log.InfoContext(ctx, "announced resource not told", "address", one.Copy, "again", !paid, "err", err)
 	}

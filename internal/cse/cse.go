@@ -254,6 +254,7 @@ type CSE struct {
 	depot             *cmdh.Depot  // requests to other CSEs that CMDH holds
 	answers           cmdh.Answers // to those that have left in a <delivery>
 	trail             *federation.Trail
+	repeats           federation.Repeats
 	copies            *federation.Copies[foreign] // of what other CSEs host
 	watches           *federation.Watches         // of them
 	announcedPolicies announcedPolicies           // policies of other CSEs that these keep here

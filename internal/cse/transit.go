@@ -52,7 +52,7 @@ func (k *call) passOn(ctx context.Context) (*onem2m.Response, error) {
 	}
 	k.audit("transit", "", 0, "next hop "+string(hop.ID))
 	defer Yield(ctx)()
-	res, err := k.c.Carrier.Carry(ctx, hop, t.Request(k.req))
+	res, err := k.carry(ctx, hop, &t)
 	k.noteOutcome(hop.ID, res, err)
 	if err != nil {
 		return nil, err

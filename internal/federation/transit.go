@@ -76,7 +76,7 @@ const maxTrail = 240
 // Each hop puts a word of its own in front of what it got: the identifier is
 // unique (C-007), an operator can follow a request over all hops, and a request
 // that comes round is recognised. An identifier of somebody else is never
-// parsed (C-009).
+// parsed (C-009). Repeats tells which requests get the same one again.
 type Trail struct {
 	mark string        // of this process, that nobody can guess
 	next func() string // unique inside this process

@@ -119,8 +119,8 @@ type Options struct {
 
 	// Connected reports whether an entity that is registered here holds a connection open over which it
 	// takes requests, and so needs no point of access: a CSE, or an AE that is bound to a credential, ""
-	// for none (S-095, S-118). Nil for never.
-	Connected func(id onem2m.ID, kind identity.Kind, credential string) bool
+	// for none (S-095, S-118), and was registered at the instant since. Nil for never.
+	Connected func(id onem2m.ID, kind identity.Kind, credential string, since onem2m.Timestamp) bool
 
 	Neighbours func() // called when the CSEs registered here have changed; must return quickly; nil: nobody is told
 

@@ -252,8 +252,8 @@ func (c *CSE) reachAE(r store.Reader, rec *store.Record, now onem2m.Timestamp) (
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return notify.Reach{}, err
 		}
-		if c.Connected(rec.Origin, identity.KindAE, credential) {
-			reachable, points = true, append([]string{federation.SocketPoint + credential}, points...) // B-96
+		if c.Connected(rec.Origin, identity.KindAE, credential, rec.Created) {
+			reachable, points = true, append([]string{federation.SocketOf(credential, rec.Created)}, points...) // B-96
 		}
 	}
 	if !reachable || len(points) == 0 {

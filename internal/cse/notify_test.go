@@ -64,25 +64,37 @@ func TestReach_FindsOnlyAEsWithAPointOfAccess(t *testing.T) {
 func TestReach_B96_C374_AnOpenConnectionGoesBeforePointsOfAccessAndAfterAChannel(t *testing.T) {
 	t.Parallel()
 	open := map[onem2m.ID]bool{}
+	since := map[onem2m.ID]onem2m.Timestamp{} // that the connection was asked for
 	w := newWorld(t, func(o *Options) {
-		o.Connected = func(id onem2m.ID, kind identity.Kind, credential string) bool {
+		o.Connected = func(id onem2m.ID, kind identity.Kind, credential string, at onem2m.Timestamp) bool {
+			since[id] = at
 			return open[id] && kind == identity.KindAE && credential == ""
 		}
 	})
 	w.register("Cdeaf01", "deaf")
 	w.must(onem2m.Created, ask{op: "C2", to: "-", from: "Capp01", body: `{"m2m:ae":{"rn":"app","api":"N","rr":true,"poa":["http://192.0.2.1/"],"srv":["3"]}}`})
+	const socket = "socket"
 	for _, tt := range []struct {
 		name, target string
 		open         bool
 		want         []string
 	}{
 		{"B-96 without a connection", "cse-in/deaf", false, nil},
-		{"B-96 an AE that can't be called", "cse-in/deaf", true, []string{federation.SocketPoint}},
-		{"B-96 one that can", "cse-in/app", true, []string{federation.SocketPoint, "http://192.0.2.1/"}},
+		{"B-96 an AE that can't be called", "cse-in/deaf", true, []string{socket}},
+		{"B-96 one that can", "cse-in/app", true, []string{socket, "http://192.0.2.1/"}},
 		{"B-96 one that can, without", "cse-in/app", false, []string{"http://192.0.2.1/"}},
 	} {
 		open["//m2m.example/id-in/Cdeaf01"], open["//m2m.example/id-in/Capp01"] = tt.open, tt.open
 		reach, err := w.c.Reach(t.Context(), tt.target)
+		ct := w.must(onem2m.OK, ask{op: "R", to: tt.target, from: "CAdmin"}).Get("ct")
+		if at, found := since[reach.ID]; found && string(ct) != `"`+at.String()+`"` {
+			t.Errorf("%s: the connection has to be from %s, the AE is from %s", tt.name, at, ct)
+		}
+		for i, point := range reach.Points {
+			if point == federation.SocketOf("", since[reach.ID]) {
+				reach.Points[i] = socket
+			}
+		}
 		if diff := cmp.Diff(tt.want, reach.Points); diff != "" {
 			t.Errorf("%s: %v %s", tt.name, err, diff)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -38,9 +39,29 @@ const (
 const PollingScheme = "pcu:"
 
 // SocketPoint begins a point of access that stands for the WebSocket connection
-// that an entity registered here has opened; for an AE, the credential that it is
-// bound to follows.
+// that an entity registered here has opened; for an AE, SocketOf says which.
 const SocketPoint = "wsc:"
+
+// SocketOf is the point of access that stands for the WebSocket connection of an
+// AE that is bound to a credential, or to none, "", and was registered at an
+// instant: who had its AE-ID before may still hold a connection.
+func SocketOf(credential string, since onem2m.Timestamp) string {
+	return SocketPoint + strconv.FormatInt(int64(since), 10) + ":" + credential
+}
+
+// ParseSocket reads what SocketOf has made; ok is false for everything else.
+func ParseSocket(point string) (credential string, since onem2m.Timestamp, ok bool) {
+	rest, ok := strings.CutPrefix(point, SocketPoint)
+	if !ok {
+		return "", 0, false
+	}
+	instant, credential, ok := strings.Cut(rest, ":")
+	if !ok {
+		return "", 0, false
+	}
+	n, err := strconv.ParseInt(instant, 10, 64)
+	return credential, onem2m.Timestamp(n), err == nil
+}
 
 // Sender carries one request to a point of access, where who has to be, and
 // returns the answer. Its errors are *onem2m.Error: 5103 if the request could

@@ -283,3 +283,18 @@ func TestCarry_KeepsABoundedNumberOfLanes(t *testing.T) {
 		t.Errorf("%d lanes", len(c.lanes))
 	}
 }
+
+func TestSocketOf_B96_IsReadAsItWasMade(t *testing.T) {
+	t.Parallel()
+	for _, credential := range []string{"", "31-device", "32-//m2m.example/S:x"} {
+		got, since, ok := ParseSocket(SocketOf(credential, 1_772_620_200_000_000))
+		if !ok || got != credential || since != 1_772_620_200_000_000 {
+			t.Errorf("%q: %q, %d, %t", credential, got, since, ok)
+		}
+	}
+	for _, point := range []string{"", SocketPoint, SocketPoint + "x:31-device", "wss://ae.example:443"} {
+		if _, _, ok := ParseSocket(point); ok {
+			t.Errorf("%q is read", point)
+		}
+	}
+}

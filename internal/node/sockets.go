@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"bulwark/internal/binding/httpb"
 	"bulwark/internal/binding/wsb"
@@ -78,26 +79,34 @@ type outward struct{ n *Node }
 
 // Send implements notify.Sender.
 func (o outward) Send(ctx context.Context, point string, who onem2m.ID, req *onem2m.Request) (*onem2m.Response, error) {
-	credential, socket := strings.CutPrefix(point, federation.SocketPoint)
+	credential, since, socket := federation.ParseSocket(point)
 	if !socket {
 		return o.n.client.Send(ctx, point, who, req)
 	}
 	if o.n.sockets == nil || who == "" {
 		return nil, onem2m.Errorf(onem2m.TargetNotReachable, "", "the target has no connection here")
 	}
-	return o.n.sockets.Send(ctx, who, ofAE(credential), req)
+	return o.n.sockets.Send(ctx, who, ofAE(credential, since), req)
 }
 
 // ofAE fits the connections of an AE that is bound to a credential, or to none,
-// "".
-func ofAE(credential string) wsb.Fits {
-	return func(a *identity.Association) bool {
-		return a.Kind != identity.KindCSE && (credential == "" || a.CredentialID == credential)
+// "", and was registered at the instant since. What only requests have shown counts
+// no longer than the registration under which they came: whoever had the AE-ID
+// before may still be there.
+func ofAE(credential string, since onem2m.Timestamp) wsb.Fits {
+	return func(a *identity.Association, named time.Time) bool {
+		switch {
+		case a.Kind == identity.KindCSE:
+			return false
+		case credential != "":
+			return a.CredentialID == credential
+		}
+		return len(a.IDs) > 0 || onem2m.TimestampOf(named) >= since
 	}
 }
 
 // ofCSE fits the connections of a CSE.
-func ofCSE(a *identity.Association) bool { return a.Kind == identity.KindCSE || a.Trusted }
+func ofCSE(a *identity.Association, _ time.Time) bool { return a.Kind == identity.KindCSE || a.Trusted }
 
 // speaker is who a connection speaks for whose credential names nobody, as its
 // requests show that were granted: the AE that registers over it, or that sends
@@ -124,8 +133,8 @@ func (n *Node) speaker(a *identity.Association, req *onem2m.Request, res *onem2m
 }
 
 // connected reports whether a registree has a WebSocket connection here.
-func (n *Node) connected(id onem2m.ID, kind identity.Kind, credential string) bool {
-	fits := ofAE(credential)
+func (n *Node) connected(id onem2m.ID, kind identity.Kind, credential string, since onem2m.Timestamp) bool {
+	fits := ofAE(credential, since)
 	if kind == identity.KindCSE {
 		fits = ofCSE
 	}

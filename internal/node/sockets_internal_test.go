@@ -2,6 +2,7 @@ package node
 
 import (
 	"testing"
+	"time"
 
 	"bulwark/internal/identity"
 	"bulwark/internal/ops/config"
@@ -78,15 +79,22 @@ func TestSockets_S095_S118_WhoseConnectionFits(t *testing.T) {
 	device := &identity.Association{Kind: identity.KindAE, CredentialID: "31-device"}
 	cse := &identity.Association{Kind: identity.KindCSE, CredentialID: "32-//m2m.example/Sx"}
 	trusted := &identity.Association{Trusted: true}
+	named := &identity.Association{Kind: identity.KindAE, CredentialID: "33-lamp", IDs: []onem2m.ID{"//m2m.example/id-mn/Clamp"}}
+	then := time.Date(2026, 3, 4, 10, 30, 0, 0, time.UTC)
+	registered := onem2m.TimestampOf(then)
 	for name, got := range map[string][2]bool{
-		"an AE over its credential":                {ofAE("31-device")(device), true},
-		"an AE over another credential":            {ofAE("33-lamp")(device), false},
-		"a bound AE over a trusted connection":     {ofAE("33-lamp")(trusted), false},
-		"an AE that is bound to nothing":           {ofAE("")(trusted), true},
-		"S-123 an AE over the connection of a CSE": {ofAE("")(cse), false},
-		"S-123 a CSE over that of an AE":           {ofCSE(device), false},
-		"a CSE":                                    {ofCSE(cse), true},
-		"a CSE that is trusted":                    {ofCSE(trusted), true},
+		"an AE over its credential":                {ofAE("31-device", 0)(device, then), true},
+		"an AE over another credential":            {ofAE("33-lamp", 0)(device, then), false},
+		"a bound AE over a trusted connection":     {ofAE("33-lamp", 0)(trusted, then), false},
+		"an AE that is bound to nothing":           {ofAE("", 0)(trusted, then), true},
+		"B-92 an AE that was registered meanwhile": {ofAE("", registered)(trusted, then.Add(-time.Second)), false},
+		"B-92 an AE that has registered over it":   {ofAE("", registered)(trusted, then), true},
+		"B-92 one that the credential names":       {ofAE("", registered)(named, then.Add(-time.Second)), true},
+		"B-92 one that is bound to the credential": {ofAE("31-device", registered)(device, then.Add(-time.Second)), true},
+		"S-123 an AE over the connection of a CSE": {ofAE("", 0)(cse, then), false},
+		"S-123 a CSE over that of an AE":           {ofCSE(device, then), false},
+		"a CSE":                                    {ofCSE(cse, then), true},
+		"a CSE that is trusted":                    {ofCSE(trusted, then), true},
 	} {
 		if got[0] != got[1] {
 			t.Errorf("%s: %t", name, got[0])

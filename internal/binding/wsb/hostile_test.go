@@ -351,7 +351,7 @@ func TestServer_S095_S118_APlaceBelongsToOneCredential(t *testing.T) {
 		return c
 	}
 	of := func(credential string) Fits {
-		return func(a *identity.Association) bool { return a.CredentialID == credential }
+		return func(a *identity.Association, _ time.Time) bool { return a.CredentialID == credential }
 	}
 	open("31-device")
 	for !s.Connected(lamp, of("31-device")) {

@@ -25,14 +25,20 @@ type Server struct {
 
 	mu     sync.Mutex // guards what follows
 	open   map[*socket]struct{}
-	places map[onem2m.ID][]*socket // the connections of each entity that is known, the newest last
-	of     map[string]*socket      // the newest connection of each credential
+	places map[onem2m.ID][]place // the connections of each entity that is known, the newest last
+	of     map[string]*socket    // the newest connection of each credential
 	closed bool
+}
+
+// place is a connection that is one of an entity.
+type place struct {
+	*socket
+	named time.Time // when that was known last
 }
 
 // NewServer returns a server, to be given the connections of a listener.
 func NewServer(o Options) *Server {
-	return &Server{o: o.withDefaults(), open: map[*socket]struct{}{}, places: map[onem2m.ID][]*socket{}, of: map[string]*socket{}}
+	return &Server{o: o.withDefaults(), open: map[*socket]struct{}{}, places: map[onem2m.ID][]place{}, of: map[string]*socket{}}
 }
 
 // Door is a server at one listener.
@@ -134,7 +140,7 @@ func (s *Server) enter(ctx context.Context, k *socket) bool {
 		s.of[credential] = k
 	}
 	for _, id := range k.peer.IDs {
-		s.places[id] = append(s.places[id], k)
+		s.places[id] = append(s.places[id], place{k, s.o.Now()})
 	}
 	return true
 }
@@ -154,11 +160,13 @@ func (s *Server) name(k *socket, id onem2m.ID) {
 	if _, open := s.open[k]; !open {
 		return
 	}
-	if list := s.places[id]; len(list) > 0 && list[len(list)-1] == k {
+	named := s.o.Now()
+	if list := s.places[id]; len(list) > 0 && list[len(list)-1].socket == k {
+		list[len(list)-1].named = named
 		return
 	}
 	s.leavePlace(id, k)
-	s.places[id] = append(s.places[id], k)
+	s.places[id] = append(s.places[id], place{k, named})
 	k.speaks = append(slices.DeleteFunc(k.speaks, func(other onem2m.ID) bool { return other == id }), id)
 	if len(k.speaks) > maxSpeakers {
 		s.leavePlace(k.speaks[0], k)
@@ -180,7 +188,7 @@ func (s *Server) forget(k *socket) {
 
 // leavePlace forgets that a connection is one of an entity. The lock is held.
 func (s *Server) leavePlace(id onem2m.ID, k *socket) {
-	list := slices.DeleteFunc(s.places[id], func(other *socket) bool { return other == k })
+	list := slices.DeleteFunc(s.places[id], func(other place) bool { return other.socket == k })
 	if s.places[id] = list; len(list) == 0 {
 		delete(s.places, id)
 	}
@@ -188,8 +196,10 @@ func (s *Server) leavePlace(id onem2m.ID, k *socket) {
 
 // Fits tells whether a connection with somebody at its other end is one of the
 // entity that is meant: a certificate may name an entity that is bound to another
-// one (S-095, S-118).
-type Fits func(*identity.Association) bool
+// one (S-095, S-118). It is told, too, when the connection was last known to be one
+// of the entity: one without identifiers of its own, at the last of its requests
+// that showed that.
+type Fits func(peer *identity.Association, named time.Time) bool
 
 // Connected reports whether an entity has a connection that fits.
 func (s *Server) Connected(id onem2m.ID, fits Fits) bool { return s.find(id, fits) != nil }
@@ -199,8 +209,8 @@ func (s *Server) find(id onem2m.ID, fits Fits) *socket {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, k := range slices.Backward(s.places[id]) {
-		if fits(k.peer) && k.takes() {
-			return k
+		if fits(k.peer, k.named) && k.takes() {
+			return k.socket
 		}
 	}
 	return nil

@@ -39,7 +39,7 @@ func echo(_ context.Context, a *identity.Association, req *onem2m.Request) *onem
 }
 
 // anybody fits every connection.
-func anybody(*identity.Association) bool { return true }
+func anybody(*identity.Association, time.Time) bool { return true }
 
 func retrieve(rqi string) *onem2m.Request {
 	return &onem2m.Request{Operation: onem2m.Retrieve, To: "cse-in", From: "/id-mn", HasFrom: true, RequestID: rqi, Release: "3"}

@@ -284,6 +284,7 @@ type CSE struct {
 	confirmed         confirmations      // tokens that servers have handed over
 	signatures        signatures         // of tokens whose holder has changed
 	recalls           recall.Marks       // of what servers have called back
+	questions         questions          // that originators have left
 	hops              atomic.Uint64      // requests that were forwarded
 	helpers           chan struct{}      // one token per goroutine that helps with a fan-out
 
@@ -352,6 +353,7 @@ func New(ctx context.Context, o Options) (*CSE, error) {
 	c.triggers.init()
 	c.assigned.init()
 	c.kept.init()
+	c.questions.init()
 	c.desk = consultation.NewDesk(c.Now)
 	c.consult = linksTo([]string{c.Consult})[0]
 	if err := c.Servers.Check(); err != nil {

@@ -55,6 +55,7 @@ func (k *call) enquiring(ctx context.Context, serve procedure) (*onem2m.Response
 			k.keepTokens(ctx)
 			return res, err
 		}
+		asks = k.afford() && asks
 		if err := k.obtain(ctx, trail); err != nil {
 			return nil, err
 		}
@@ -106,7 +107,12 @@ func (k *call) obtain(ctx context.Context, trail distributed.Trail) error {
 	}
 	group.Wait()
 	cancel()
+	var wanted []wantedToken
+	if k.further != nil {
+		wanted = k.further.wanted
+	}
 	k.pursue(context.WithValue(ctx, yieldKey{}, nil))
+	k.giveBack(wanted)
 	resume()
 	k.now = k.c.instant()
 	if ctx.Err() != nil || k.expires != 0 && k.expires <= k.now {

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"bulwark/internal/binding/httpb"
 	"bulwark/internal/identity"
 	"bulwark/internal/ops/audit"
 )
@@ -75,6 +76,8 @@ func handshakeResult(err error) (result, reason string) {
 	var invalid x509.CertificateInvalidError
 	var untrusted untrustedError
 	switch {
+	case errors.Is(err, httpb.ErrCrowded):
+		return "too-many", "the peer has as many connections as one may have"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return "timeout", "the handshake took too long"
 	case errors.Is(err, identity.ErrRevoked):

@@ -21,6 +21,7 @@ type link struct {
 	writeTimeout time.Duration
 	release      func(*link)
 	once         sync.Once
+	party        party // whom it is counted for; the handshake settles it
 
 	association *identity.Association
 	state       *tls.ConnectionState // nil on a plain listener

@@ -23,6 +23,7 @@ type listener struct {
 	tls    *tls.Config
 	ready  chan net.Conn
 	slots  chan struct{} // one element per open connection
+	crowd  crowd         // whose they are
 	done   chan struct{}
 	stop   sync.Once
 	work   sync.WaitGroup // handshakes
@@ -35,7 +36,7 @@ func newListener(s *Server, l net.Listener) *listener {
 	return &listener{
 		Listener: l, server: s, tls: serverTLS(s.o.TLS, s.o.Sockets == nil),
 		ready: make(chan net.Conn), slots: make(chan struct{}, s.o.Limits.MaxConns),
-		done: make(chan struct{}), links: map[*link]struct{}{},
+		done: make(chan struct{}), links: map[*link]struct{}{}, crowd: crowd{most: s.o.Limits.MaxConns},
 	}
 }
 
@@ -107,7 +108,13 @@ func (l *listener) run(ctx context.Context) {
 			}
 			continue
 		}
-		k := &link{Conn: c, writeTimeout: l.server.o.Limits.WriteTimeout, release: l.forget}
+		k := &link{Conn: c, writeTimeout: l.server.o.Limits.WriteTimeout, release: l.forget, party: sourceParty(addressOf(c.RemoteAddr()), l.server.o.TrustedProxies)}
+		if !l.crowd.enter(k.party) {
+			l.crowded(k, "")
+			_ = c.Close() // it was never heard
+			<-l.slots
+			continue
+		}
 		if l.tls == nil {
 			l.identified(k, nil, &identity.Association{Framework: "none", Trusted: l.server.o.Trusted})
 			l.offer(&plainStream{link: k})
@@ -129,7 +136,29 @@ func (l *listener) forget(k *link) {
 	l.mu.Lock()
 	delete(l.links, k)
 	l.mu.Unlock()
+	l.crowd.leave(k.party)
 	<-l.slots
+}
+
+// counted counts a connection for the credential of its peer, once that is known,
+// and reports false if it has its share already.
+func (l *listener) counted(k *link, credential string) bool {
+	if credential == "" {
+		return true // as before, for the address
+	}
+	known := party{credential: credential}
+	if !l.crowd.enter(known) {
+		return false
+	}
+	l.crowd.leave(k.party)
+	k.party = known
+	return true
+}
+
+// crowded tells that a connection is refused because its peer has so many.
+func (l *listener) crowded(k *link, credential string) {
+	l.server.log.Warn("connection refused", "source", k.RemoteAddr().String(), "credential", credential, "error", ErrCrowded)
+	l.failed(k, ErrCrowded)
 }
 
 // offer gives c to net/http, or closes it when nobody takes it any more.
@@ -160,6 +189,11 @@ func (l *listener) handshake(ctx context.Context, k *link) {
 			_ = c.Close()
 			return
 		}
+	}
+	if !l.counted(k, a.CredentialID) {
+		l.crowded(k, a.CredentialID)
+		_ = c.Close()
+		return
 	}
 	k.ends = l.server.now().Add(l.server.o.MaxAge)
 	l.identified(k, &state, a)

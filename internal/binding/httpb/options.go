@@ -105,8 +105,8 @@ type Limits struct {
 	ReadTimeout          time.Duration // body
 	WriteTimeout         time.Duration // one write of an answer
 	IdleTimeout          time.Duration // between requests
-	MaxConns             int
-	MaxConcurrentStreams int // per HTTP/2 connection
+	MaxConns             int           // of the listener; one peer has half of what others leave, or minShare if that is more
+	MaxConcurrentStreams int           // per HTTP/2 connection
 }
 
 // Defaults of Limits and Options.

@@ -223,7 +223,7 @@ type Limits struct {
 	Depth             int      `toml:"depth" default:"64" doc:"Deepest nesting of a body."`
 	Results           int      `toml:"results" default:"1000" doc:"Most resources in one answer; more are announced as incomplete."`
 	Header            Size     `toml:"header" default:"32KiB" doc:"Largest request line with all header fields."`
-	Connections       int      `toml:"connections" default:"4096" doc:"Most open connections of one listener."`
+	Connections       int      `toml:"connections" default:"4096" doc:"Most open connections of one listener. One peer, a credential or without one an address that is not loopback, has at most half of those that others leave, and always 64."`
 	Requests          int      `toml:"requests" default:"256" doc:"Most requests in work at once, over all listeners. More wait for their turn; one that expires while it waits is answered 4008."`
 	ReadHeaderTimeout Duration `toml:"read-header-timeout" default:"5s" doc:"Longest TLS handshake, and longest time for the header fields of a request to arrive."`
 	ReadTimeout       Duration `toml:"read-timeout" default:"30s" doc:"Longest time for a whole request to arrive."`

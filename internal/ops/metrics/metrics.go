@@ -132,7 +132,7 @@ func (m *Metrics) Store(read func() Commits) {
 // Handshake counts one attempt at a security association. The suite is the
 // name that crypto/tls gives it, "" when it failed.
 func (m *Metrics) Handshake(result, suite string) {
-	result = oneOf(result, "ok", "no-certificate", "untrusted", "expired", "revoked", "protocol", "timeout")
+	result = oneOf(result, "ok", "no-certificate", "untrusted", "expired", "revoked", "protocol", "timeout", "too-many")
 	m.handshakes.WithLabelValues(result, oneOf(suite, append(suites(), "")...)).Inc()
 }
 

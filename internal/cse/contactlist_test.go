@@ -1,9 +1,11 @@
 package cse
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
+	"bulwark/internal/contact"
 	"bulwark/internal/identity"
 	"bulwark/internal/store"
 	"bulwark/onem2m"
@@ -179,4 +181,98 @@ func TestTracking_A69_C210_AnAEMovesToAnotherRegistrar(t *testing.T) {
 		other.check(t, step{ask: ask{op: "R", to: "cse-in/moving", from: "CAdmin"}, code: 2000, show: map[string]string{"regs": "2"}})
 		other.must(onem2m.OperationNotAllowed, ask{op: "N", to: "cse-in", from: "/id-mn", body: `{"m2m:sgn":{"aerid":true,"tid2":"/Stwo01"}}`, assoc: mn("id-mn")})
 	})
+}
+
+// busyList is an IN-CSE that id-mn has told of so many AEs, and id-far of one.
+func busyList(t *testing.T, names int) *world {
+	t.Helper()
+	w := newWorld(t, notifiable)
+	w.registerCSE("id-mn")
+	w.registerCSE("id-far")
+	list := make([]string, names)
+	for i := range list {
+		list[i] = fmt.Sprintf("/id-far/C%d", i)
+	}
+	err := w.c.Store.Update(t.Context(), func(tx store.Tx) error {
+		lists, err := tx.OfType(onem2m.TypeAEContactList, 0, 1)
+		if err == nil {
+			_, err = w.c.putContacts(tx, lists[0], "//m2m.example/id-mn", list)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.must(onem2m.OK, tellList("id-far", `"tid2":"/id-mn/Cone01"`))
+	return w
+}
+
+func tellList(cse, ids string) ask {
+	return ask{op: "N", to: "cse-in", from: "/" + cse, body: `{"m2m:sgn":{"aerid":true,` + ids + `}}`, assoc: mn(cse)}
+}
+
+// toggle has a CSE tell of a reference and take it back until that is refused, and
+// returns how often that was taken.
+func (w *world) toggle(cse string, most int) (taken int) {
+	w.t.Helper()
+	for taken < most {
+		ids := `"tid2":"/id-far/Cflip1"`
+		if taken%2 == 1 {
+			ids = `"tid1":"/id-far/Cflip1"`
+		}
+		switch res := w.do(tellList(cse, ids)); res.Code {
+		case onem2m.OK:
+			taken++
+		case onem2m.NotAcceptable:
+			return taken
+		default:
+			w.t.Fatalf("got %d %s", res.Code, text(res))
+		}
+	}
+	return taken
+}
+
+func TestContactList_A191_ANeighbourThatTogglesLeavesTheWriterToOthers(t *testing.T) {
+	t.Parallel()
+	const names = 5000
+	w := busyList(t, names)
+	most := maxListed/(2*names+leastListed) + 1
+	if n := w.toggle("id-mn", 2*most); n > most || n < most-5 {
+		t.Errorf("taken %d times, %d may be", n, most)
+	}
+	if n := w.toggle("id-far", 100); n != 100 {
+		t.Errorf("another CSE was taken %d times", n)
+	}
+	w.advance(maxListed * listedPause)
+	if n := w.toggle("id-mn", 4); n == 0 {
+		t.Error("it is refused for good")
+	}
+}
+
+func TestContactList_A191_TheListsOfOthersAreNotReadAgain(t *testing.T) {
+	t.Parallel()
+	w := busyList(t, 1000)
+	note := func(from onem2m.ID, gone, come contact.Name) (work int) {
+		t.Helper()
+		err := w.c.Store.Update(t.Context(), func(tx store.Tx) (err error) {
+			work, err = w.c.noteReference(tx, from, from, gone, come)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return work
+	}
+	if n := note("//m2m.example/id-far", "", "/id-mn/Ctwo01"); n != 3 {
+		t.Errorf("%d names read and written", n)
+	}
+	if n := w.c.contactsBehind("//m2m.example/id-mn"); n != 1000 {
+		t.Errorf("C-210 %d names of one neighbour", n)
+	}
+	note("//m2m.example/id-far", "/id-mn/Ctwo01", "")
+	note("//m2m.example/id-far", "/id-mn/Cone01", "")
+	if n := w.c.contactsBehind("//m2m.example/id-far"); n != 0 {
+		t.Errorf("C-210 %d names after the last is gone", n)
+	}
+	w.check(t, step{ask: ask{op: "R", to: "cse-in/AEContactList", from: "CAdmin"}, code: 2000, show: map[string]string{"nic": "1"}})
 }

@@ -18,6 +18,7 @@ import (
 	"bulwark/access"
 	"bulwark/e2e/esprim"
 	"bulwark/internal/cmdh"
+	"bulwark/internal/contact"
 	"bulwark/internal/definition"
 	"bulwark/internal/dynauth"
 	"bulwark/internal/dynauth/consultation"
@@ -279,14 +280,16 @@ type CSE struct {
 	rules             tokenRules        // of tokens, compiled
 	kept              keptTokens        // what goes with tokens beyond a restart
 	dynamic           dynamicPolicies
-	consult           link               // Options.Consult
-	desk              *consultation.Desk // where questions to servers leave
-	confirmed         confirmations      // tokens that servers have handed over
-	signatures        signatures         // of tokens whose holder has changed
-	recalls           recall.Marks       // of what servers have called back
-	questions         questions          // that originators have left
-	hops              atomic.Uint64      // requests that were forwarded
-	helpers           chan struct{}      // one token per goroutine that helps with a fan-out
+	consult           link                  // Options.Consult
+	desk              *consultation.Desk    // where questions to servers leave
+	confirmed         confirmations         // tokens that servers have handed over
+	signatures        signatures            // of tokens whose holder has changed
+	recalls           recall.Marks          // of what servers have called back
+	questions         questions             // that originators have left
+	contacts          contact.Book          // the entries of the <AEContactList>
+	listers           *federation.Allowance // who has them changed
+	hops              atomic.Uint64         // requests that were forwarded
+	helpers           chan struct{}         // one token per goroutine that helps with a fan-out
 
 	documents *semantics.Cache // semantic descriptions and ontologies that were read
 	pondering chan struct{}    // one token for each request that evaluates semantics
@@ -354,6 +357,7 @@ func New(ctx context.Context, o Options) (*CSE, error) {
 	c.assigned.init()
 	c.kept.init()
 	c.questions.init()
+	c.listers = federation.NewAllowance(maxListed, listedPause, maxListers)
 	c.desk = consultation.NewDesk(c.Now)
 	c.consult = linksTo([]string{c.Consult})[0]
 	if err := c.Servers.Check(); err != nil {

@@ -125,8 +125,7 @@ func (k *call) listReference(ctx context.Context, gone, come contact.Name) error
 	case gone == "" && come == "":
 		return onem2m.Errorf(onem2m.BadRequest, "tid2", "neither an old reference nor a new one")
 	}
-	peer := k.arrival().Peer
-	return k.c.Store.Update(ctx, func(tx store.Tx) error { return k.c.noteReference(tx, peer, k.from.ID, gone, come) })
+	return k.c.enterReference(ctx, k.arrival().Peer, k.from.ID, gone, come)
 }
 
 // follow lets everything here that refers to an AE refer to its new place

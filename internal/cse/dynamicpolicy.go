@@ -213,8 +213,16 @@ func (c *CSE) makeDynamic(ctx context.Context, a award) (string, error) {
 		if name, err = c.sameDynamic(tx, &a, now); name != "" || err != nil {
 			return err
 		}
-		if c.dynamic.len() >= maxDynamic || len(c.dynamic.of(target)) >= maxDynamicResource || c.dynamic.granted(who) >= maxDynamicOne {
+		if len(c.dynamic.of(target)) >= maxDynamicResource || c.dynamic.granted(who) >= maxDynamicOne {
 			return errManyDynamic
+		}
+		if c.dynamic.len() >= maxDynamic {
+			if err := c.makeDynamicRoom(tx, who); err != nil {
+				return err
+			}
+			if rec, err = tx.ByID(target); err != nil { // it was below what has gone
+				return missing(err)
+			}
 		}
 		parent, err := c.holderOfPolicies(tx, rec)
 		if err != nil {

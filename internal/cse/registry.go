@@ -108,7 +108,7 @@ func (c *CSE) noteRegistree(rec *store.Record, st standing) {
 	if mirror && id != c.Registrar {
 		return // of a registrar that isn't one any more
 	}
-	n := federation.Neighbour{ID: id, Record: rec.ID, Expires: rec.Expires, Upstream: mirror && id.SP() == c.Home.SP, Since: st.since}
+	n := federation.Neighbour{ID: id, Record: rec.ID, Created: rec.Created, Expires: rec.Expires, Upstream: mirror && id.SP() == c.Home.SP, Since: st.since}
 	if reachable, _ := attrs.Bool("rr"); reachable {
 		stated := pointsIn(attrs)
 		n.Points = secured(slices.Clone(stated), st.secure)
@@ -123,6 +123,13 @@ func (c *CSE) noteRegistree(rec *store.Record, st standing) {
 		c.lookAtRoll() // who the IN-CSE is may be known only now
 	}
 	c.neighboursChanged()
+}
+
+// RegisteredAt tells since when a CSE is registered here, or this one with it; 0
+// if it isn't.
+func (c *CSE) RegisteredAt(id onem2m.ID) onem2m.Timestamp {
+	n, _ := c.peers.Neighbour(id, onem2m.TimestampOf(c.Now()))
+	return n.Created
 }
 
 // notePolling makes a committed <pollingChannel> known to those who forward: that

@@ -68,7 +68,7 @@ func (k *call) hop(ctx context.Context, t *federation.Transit, now onem2m.Timest
 		return federation.Hop{}, err
 	}
 	hop := federation.Hop{ID: next.ID, Points: next.Ways(now), Peer: k.arrival().Peer, Blocking: k.errand == nil}
-	if len(hop.Points) == 0 && k.c.Connected != nil && k.c.Connected(next.ID, identity.KindCSE, "", 0) {
+	if len(hop.Points) == 0 && k.c.Connected != nil && k.c.Connected(next.ID, identity.KindCSE, "", next.Created) {
 		hop.Points = []string{federation.SocketPoint}
 	}
 	if len(hop.Points) == 0 {

@@ -12,6 +12,7 @@ import (
 type Neighbour struct {
 	ID       onem2m.ID
 	Record   int64            // surrogate of the <remoteCSE>
+	Created  onem2m.Timestamp // when it came into being
 	Expires  onem2m.Timestamp // 0: never
 	Upstream bool             // the registrar of this CSE inside its SP
 	Claims   []onem2m.ID      // descendantCSEs, as it states them

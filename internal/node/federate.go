@@ -119,7 +119,7 @@ func told(points []string) []string {
 }
 
 func (n *Node) sender(late *directory) ways {
-	w := ways{late: late, client: n.peers.client, socket: sockets{n.peers.sockets, n.sockets, n.cfg.RegistrarID(), n.cfg.CSE.SP}, own: n.own, leaf: &atomic.Pointer[x509.Certificate]{}}
+	w := ways{late: late, client: n.peers.client, socket: sockets{n.peers.sockets, n.sockets, n.cfg.RegistrarID(), n.cfg.CSE.SP, n.registrations()}, own: n.own, leaf: &atomic.Pointer[x509.Certificate]{}}
 	if w.own != nil {
 		w.leaf.Store(w.own.Leaf())
 	}

@@ -105,8 +105,26 @@ func ofAE(credential string, since onem2m.Timestamp) wsb.Fits {
 	}
 }
 
-// ofCSE fits the connections of a CSE.
-func ofCSE(a *identity.Association, _ time.Time) bool { return a.Kind == identity.KindCSE || a.Trusted }
+// ofCSE fits the connections of a CSE that was registered at the instant since, 0
+// for one that isn't. What speaks for it without a credential counts no longer
+// than that registration: who was the CSE before may still be there.
+func ofCSE(since onem2m.Timestamp) wsb.Fits {
+	return func(a *identity.Association, named time.Time) bool {
+		return a.Kind == identity.KindCSE || a.Trusted && since != 0 && onem2m.TimestampOf(named) >= since
+	}
+}
+
+// proved fits the connections of a CSE that its certificate names.
+func proved(a *identity.Association, _ time.Time) bool { return a.Kind == identity.KindCSE }
+
+// registrations tells when CSEs have registered here, for connections that speak
+// for them without a credential; nil where no listener takes such.
+func (n *Node) registrations() func(onem2m.ID) onem2m.Timestamp {
+	if !slices.ContainsFunc(n.cfg.Listen, func(l config.Listener) bool { return l.TrustPlain && l.Binding.Sockets() }) {
+		return nil
+	}
+	return func(id onem2m.ID) onem2m.Timestamp { return n.cse.RegisteredAt(id) }
+}
 
 // speaker is who a connection speaks for whose credential names nobody, as its
 // requests show that were granted: the AE that registers over it, or that sends
@@ -136,7 +154,7 @@ func (n *Node) speaker(a *identity.Association, req *onem2m.Request, res *onem2m
 func (n *Node) connected(id onem2m.ID, kind identity.Kind, credential string, since onem2m.Timestamp) bool {
 	fits := ofAE(credential, since)
 	if kind == identity.KindCSE {
-		fits = ofCSE
+		fits = ofCSE(since)
 	}
 	return n.sockets != nil && n.sockets.Connected(id, fits)
 }
@@ -148,15 +166,29 @@ type sockets struct {
 	server    *wsb.Server // nil without a listener
 	registrar onem2m.ID
 	sp        string
+
+	registered func(onem2m.ID) onem2m.Timestamp // when a CSE has; nil: only certificates tell who a CSE is
+}
+
+// fits tells which connections are those of a CSE.
+func (s sockets) fits(who onem2m.ID) wsb.Fits {
+	if s.registered == nil {
+		return proved
+	}
+	return ofCSE(s.registered(who))
 }
 
 // send sends a request over WebSocket, if the entity has a connection here
 // (B-96) or the point of access is one of that kind. With taken false it is one
 // for another binding.
 func (s sockets) send(ctx context.Context, point string, who onem2m.ID, req *onem2m.Request) (res *onem2m.Response, taken bool, err error) {
+	var fits wsb.Fits
+	if s.server != nil && who != "" {
+		fits = s.fits(who)
+	}
 	switch {
-	case s.server != nil && who != "" && s.server.Connected(who, ofCSE):
-		res, err = s.server.Send(ctx, who, ofCSE, req)
+	case fits != nil && s.server.Connected(who, fits):
+		res, err = s.server.Send(ctx, who, fits, req)
 	case strings.HasPrefix(point, federation.SocketPoint):
 		err = onem2m.Errorf(onem2m.TargetNotReachable, "", "the target has closed its connection")
 	case !strings.HasPrefix(point, "wss:") && !strings.HasPrefix(point, "ws:"):

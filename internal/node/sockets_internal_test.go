@@ -92,9 +92,13 @@ func TestSockets_S095_S118_WhoseConnectionFits(t *testing.T) {
 		"B-92 one that the credential names":       {ofAE("", registered)(named, then.Add(-time.Second)), true},
 		"B-92 one that is bound to the credential": {ofAE("31-device", registered)(device, then.Add(-time.Second)), true},
 		"S-123 an AE over the connection of a CSE": {ofAE("", 0)(cse, then), false},
-		"S-123 a CSE over that of an AE":           {ofCSE(device, then), false},
-		"a CSE":                                    {ofCSE(cse, then), true},
-		"a CSE that is trusted":                    {ofCSE(trusted, then), true},
+		"S-123 a CSE over that of an AE":           {ofCSE(registered)(device, then), false},
+		"a CSE":                                    {ofCSE(registered)(cse, then.Add(-time.Second)), true},
+		"a CSE that its certificate names":         {proved(cse, then), true},
+		"a CSE that no certificate names":          {proved(trusted, then), false},
+		"a CSE that is trusted":                    {ofCSE(registered)(trusted, then), true},
+		"B-92 a CSE that was registered meanwhile": {ofCSE(registered)(trusted, then.Add(-time.Second)), false},
+		"B-92 a CSE that isn't registered":         {ofCSE(0)(trusted, then), false},
 	} {
 		if got[0] != got[1] {
 			t.Errorf("%s: %t", name, got[0])

@@ -149,6 +149,29 @@ func TestRemoteCSE_S093_WhoShowsItselfWinsOverWhoClaimsIt(t *testing.T) {
 	via(honest)
 }
 
+// A CSE that moves registers with its new registrar, which is quicker here than its
+// farewell: it is refused, and may try again at once.
+func TestRemoteCSE_S093_ARegistrarThatIsTooQuickMayTryAgainSoon(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *Options) { o.Type = MN })
+	as := func(name string, a ask) ask {
+		a.from, a.assoc = name, certificate(identity.KindCSE, onem2m.ID("//m2m.example"+name))
+		return a
+	}
+	claim := func(code onem2m.StatusCode) {
+		t.Helper()
+		w.must(code, as("/id-b", ask{op: "U", to: "cse-in/id-b", body: `{"m2m:csr":{"dcse":["/id-a"]}}`}))
+	}
+	for _, name := range []string{"/id-a", "/id-b"} {
+		w.must(onem2m.Created, as(name, ask{op: "C16", to: "cse-in", body: `{"m2m:csr":{"rn":"` + name[1:] + `","cb":"` + name + `/cse","srv":["3"],"rr":false}}`}))
+	}
+	claim(onem2m.SecurityAssociationRequired)
+	w.must(onem2m.Deleted, as("/id-a", ask{op: "D", to: "cse-in/id-a"}))
+	claim(onem2m.NotAcceptable)
+	w.advance(time.Second)
+	claim(onem2m.Updated)
+}
+
 func TestRemoteCSE_S093_WhereTheOperatorSaysThatACSEIsItIs(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -169,7 +169,7 @@ func createdRemoteCSE(k *call, tx store.Tx, s *subject) error {
 	}
 	tx.OnCommit(func() {
 		for _, of := range claimants {
-			k.c.peers.Caught(of, id, k.now)
+			k.c.peers.Exposed(of, id, k.now)
 		}
 	})
 	if err := k.c.unseat(tx, rec, k.now); err != nil {

@@ -38,15 +38,19 @@ type registrar struct {
 	channel  bool
 	crowded  bool        // it takes no descendants
 	known    []onem2m.ID // that are somewhere else
+	barred   []onem2m.ID // that it doesn't take for now
 	vouched  []onem2m.ID
 	denied   []onem2m.ID
 	does     string // e2eSecInfo of who registers
 	limited  bool   // it takes no e2eSecInfo
+
+	r   *Registree // that is kept
+	out *slog.Logger
 }
 
 func newRegistrar(t *testing.T) *registrar {
 	t.Helper()
-	return &registrar{t: t, base: `{"csi":"/id-in","rn":"cse-in","cst":1,"srv":["2a","3"],"poa":["mqtt://x","https://in.m2m.example:8443"]}`}
+	return &registrar{t: t, out: slog.New(slog.DiscardHandler), base: `{"csi":"/id-in","rn":"cse-in","cst":1,"srv":["2a","3"],"poa":["mqtt://x","https://in.m2m.example:8443"]}`}
 }
 
 func object(t *testing.T, text string) onem2m.Object {
@@ -107,10 +111,10 @@ func (r *registrar) answer(req *onem2m.Request) *onem2m.Response {
 		return &onem2m.Response{Code: onem2m.BadRequest}
 	case req.Operation == onem2m.Update && r.crowded && object(r.t, string(req.Content.Value)).Has("dcse"):
 		return &onem2m.Response{Code: onem2m.BadRequest}
-	case req.Operation == onem2m.Update && slices.ContainsFunc(r.known, func(id onem2m.ID) bool {
-		return strings.Contains(string(req.Content.Value), strconv.Quote(id.SPRelative()))
-	}):
+	case req.Operation == onem2m.Update && names(req, r.known):
 		return &onem2m.Response{Code: onem2m.SecurityAssociationRequired}
+	case req.Operation == onem2m.Update && names(req, r.barred):
+		return &onem2m.Response{Code: onem2m.NotAcceptable}
 	case req.Operation == onem2m.Update:
 		for _, m := range object(r.t, string(req.Content.Value)) {
 			if string(m.Value) == "null" {
@@ -125,6 +129,20 @@ func (r *registrar) answer(req *onem2m.Request) *onem2m.Response {
 		return &onem2m.Response{Code: onem2m.Deleted}
 	}
 	return &onem2m.Response{Code: onem2m.OK, Content: content(r.entry)}
+}
+
+// names reports whether the content of a request names one of some CSEs.
+func names(req *onem2m.Request, ids []onem2m.ID) bool {
+	return slices.ContainsFunc(ids, func(id onem2m.ID) bool {
+		return strings.Contains(string(req.Content.Value), strconv.Quote(id.SPRelative()))
+	})
+}
+
+// with changes or looks at what it holds.
+func (r *registrar) with(do func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	do()
 }
 
 func (r *registrar) create(req *onem2m.Request) *onem2m.Response {
@@ -205,7 +223,7 @@ func (r *registrar) registree(points ...string) *Registree {
 	return NewRegistree(RegistreeOptions{
 		Home: middle(), Registrar: in, URL: "https://in.m2m.example",
 		Self:   Self{Type: 2, Points: points, Releases: []string{"1", "3"}},
-		Sender: r, Local: r, Check: 30 * time.Second, Now: time.Now, Random: rand.Reader, Log: slog.New(slog.DiscardHandler),
+		Sender: r, Local: r, Check: 30 * time.Second, Now: time.Now, Random: rand.Reader, Log: r.out,
 	})
 }
 

@@ -55,7 +55,7 @@ type RegistreeOptions struct {
 	Self      Self   // without Descendants
 	Sender    Sender
 	Local     Local
-	Check     time.Duration // between two looks at the registration
+	Check     time.Duration // between two looks at the registration, unless something has changed
 	Now       func() time.Time
 	Random    io.Reader
 	Log       *slog.Logger
@@ -79,6 +79,8 @@ type Registree struct {
 
 	looks    int           // of the one goroutine that runs
 	mirrored onem2m.Object // the registrar, as it is known here
+	last     verdict
+	pause    time.Duration // until the next look, when all goes well
 }
 
 // NewRegistree returns a Registree, to be run.
@@ -91,7 +93,7 @@ func NewRegistree(o RegistreeOptions) *Registree {
 		o.Log.Warn("no randomness for the pauses between registrations", "err", err)
 	}
 	seed := rand.NewPCG(binary.LittleEndian.Uint64(b[:8]), binary.LittleEndian.Uint64(b[8:]))
-	return &Registree{o: o, nudge: make(chan struct{}, 1), seed: rand.New(seed)} //nolint:gosec // jitter of pauses, no secret
+	return &Registree{o: o, nudge: make(chan struct{}, 1), seed: rand.New(seed), pause: o.Check} //nolint:gosec // jitter of pauses, no secret
 }
 
 // Changed tells that what the registrar should know may have changed. It never
@@ -144,7 +146,7 @@ func (r *Registree) Run(ctx context.Context) {
 		}
 		if err == nil {
 			failures = 0
-			timer.Reset(r.jitter(r.o.Check))
+			timer.Reset(r.jitter(r.pause))
 			continue
 		}
 		failures++

@@ -360,3 +360,116 @@ func TestRegistree_C215_MoreDescendantsThanFitAreToldInPart(t *testing.T) {
 		t.Errorf("it took %d requests", n)
 	}
 }
+
+// A CSE moves below this one. Its former registrar is told of it by this CSE before
+// it is told by the CSE itself.
+func TestRegistree_C215_S093_WhatIsRefusedIsToldAgainSoon(t *testing.T) {
+	t.Parallel()
+	for name, refusing := range map[string]func(far *registrar, refuse bool){
+		"known from elsewhere":     func(far *registrar, refuse bool) { far.known = sliceIf(refuse, asn) },
+		"and barred for a moment":  func(far *registrar, refuse bool) { far.barred = sliceIf(refuse, asn) },
+		"and no other comes along": func(far *registrar, refuse bool) { far.crowded = refuse },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				far := newRegistrar(t)
+				far.below = []onem2m.ID{mn3}
+				defer keep(t, far)()
+				time.Sleep(time.Hour)
+				far.with(func() { far.below = append(far.below, asn); refusing(far, true) })
+				far.r.Changed()
+				time.Sleep(time.Second) // it takes leave
+				far.with(func() { refusing(far, false) })
+				time.Sleep(2 * time.Second)
+				synctest.Wait()
+				far.with(func() {
+					if list, _ := far.entry.Texts("dcse"); !slices.Equal(list, []string{"/id-asn", "/id-mn3"}) || !slices.Contains(far.vouched, asn) {
+						t.Errorf("%q are told, %q are taken", list, far.vouched)
+					}
+				})
+			})
+		})
+	}
+}
+
+func TestRegistree_C215_S093_WhatIsRefusedForGoodCostsALookNowAndThen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		far := newRegistrar(t)
+		var log strings.Builder
+		far.out = slog.New(slog.NewTextHandler(&log, nil))
+		far.below, far.known = []onem2m.ID{asn, mn3}, []onem2m.ID{asn}
+		defer keep(t, far)()
+		looks := func() int {
+			return len(slices.DeleteFunc(far.said(), func(s string) bool { return s != "RETRIEVE /id-in/-/id-mn" }))
+		}
+		within := func(when string, d time.Duration, least, most int) {
+			t.Helper()
+			looks()
+			time.Sleep(d)
+			synctest.Wait()
+			if n := looks(); n < least || n > most {
+				t.Errorf("%s: %d looks, want %d to %d", when, n, least, most)
+			}
+		}
+		within("in the first minute", time.Minute, 6, 9)
+		within("in the hour after", time.Hour, 90, 150)
+		far.r.Changed()
+		within("after a change of something else", time.Hour, 90, 150)
+		far.with(func() { far.known = append(far.known, mn3); far.entry.Delete("dcse") })
+		within("until it is seen that another one is refused", 40*time.Second, 1, 12)
+		far.with(func() { far.known = nil })
+		within("until all are taken", 40*time.Second, 1, 12)
+		within("in the end", time.Hour, 90, 150)
+		if n := strings.Count(log.String(), "level=WARN"); n != 2 {
+			t.Errorf("%d warnings in some hours: %s", n, log.String())
+		}
+		far.with(func() {
+			if list, _ := far.entry.Texts("dcse"); len(list) != 2 {
+				t.Errorf("told are %q", list)
+			}
+		})
+	})
+}
+
+// What the registrar takes its own one may refuse: it then takes it back.
+func TestRegistree_C215_S093_WhatIsTakenBackIsToldAgainSoon(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		far := newRegistrar(t)
+		defer keep(t, far)()
+		time.Sleep(time.Hour)
+		far.with(func() { far.below = []onem2m.ID{asn} })
+		far.r.Changed()
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		far.with(func() { far.entry.Delete("dcse"); far.barred = []onem2m.ID{asn} })
+		time.Sleep(time.Second)
+		far.with(func() { far.barred = nil })
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		far.with(func() {
+			if list, _ := far.entry.Texts("dcse"); len(list) != 1 {
+				t.Errorf("told are %q", list)
+			}
+		})
+	})
+}
+
+// keep runs the registration with far until the function that it returns is called.
+func keep(t *testing.T, far *registrar) func() {
+	t.Helper()
+	far.r = far.registree("https://a.example")
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); far.r.Run(ctx) }()
+	return func() { cancel(); <-done }
+}
+
+func sliceIf(yes bool, id onem2m.ID) []onem2m.ID {
+	if !yes {
+		return nil
+	}
+	return []onem2m.ID{id}
+}

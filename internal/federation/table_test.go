@@ -153,8 +153,8 @@ func TestTable_S093_AWrongClaimIsHeldAgainstWhoMadeItAlone(t *testing.T) {
 		}
 	}
 	barred("at first", false)
-	table.Caught(mn2, asn, now)
-	barred("caught", true)
+	table.Exposed(mn2, asn, now)
+	barred("exposed", true)
 	after(refusal - time.Second)
 	table.Caught(mn2, asn, now)
 	after(2 * time.Second)
@@ -172,7 +172,7 @@ func TestTable_S093_AWrongClaimIsHeldAgainstWhoMadeItAlone(t *testing.T) {
 	after(longestRefusal + time.Second)
 	barred("after the longest time", false)
 	after(grudge)
-	table.Caught(mn2, asn, now)
+	table.Exposed(mn2, asn, now)
 	after(refusal + time.Second)
 	barred("a while after it was forgotten", false)
 	for i := range 2 * MaxClaims {
@@ -190,6 +190,43 @@ func TestTable_S093_AWrongClaimIsHeldAgainstWhoMadeItAlone(t *testing.T) {
 	after(longestRefusal + grudge + time.Second)
 	if table.Caught(mn2, asn, now); len(table.bars) != 1 {
 		t.Errorf("%d are left when all is over", len(table.bars))
+	}
+}
+
+// The registrar of a CSE that has just moved may be too quick: it may try again
+// soon. Who tries again and again may not.
+func TestTable_S093_AClaimThatNeverCountedIsHeldAgainstNobodyForLongAtFirst(t *testing.T) {
+	t.Parallel()
+	table := NewTable(middle(), "")
+	now := onem2m.Timestamp(1)
+	after := func(d time.Duration) { now += onem2m.Timestamp(d.Microseconds()) }
+	patient := false
+	for want := firstRefusal; want < refusal; want *= 2 {
+		patient = !patient
+		table.Caught(mn2, asn, now)
+		after(want - time.Millisecond)
+		if !table.Barred(mn2, asn, now) {
+			t.Errorf("not barred for %s", want)
+		}
+		if patient { // every other time
+			after(time.Millisecond)
+			if table.Barred(mn2, asn, now) {
+				t.Errorf("barred for longer than %s", want)
+			}
+		}
+	}
+	for range 2 {
+		table.Caught(mn2, asn, now)
+		after(refusal - time.Millisecond)
+		if !table.Barred(mn2, asn, now) {
+			t.Error("who is always wrong is let off soon")
+		}
+	}
+	table.Caught(mn3, asn, now)
+	table.Exposed(mn3, asn, now)
+	after(refusal - time.Millisecond)
+	if !table.Barred(mn3, asn, now) {
+		t.Error("a claim that has counted is held against nobody for long")
 	}
 }
 

@@ -40,10 +40,36 @@ func (r *Registree) tellDescendants(ctx context.Context, have onem2m.Object) err
 			return err
 		}
 	}
-	if len(t.refused) > 0 {
+	if len(t.refused) > 0 && !sameIDs(t.refused, r.last.refused) {
 		r.o.Log.WarnContext(ctx, "the registrar doesn't take all descendants", "registrar", r.o.Registrar, "refused", t.refused)
 	}
+	r.conclude(verdict{t.has, t.refused, t.later})
 	return r.o.Local.Vouched(ctx, t.has, t.refused)
+}
+
+// verdict is what the registrar says of the descendants of this CSE.
+type verdict struct{ taken, refused, later []onem2m.ID }
+
+// conclude notes a verdict. What the registrar refuses now it may take in a
+// moment: of a CSE that moves below this one it hears from both sides, in any
+// order. And what it takes its own registrar may refuse, and then it is taken back.
+// So the registration is looked at again soon, in pauses that grow and begin anew
+// when the verdict is another one.
+func (r *Registree) conclude(v verdict) {
+	switch same := sameIDs(v.taken, r.last.taken) && sameIDs(v.refused, r.last.refused) && sameIDs(v.later, r.last.later); {
+	case len(v.taken)+len(v.refused)+len(v.later) == 0:
+		r.pause = r.o.Check
+	case !same:
+		r.pause = min(firstPause, r.o.Check)
+	default:
+		r.pause = min(2*r.pause, r.o.Check)
+	}
+	r.last = v
+}
+
+// sameIDs compares without regard to order.
+func sameIDs(a, b []onem2m.ID) bool {
+	return len(a) == len(b) && slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
 // claimed are the descendants that the registrar has.
@@ -64,13 +90,13 @@ type telling struct {
 	has     []onem2m.ID // what the registrar has, and should
 	stale   bool        // it has more than that
 	refused []onem2m.ID
-	later   int // it takes them at another time, if at all
+	later   []onem2m.ID // it takes them at another time, if at all
 }
 
 // offer adds what the registrar takes of some CSEs. It fails if the registrar
 // isn't reached.
 func (t *telling) offer(ctx context.Context, more []onem2m.ID) error {
-	if len(more) == 0 || len(t.refused)+t.later >= maxDoubts {
+	if len(more) == 0 || len(t.refused)+len(t.later) >= maxDoubts {
 		return nil
 	}
 	err := errTooLong
@@ -79,7 +105,7 @@ func (t *telling) offer(ctx context.Context, more []onem2m.ID) error {
 	}
 	switch {
 	case errors.Is(err, errTooLong) && len(more) == 1:
-		t.later++
+		t.later = append(t.later, more[0])
 		return nil
 	case errors.Is(err, errTooLong): // in parts
 	case err == nil:
@@ -88,7 +114,7 @@ func (t *telling) offer(ctx context.Context, more []onem2m.ID) error {
 	case codeOf(err) == 0:
 		return err
 	case len(more) == 1 && codeOf(err) == onem2m.NotAcceptable:
-		t.later++ // this CSE was wrong about it before; whoever says it now need not be
+		t.later = append(t.later, more[0]) // this CSE was wrong about it before; whoever says it now need not be
 		return nil
 	case len(more) == 1:
 		t.refused = append(t.refused, more[0])

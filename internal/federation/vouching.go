@@ -14,6 +14,10 @@ const (
 	// refusal is how long the same neighbour may not repeat it: long enough that a
 	// lie costs little, and short enough for a CSE that moves.
 	refusal = time.Minute
+	// firstRefusal is the same of a claim that never counted. It doubles with each
+	// repetition until it is refusal. The registrar of a CSE that moves is so refused
+	// if it is quicker than the farewell of that one: it may soon try again.
+	firstRefusal = time.Second
 	// longestRefusal bounds the growth of that time: it doubles each time the claim
 	// comes back.
 	longestRefusal = 16 * time.Minute
@@ -61,23 +65,30 @@ func (t *Table) Vouch(taken, refused []onem2m.ID, now onem2m.Timestamp) {
 	}
 	for _, id := range refused {
 		for _, s := range t.stakes[id] {
-			t.bar(s.of, id, now)
+			t.bar(s.of, id, firstRefusal, now)
 		}
 	}
 }
 
-// Caught says that a neighbour has claimed a CSE that has shown, over an
-// association of its own, that it isn't below that one. It may not claim it for a
-// while, and for longer each time it tries again, so that it doesn't get the CSE
-// when that moves. Others may: it is not they who were wrong.
+// Caught says that a neighbour claims a CSE that has shown, over an association of
+// its own, that it isn't below that one. It may not claim it for a while, and for
+// longer each time it tries again, so that it doesn't get the CSE when that moves.
+// Others may: it is not they who were wrong.
 func (t *Table) Caught(of, below onem2m.ID, now onem2m.Timestamp) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.bar(of, below, now)
+	t.bar(of, below, firstRefusal, now)
 }
 
-// bar is Caught. The lock is held.
-func (t *Table) bar(of, below onem2m.ID, now onem2m.Timestamp) {
+// Exposed is Caught of a claim that has counted until the CSE showed where it is.
+func (t *Table) Exposed(of, below onem2m.ID, now onem2m.Timestamp) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.bar(of, below, refusal, now)
+}
+
+// bar keeps a neighbour from a claim for so long at least. The lock is held.
+func (t *Table) bar(of, below onem2m.ID, length time.Duration, now onem2m.Timestamp) {
 	for who, all := range t.bars {
 		maps.DeleteFunc(all, func(_ onem2m.ID, b *bar) bool { return b.forgotten(now) })
 		if len(all) == 0 {
@@ -87,6 +98,8 @@ func (t *Table) bar(of, below onem2m.ID, now onem2m.Timestamp) {
 	mine := t.bars[of]
 	b := mine[below]
 	switch {
+	case b != nil && b.length < refusal:
+		b.length = max(length, min(2*b.length, refusal))
 	case b != nil && b.until <= now:
 		b.length = min(2*b.length, longestRefusal)
 	case b != nil: // it goes on trying
@@ -100,7 +113,7 @@ func (t *Table) bar(of, below onem2m.ID, now onem2m.Timestamp) {
 			mine = map[onem2m.ID]*bar{}
 			t.bars[of] = mine
 		}
-		b = &bar{length: refusal}
+		b = &bar{length: length}
 		mine[below] = b
 	}
 	b.until = now + onem2m.Timestamp(b.length.Microseconds())

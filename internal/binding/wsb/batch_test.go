@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -47,39 +48,41 @@ func TestBatch_NothingIsLostOrOutOfOrder(t *testing.T) {
 
 func TestBatch_APeerThatDoesNotReadMakesWritersWaitAsLongAsTheyLike(t *testing.T) {
 	t.Parallel()
-	near, far := net.Pipe()
-	defer far.Close()
-	b := newBatch(near)
-	piece := make([]byte, 64<<10)
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	taken := 0
-	for {
-		if err := b.ask(ctx, len(piece)); err != nil {
-			if !errors.Is(err, context.DeadlineExceeded) {
-				t.Error(err)
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		defer far.Close()
+		b := newBatch(near)
+		piece := make([]byte, 64<<10)
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		taken := 0
+		for {
+			if err := b.ask(ctx, len(piece)); err != nil {
+				if !errors.Is(err, context.DeadlineExceeded) {
+					t.Error(err)
+				}
+				break
 			}
-			break
+			if _, err := b.Write(piece); err != nil {
+				t.Fatal(err)
+			}
+			b.arrived(len(piece))
+			taken += len(piece)
 		}
-		if _, err := b.Write(piece); err != nil {
-			t.Fatal(err)
+		if taken > maxPending+len(piece) {
+			t.Errorf("%d octets wait", taken)
 		}
-		b.arrived(len(piece))
-		taken += len(piece)
-	}
-	if taken > maxPending+len(piece) {
-		t.Errorf("%d octets wait", taken)
-	}
-	waiting := make(chan error, 1)
-	go func() { waiting <- b.ask(t.Context(), 1) }()
-	begun := time.Now()
-	_ = b.Close()
-	if d := time.Since(begun); d > 5*closeTime {
-		t.Errorf("closing took %s", d)
-	}
-	if err := <-waiting; err == nil {
-		t.Error("there is room on a closed connection")
-	}
+		waiting := make(chan error, 1)
+		go func() { waiting <- b.ask(t.Context(), 1) }()
+		begun := time.Now()
+		_ = b.Close()
+		if d := time.Since(begun); d > closeTime {
+			t.Errorf("closing took %s", d)
+		}
+		if err := <-waiting; err == nil {
+			t.Error("there is room on a closed connection")
+		}
+	})
 }
 
 func TestBatch_WhatAsksForNoRoomIsBoundedToo(t *testing.T) {
@@ -113,37 +116,41 @@ func (m mover) Write(p []byte) (int, error) {
 
 func TestBatch_ClosingTakesNoLongerWhateverTheLayersBelowAllow(t *testing.T) {
 	t.Parallel()
-	near, far := net.Pipe()
-	defer far.Close()
-	b := newBatch(mover{near})
-	for range 4 { // one on its way, and others behind it
-		if err := b.ask(t.Context(), 50<<10); err != nil {
-			t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		defer far.Close()
+		b := newBatch(mover{near})
+		for range 4 { // one on its way, and others behind it
+			if err := b.ask(t.Context(), 50<<10); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := b.Write(make([]byte, 50<<10)); err != nil {
+				t.Fatal(err)
+			}
+			b.arrived(50 << 10)
+			time.Sleep(10 * time.Millisecond)
 		}
-		if _, err := b.Write(make([]byte, 50<<10)); err != nil {
-			t.Fatal(err)
+		begun := time.Now()
+		_ = b.Close()
+		if d := time.Since(begun); d > closeTime {
+			t.Errorf("closing took %s", d)
 		}
-		b.arrived(50 << 10)
-		time.Sleep(10 * time.Millisecond)
-	}
-	begun := time.Now()
-	_ = b.Close()
-	if d := time.Since(begun); d > 5*closeTime {
-		t.Errorf("closing took %s", d)
-	}
+	})
 }
 
 func TestBatch_AnErrorShowsAtALaterWrite(t *testing.T) {
 	t.Parallel()
-	near, far := net.Pipe()
-	b := newBatch(near)
-	_ = far.Close()
-	for range 1000 {
-		if _, err := b.Write([]byte("x")); err != nil {
-			_ = b.Close()
-			return
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		b := newBatch(near)
+		_ = far.Close()
+		for range 1000 {
+			if _, err := b.Write([]byte("x")); err != nil {
+				_ = b.Close()
+				return
+			}
+			time.Sleep(time.Millisecond)
 		}
-		time.Sleep(time.Millisecond)
-	}
-	t.Error("no write failed")
+		t.Error("no write failed")
+	})
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/coder/websocket"
@@ -19,52 +20,51 @@ import (
 	"bulwark/onem2m"
 )
 
-// silent is a server whose connections are upgraded and then never read from.
-func silent(t *testing.T) string {
+// silent upgrades connections and then never reads from them.
+func silent(t *testing.T) http.HandlerFunc {
 	t.Helper()
-	l := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return func(w http.ResponseWriter, r *http.Request) {
 		c, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"oneM2M.json"}})
 		if err != nil {
 			return
 		}
 		<-t.Context().Done() // it ends before the clean-up
 		_ = c.CloseNow()
-	}))
-	t.Cleanup(l.Close)
-	return "ws" + strings.TrimPrefix(l.URL, "http")
+	}
 }
 
 func TestSocket_ARequestToAPeerThatDoesNotReadEndsInTime(t *testing.T) {
 	t.Parallel()
-	c := newClient(t, ClientOptions{})
-	url := silent(t)
-	large := retrieve("")
-	large.Content = &onem2m.Content{Name: "m2m:cin", Value: onem2m.TextValue(strings.Repeat("x", 900<<10))}
-	var group sync.WaitGroup
-	var unsent atomic.Int64
-	begun := time.Now()
-	for i := range 40 { // more than the system takes over
-		req := *large
-		req.RequestID = fmt.Sprint("r", i)
-		group.Go(func() {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			defer cancel()
-			_, err := c.Send(ctx, url, "//m2m.example/id-in", &req)
-			if onem2m.AsError(err).Code != onem2m.RequestTimeout {
-				t.Error(err)
-			}
-			if !wasSent(err) {
-				unsent.Add(1)
-			}
-		})
-	}
-	group.Wait()
-	if d := time.Since(begun); d > 5*time.Second {
-		t.Errorf("it took %s", d)
-	}
-	if unsent.Load() == 0 {
-		t.Error("what has waited for room counts as sent")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		c := newStill(t, silent(t)).client(t, ClientOptions{})
+		large := retrieve("")
+		large.Content = &onem2m.Content{Name: "m2m:cin", Value: onem2m.TextValue(strings.Repeat("x", 900<<10))}
+		var group sync.WaitGroup
+		var unsent atomic.Int64
+		begun := time.Now()
+		for i := range 40 { // more than is taken over
+			req := *large
+			req.RequestID = fmt.Sprint("r", i)
+			group.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				_, err := c.Send(ctx, "ws://in.m2m.example/", "//m2m.example/id-in", &req)
+				if onem2m.AsError(err).Code != onem2m.RequestTimeout {
+					t.Error(err)
+				}
+				if !wasSent(err) {
+					unsent.Add(1)
+				}
+			})
+		}
+		group.Wait()
+		if d := time.Since(begun); d > time.Second {
+			t.Errorf("it took %s", d)
+		}
+		if unsent.Load() == 0 {
+			t.Error("what has waited for room counts as sent")
+		}
+	})
 }
 
 func TestSocket_APeerThatDoesNotReadItsAnswersIsLetGo(t *testing.T) {
@@ -79,13 +79,9 @@ func TestSocket_APeerThatDoesNotReadItsAnswersIsLetGo(t *testing.T) {
 			break
 		}
 	}
-	for range 1000 {
-		if !s.Connected(registree, anybody) {
-			return
-		}
+	for s.Connected(registree, anybody) {
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Error("the connection is still there")
 }
 
 func TestSocket_TheOctetsOfRequestsInProgressAreBounded(t *testing.T) {
@@ -111,83 +107,110 @@ func TestSocket_TheOctetsOfRequestsInProgressAreBounded(t *testing.T) {
 
 func TestSocket_B98_AMessageThatDoesNotEndCostsTheConnection(t *testing.T) {
 	t.Parallel()
-	s, url := listen(t, Options{Handler: handlerFunc(echo), Ping: 300 * time.Millisecond})
-	c := connect(t, url, "oneM2M.json")
-	w, err := c.Writer(t.Context(), websocket.MessageText)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Write([]byte(`{"op":2,`)); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	if _, _, err := c.Read(ctx); err == nil || ctx.Err() != nil { // pings are answered meanwhile
-		t.Error("the connection is still there", err)
-	}
-	for s.Connected(registree, anybody) {
-		time.Sleep(time.Millisecond)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s, l := stillServer(t, Options{Handler: handlerFunc(echo)})
+		c := l.connect(t)
+		w, err := c.Writer(t.Context(), websocket.MessageText)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte(`{"op":2,`)); err != nil {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		if _, _, err := c.Read(t.Context()); err == nil { // pings are answered meanwhile
+			t.Error("an answer to half a message")
+		}
+		if d := time.Since(begun); d > 3*DefaultPing { // the first ping sees it begin
+			t.Errorf("it took %s", d)
+		}
+		synctest.Wait()
+		if s.Connected(registree, anybody) {
+			t.Error("the connection is still there")
+		}
+	})
 }
 
 func TestServer_B95_S139_AConnectionIsClosedInGoodOrderBeforeItsEnd(t *testing.T) {
 	t.Parallel()
-	begun, goOn := make(chan struct{}), make(chan struct{})
-	s := NewServer(Options{Handler: handlerFunc(func(_ context.Context, _ *identity.Association, req *onem2m.Request) *onem2m.Response {
-		close(begun)
-		<-goOn
-		return &onem2m.Response{Code: onem2m.OK, RequestID: req.RequestID}
-	})})
-	l := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		Door{Server: s}.ServeSocket(w, r, &identity.Association{IDs: []onem2m.ID{registree}}, time.Now().Add(time.Second))
-	}))
-	t.Cleanup(l.Close)
-	c := connect(t, l.URL, "oneM2M.json")
-	if err := c.Write(t.Context(), websocket.MessageText, []byte(`{"op":2,"to":"x","fr":"y","rqi":"slow"}`)); err != nil {
-		t.Fatal(err)
-	}
-	<-begun
-	for s.Connected(registree, anybody) {
-		time.Sleep(time.Millisecond) // nothing more is sent over it
-	}
-	close(goOn)
-	if _, b, err := c.Read(t.Context()); err != nil || !strings.Contains(string(b), "slow") {
-		t.Errorf("%s, %v", b, err)
-	}
-	if _, _, err := c.Read(t.Context()); websocket.CloseStatus(err) != websocket.StatusGoingAway {
-		t.Error(err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		begun, goOn := make(chan struct{}), make(chan struct{})
+		s := NewServer(Options{Handler: handlerFunc(func(_ context.Context, _ *identity.Association, req *onem2m.Request) *onem2m.Response {
+			close(begun)
+			<-goOn
+			return &onem2m.Response{Code: onem2m.OK, RequestID: req.RequestID}
+		})})
+		const age = time.Hour
+		l := newStill(t, func(w http.ResponseWriter, r *http.Request) {
+			Door{Server: s}.ServeSocket(w, r, &identity.Association{IDs: []onem2m.ID{registree}}, time.Now().Add(age))
+		})
+		c := l.connect(t)
+		if err := c.Write(t.Context(), websocket.MessageText, []byte(`{"op":2,"to":"x","fr":"y","rqi":"slow"}`)); err != nil {
+			t.Fatal(err)
+		}
+		<-begun
+		answers := make(chan string, 1)
+		ended := make(chan error, 1)
+		go func() {
+			for {
+				_, b, err := c.Read(t.Context())
+				if err != nil {
+					ended <- err
+					return
+				}
+				answers <- string(b)
+			}
+		}()
+		time.Sleep(age - leaveTime - time.Second)
+		if !s.Connected(registree, anybody) {
+			t.Error("nothing more is sent over it before its time")
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if s.Connected(registree, anybody) {
+			t.Error("more is sent over it")
+		}
+		close(goOn)
+		if b := <-answers; !strings.Contains(b, "slow") {
+			t.Error(b)
+		}
+		if err := <-ended; websocket.CloseStatus(err) != websocket.StatusGoingAway {
+			t.Error(err)
+		}
+	})
 }
 
 func TestServer_B98_AConnectionOfNobodyThatSaysNothingIsClosed(t *testing.T) {
 	t.Parallel()
-	s := NewServer(Options{Handler: handlerFunc(echo), Ping: 300 * time.Millisecond})
-	l := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		Door{Server: s}.ServeSocket(w, r, &identity.Association{Binding: "ws"}, time.Time{})
-	}))
-	t.Cleanup(l.Close)
-	c := connect(t, l.URL, "oneM2M.json")
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	if _, _, err := c.Read(ctx); err == nil || ctx.Err() != nil { // pings are answered meanwhile
-		t.Error("it is still there", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s := NewServer(Options{Handler: handlerFunc(echo)})
+		l := newStill(t, func(w http.ResponseWriter, r *http.Request) {
+			Door{Server: s}.ServeSocket(w, r, &identity.Association{Binding: "ws"}, time.Time{})
+		})
+		c := l.connect(t)
+		begun := time.Now()
+		if _, _, err := c.Read(t.Context()); err == nil { // pings are answered meanwhile
+			t.Error("it was told something")
+		}
+		if d := time.Since(begun); d < idleTicks*DefaultPing || d > (idleTicks+1)*DefaultPing {
+			t.Errorf("it was closed after %s", d)
+		}
+	})
 }
 
 func TestServer_ShutdownIsNotHeldUpByAPeerThatDoesNotSayGoodBye(t *testing.T) {
 	t.Parallel()
-	s, url := listen(t, Options{Handler: handlerFunc(echo)})
-	connect(t, url, "oneM2M.json") // nobody reads
-	for !s.Connected(registree, anybody) {
-		time.Sleep(time.Millisecond)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	begun := time.Now()
-	_ = s.Shutdown(ctx)
-	if d := time.Since(begun); d > 3*time.Second {
-		t.Errorf("it took %s", d)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s, l := stillServer(t, Options{Handler: handlerFunc(echo)})
+		l.connect(t) // nobody reads
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		begun := time.Now()
+		_ = s.Shutdown(ctx)
+		if d := time.Since(begun); d > 100*time.Millisecond+closeTime {
+			t.Errorf("it took %s", d)
+		}
+	})
 }
 
 func TestClient_PointsThatLeadNowhereTakeNobodysPlace(t *testing.T) {
@@ -268,35 +291,40 @@ func TestClient_B95_AnOldConnectionEndsWhenItsRequestsAreThrough(t *testing.T) {
 
 func TestClient_S060_AnIdleConnectionIsLookedAtToo(t *testing.T) {
 	t.Parallel()
-	s, url := listen(t, Options{Handler: handlerFunc(echo)})
-	var revoked atomic.Bool
-	closed := make(chan onem2m.ID, 1)
-	c := newClient(t, ClientOptions{
-		Options: Options{Handler: handlerFunc(echo), Ping: 300 * time.Millisecond},
-		Pause:   time.Millisecond, Closed: func(who onem2m.ID) { closed <- who },
-		Dial: func(ctx context.Context, _ bool, address string, _ onem2m.ID) (Dialed, error) {
-			var d net.Dialer
-			conn, err := d.DialContext(ctx, "tcp", address)
-			return Dialed{Conn: conn, Stands: func() error {
-				if revoked.Load() {
-					return errors.New("revoked")
-				}
-				return nil
-			}}, err
-		},
+	synctest.Test(t, func(t *testing.T) {
+		s, l := stillServer(t, Options{Handler: handlerFunc(echo)})
+		var revoked atomic.Bool
+		var closed atomic.Int64
+		c := l.client(t, ClientOptions{
+			Options: Options{Handler: handlerFunc(echo)},
+			Closed:  func(onem2m.ID) { closed.Add(1) },
+			Dial: func(ctx context.Context, _ bool, _ string, _ onem2m.ID) (Dialed, error) {
+				conn, err := l.dial(ctx)
+				return Dialed{Conn: conn, Stands: func() error {
+					if revoked.Load() {
+						return errors.New("revoked")
+					}
+					return nil
+				}}, err
+			},
+		})
+		if _, err := c.Send(t.Context(), "ws://in.m2m.example/", "//m2m.example/id-in", retrieve("r")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if _, err := s.Send(t.Context(), registree, anybody, retrieve("down")); err != nil {
+			t.Error("while the credential stands:", err)
+		}
+		revoked.Store(true)
+		time.Sleep(DefaultPing + closeTime)
+		synctest.Wait()
+		if closed.Load() == 0 {
+			t.Error("whoever has no credential any more still has a connection over which it asks")
+		}
+		if _, err := s.Send(t.Context(), registree, anybody, retrieve("late")); err == nil {
+			t.Error("and is answered")
+		}
 	})
-	if _, err := c.Send(t.Context(), url, "//m2m.example/id-in", retrieve("r")); err != nil {
-		t.Fatal(err)
-	}
-	revoked.Store(true)
-	select {
-	case <-closed:
-	case <-time.After(5 * time.Second):
-		t.Fatal("whoever has no credential any more still has a connection over which it asks")
-	}
-	if _, err := s.Send(t.Context(), registree, anybody, retrieve("down")); err == nil {
-		t.Error("and is answered")
-	}
 }
 
 func TestClient_B95_ShutdownWaitsForTheRequestsOfBothSides(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/coder/websocket"
@@ -308,8 +309,10 @@ func wasSent(err error) bool {
 func TestClient_B94_OpensAgainWithTheNextRequest(t *testing.T) {
 	t.Parallel()
 	var cut atomic.Bool
+	taken := make(chan struct{}, 2)
 	s, url := listen(t, Options{Handler: handlerFunc(func(ctx context.Context, a *identity.Association, req *onem2m.Request) *onem2m.Response {
 		if cut.Load() {
+			taken <- struct{}{}
 			<-ctx.Done()
 			return nil
 		}
@@ -325,8 +328,8 @@ func TestClient_B94_OpensAgainWithTheNextRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	cut.Store(true)
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-taken; cancel() }()
 	err := send(ctx, "no answer in time")
 	if onem2m.AsError(err).Code != onem2m.RequestTimeout || !wasSent(err) {
 		t.Error("without an answer:", err)
@@ -394,27 +397,43 @@ func TestClient_S060_LooksAtTheCredentialAgain(t *testing.T) {
 
 func TestSocket_B98_APeerThatIsDeadIsFound(t *testing.T) {
 	t.Parallel()
-	s, url := listen(t, Options{Handler: handlerFunc(echo), Ping: 200 * time.Millisecond})
-	c := connect(t, url, "oneM2M.json")
-	for !s.Connected(registree, anybody) {
-		time.Sleep(time.Millisecond)
-	}
-	alive, stop := context.WithTimeout(t.Context(), time.Second)
-	defer stop()
-	_, _, err := c.Read(alive) // which answers pings
-	if !errors.Is(err, context.DeadlineExceeded) {
-		t.Error("a peer that answers isn't kept:", err)
-	}
-	dead := connect(t, url, "oneM2M.json") // and reads nothing
-	for !s.Connected(registree, anybody) {
-		time.Sleep(time.Millisecond)
-	}
-	for end := time.Now().Add(10 * time.Second); s.Connected(registree, anybody); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("a peer that doesn't answer is kept")
+	synctest.Test(t, func(t *testing.T) {
+		s, l := stillServer(t, Options{Handler: handlerFunc(echo)})
+		c := l.connect(t)
+		ended := make(chan error, 1)
+		go func() {
+			_, _, err := c.Read(t.Context()) // which answers pings
+			ended <- err
+		}()
+		time.Sleep(time.Hour)
+		select {
+		case err := <-ended:
+			t.Fatal("a peer that answers isn't kept:", err)
+		default:
 		}
-	}
-	_ = dead.CloseNow()
+		if !s.Connected(registree, anybody) {
+			t.Error("a peer that answers isn't connected")
+		}
+		_ = c.CloseNow()
+		if err := <-ended; err == nil {
+			t.Error("it was told something")
+		}
+		synctest.Wait()
+		if s.Connected(registree, anybody) {
+			t.Error("a connection that is closed is kept")
+		}
+		dead := l.connect(t) // and reads nothing
+		time.Sleep(DefaultPing)
+		if !s.Connected(registree, anybody) {
+			t.Error("a peer isn't given the time to answer")
+		}
+		time.Sleep(DefaultPing + closeTime)
+		synctest.Wait()
+		if s.Connected(registree, anybody) {
+			t.Error("a peer that doesn't answer is kept")
+		}
+		_ = dead.CloseNow()
+	})
 }
 
 func TestSocket_C038_NothingIsAnsweredWhereNothingIsWanted(t *testing.T) {

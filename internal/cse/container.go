@@ -1,6 +1,7 @@
 package cse
 
 import (
+	"errors"
 	"math"
 
 	"bulwark/internal/store"
@@ -110,7 +111,7 @@ func (c *CSE) drop(tx store.Tx, rec *store.Record) error {
 		return err
 	}
 	if leaf {
-		if err := c.withdraw(tx, rec); err != nil {
+		if err := errors.Join(c.withdraw(tx, rec), c.giveRoom(tx, rec.Parent, 1)); err != nil {
 			return err
 		}
 		return tx.Remove(rec.ID)
@@ -122,7 +123,7 @@ func (c *CSE) drop(tx store.Tx, rec *store.Record) error {
 	if err == nil && !done {
 		tx.OnCommit(c.wakeSweep)
 	}
-	return err
+	return errors.Join(err, c.giveRoom(tx, rec.Parent, reaper.removed))
 }
 
 // after adds seconds to an instant. What no clock will show stands for never.

@@ -319,7 +319,7 @@ func (k *call) performCreate(tx store.Tx, p *procedures, s *subject) (*store.Rec
 	if s.discard {
 		return rec, nil
 	}
-	if err := tx.Insert(rec); err != nil {
+	if err := k.c.insert(tx, rec); err != nil {
 		return nil, err
 	}
 	k.c.noteReferences(tx, rec)

@@ -17,6 +17,7 @@ import (
 
 	"bulwark/access"
 	"bulwark/e2e/esprim"
+	"bulwark/internal/announcement"
 	"bulwark/internal/cmdh"
 	"bulwark/internal/contact"
 	"bulwark/internal/definition"
@@ -174,13 +175,15 @@ type Timing struct {
 
 // Limits bound what one request or one transaction may do.
 type Limits struct {
-	Results  int // resources in one result; 10000
-	Examined int // resources that one discovery looks at; 2 million
-	Removals int // resources removed in one transaction; 1000
-	Workers  int // non-blocking requests carried out at once; 16
-	Backlog  int // non-blocking requests that wait; 1000
-	Pending  int // unanswered requests of one originator; 1000
-	Depth    int // levels of the resource tree; 60, so that an address fits MaxSegments
+	Results   int // resources in one result; 10000
+	Examined  int // resources that one discovery looks at; 2 million
+	Removals  int // resources removed in one transaction; 1000
+	Workers   int // non-blocking requests carried out at once; 16
+	Backlog   int // non-blocking requests that wait; 1000
+	Pending   int // unanswered requests of one originator; 1000
+	Announced int // resources below the copies of one other CSE; 100,000
+
+	Depth int // levels of the resource tree; 60, so that an address fits MaxSegments
 }
 
 const year = 365 * 24 * time.Hour
@@ -207,6 +210,7 @@ func (o *Options) setDefaults() {
 	def(&o.Timing.DefaultExpiration, 5*year)
 	def(&o.Timing.MaxExpiration, 10*year)
 	num(&o.Limits.Results, 10_000)
+	num(&o.Limits.Announced, 100_000)
 	num(&o.Limits.Examined, 2_000_000)
 	num(&o.Limits.Removals, 1000)
 	num(&o.Limits.Workers, 16)
@@ -258,6 +262,7 @@ type CSE struct {
 	repeats           federation.Repeats
 	copies            *federation.Copies[foreign] // of what other CSEs host
 	watches           *federation.Watches         // of them
+	rooms             *announcement.Rooms         // what other CSEs have below their copies
 	announcedPolicies announcedPolicies           // policies of other CSEs that these keep here
 	names             *namer
 	series            *alarms  // <timeSeries> whose data are watched
@@ -338,7 +343,7 @@ func New(ctx context.Context, o Options) (*CSE, error) {
 	c.depot = cmdh.NewDepot(cmdh.DepotOptions{
 		Now: o.Now, Random: func() float64 { return fraction(o.Random) }, Observe: o.Handled, Policy: c.activePolicy, Carry: c.deliver,
 	})
-	c.copies = newForeign()
+	c.copies, c.rooms = newForeign(), c.newRooms()
 	c.watches = c.newWatches()
 	c.trail = federation.NewTrail(string(c.names.appendTail(nil, markLength)), func() string { return strconv.FormatUint(c.hops.Add(1), 36) })
 	c.series, c.windows, c.deliveries = newAlarms(), newAlarms(), newAlarms()
@@ -407,6 +412,7 @@ func (c *CSE) Run(ctx context.Context) error {
 	errands.Go(func() { c.runActions(ctx) })
 	errands.Go(func() { c.runArrears(ctx) })
 	errands.Go(func() { c.runRoll(ctx) })
+	errands.Go(func() { c.runRooms(ctx) })
 	errands.Go(func() { c.watches.Run(ctx) })
 	errands.Go(func() { c.runBeacons(ctx) })
 	errands.Go(func() { c.runCapability(ctx) })

@@ -61,6 +61,9 @@ func (c *CSE) open(ctx context.Context) error {
 	if err := c.loadAnnouncedPolicies(ctx); err != nil {
 		return err
 	}
+	if err := c.loadRooms(ctx); err != nil {
+		return err
+	}
 	if err := c.clearPoints(ctx); err != nil {
 		return err
 	}

@@ -119,6 +119,7 @@ func (c *CSE) removeTree(tx store.Tx, rec *store.Record, who onem2m.ID) error {
 			return missing(err)
 		}
 	}
+	c.closeRoom(tx, rec)
 	reaper := reaper{c: c, tx: tx, who: who, budget: c.Limits.Removals}
 	leaf, err := reaper.leaf(rec)
 	if err != nil {
@@ -136,7 +137,7 @@ func (c *CSE) removeTree(tx store.Tx, rec *store.Record, who onem2m.ID) error {
 	if !done {
 		tx.OnCommit(c.wakeSweep)
 	}
-	return nil
+	return c.giveRoom(tx, rec.Parent, reaper.removed)
 }
 
 // uncount takes a direct instance out of its container's counters (C-122, C-243).
@@ -164,6 +165,8 @@ type reaper struct {
 	tx     store.Tx
 	who    onem2m.ID
 	budget int
+
+	removed int // records so far
 }
 
 func (x *reaper) leaf(rec *store.Record) (bool, error) {
@@ -223,5 +226,6 @@ func (x *reaper) remove(rec *store.Record) (bool, error) {
 	if err := x.c.endDynamic(x.tx, rec); err != nil {
 		return false, err
 	}
+	x.removed++
 	return true, x.tx.Remove(rec.ID)
 }

@@ -213,7 +213,7 @@ func (k *call) keepInstance(tx store.Tx, s *subject, parent *store.Record) (int6
 	}
 	rec := instance.record()
 	rec.Root = s.info.Root // C-259
-	if err := tx.Insert(rec); err != nil {
+	if err := k.c.insert(tx, rec); err != nil {
 		return 0, err
 	}
 	return size, k.c.Notifier.Record(tx, notify.Event{Type: notify.ChildCreated, Resource: parent, Child: rec, Originator: k.from.ID})

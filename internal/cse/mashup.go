@@ -295,7 +295,7 @@ func (k *call) keepResult(tx store.Tx, instance *store.Record, result *mashupRes
 	s.set("mrf", onem2m.TextsValue([]string{result.format}))
 	s.set("mrt", onem2m.TextValue(base64.StdEncoding.EncodeToString([]byte(result.text))))
 	rec := s.record()
-	if err := tx.Insert(rec); err != nil {
+	if err := k.c.insert(tx, rec); err != nil {
 		return nil, err
 	}
 	return rec, k.c.Notifier.Record(tx, notify.Event{Type: notify.ChildCreated, Resource: instance, Child: rec, Originator: k.from.ID})

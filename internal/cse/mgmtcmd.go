@@ -168,7 +168,7 @@ func (k *call) startRun(tx store.Tx, s *subject, target string) error {
 		}
 	}
 	rec := run.record()
-	if err := tx.Insert(rec); err != nil {
+	if err := k.c.insert(tx, rec); err != nil {
 		return err
 	}
 	return k.c.Notifier.Record(tx, notify.Event{Type: notify.ChildCreated, Resource: s.old, Child: rec, Originator: k.from.ID})

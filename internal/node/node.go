@@ -233,7 +233,7 @@ func (n *Node) openCSE(ctx context.Context) error {
 			DefaultExpiration: cfg.Timing.DefaultExpiration.Duration,
 			MaxExpiration:     cfg.Timing.MaxExpiration.Duration,
 		},
-		Limits: cse.Limits{Results: cfg.Limits.Results},
+		Limits: cse.Limits{Results: cfg.Limits.Results, Announced: cfg.Limits.Announced},
 		Now:    n.o.Now, Random: n.o.Random, Log: n.log,
 	})
 	if err != nil {

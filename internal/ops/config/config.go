@@ -222,6 +222,7 @@ type Limits struct {
 	Body              Size     `toml:"body" default:"1MiB" doc:"Largest request or response body."`
 	Depth             int      `toml:"depth" default:"64" doc:"Deepest nesting of a body."`
 	Results           int      `toml:"results" default:"1000" doc:"Most resources in one answer; more are announced as incomplete."`
+	Announced         int      `toml:"announced" default:"100000" doc:"Most resources below what one other CSE announces here: its CSEBaseAnnc, and the AEAnnc of its AEs. In all there are ten times as many; what comes by one neighbour takes at most as many of these as it leaves free. One more is answered 5207."`
 	Header            Size     `toml:"header" default:"32KiB" doc:"Largest request line with all header fields."`
 	Connections       int      `toml:"connections" default:"4096" doc:"Most open connections of one listener. One peer, a credential or without one an address that is not loopback, has at most half of those that others leave, and always 64."`
 	Requests          int      `toml:"requests" default:"256" doc:"Most requests in work at once, over all listeners. More wait for their turn; one that expires while it waits is answered 4008."`

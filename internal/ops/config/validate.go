@@ -306,6 +306,7 @@ func (c *Config) checkNumbers(k *checker) {
 	atLeast("limits.header", int64(c.Limits.Header), 1<<10)
 	atLeast("limits.depth", int64(c.Limits.Depth), 4)
 	atLeast("limits.results", int64(c.Limits.Results), 1)
+	atLeast("limits.announced", int64(c.Limits.Announced), 1)
 	atLeast("limits.connections", int64(c.Limits.Connections), 1)
 	atLeast("limits.requests", int64(c.Limits.Requests), 1)
 	for _, key := range Keys() {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -107,7 +108,7 @@ func (m *manager) begin(control transaction.Control) {
 		token := string(m.c.names.appendTail([]byte("t-"), 12))
 		life := max(m.now, mgmtPlan(*m.attrs).Latest()) + onem2m.Timestamp(maxLocked.Microseconds())
 		if expire := mgmtPlan(*m.attrs).Expire; expire != 0 {
-			life = min(life, expire)
+			life = min(life, expire+onem2m.Timestamp(commitMargin/time.Microsecond)) // it is aborted at expire
 		}
 		for i, f := range s.Far {
 			s.Far[i] = &transaction.Far{Target: f.Target, Deletes: f.Deletes, Name: token + "-" + strconv.Itoa(i), Ends: life}

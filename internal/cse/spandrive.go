@@ -130,6 +130,11 @@ func (c *CSE) goOn(ctx context.Context, id int64) (more bool, err error) {
 // takeStep takes the step that has begun.
 func (c *CSE) takeStep(ctx context.Context, m *manager) error {
 	step, resumed := m.bargain.Span.Going, m.bargain.Span.Here
+	if !resumed && step == transaction.Commit {
+		if done, err := c.lastLook(ctx, m); done || err != nil {
+			return err
+		}
+	}
 	if !resumed {
 		done, err := c.stepHere(ctx, m, step)
 		if done || err != nil {

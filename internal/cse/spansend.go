@@ -121,8 +121,12 @@ func (e *envoy) request(step transaction.Control, i int, f *transaction.Far) (*o
 // look retrieves a <transaction> when the answer to a step doesn't tell how it
 // went, or hasn't come.
 func (e *envoy) look(ctx context.Context, step transaction.Control, f *transaction.Far) transaction.Outcome {
-	res, itself, _ := e.send(ctx, e.c.hostOf(f.Target), &onem2m.Request{Operation: onem2m.Retrieve, To: cmp.Or(f.Address, f.Target+"/"+f.Name)})
+	res, itself, _ := e.send(ctx, e.c.hostOf(f.Target), e.retrieval(f))
 	return f.Tell(step, res, itself, false)
+}
+
+func (e *envoy) retrieval(f *transaction.Far) *onem2m.Request {
+	return &onem2m.Request{Operation: onem2m.Retrieve, To: cmp.Or(f.Address, f.Target+"/"+f.Name)}
 }
 
 // explained is the response that the step is judged by: what the CSE says, what

@@ -82,6 +82,9 @@ func (f *Far) take(v jsontext.Value) bool {
 		return false
 	}
 	f.State = State(state)
+	if et, ok := attrs.Time("et"); ok && (f.Ends == 0 || et < f.Ends) {
+		f.Ends = et // sooner than it was asked to
+	}
 	if rsp := attrs.Get("m2m:rsp"); rsp != nil {
 		f.Answer = Kept(rsp)
 	}

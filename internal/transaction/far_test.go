@@ -54,6 +54,11 @@ func TestFar_C441_TellsHowAStepWent(t *testing.T) {
 			}
 		})
 	}
+	lock := transaction.Far{Ends: 1_772_620_300_000_000}
+	lock.Tell(transaction.Lock, told(2001, `{"trst":2,"et":"20260304T103000,000000"}`), true, true)
+	if lock.Ends != 1_772_620_200_000_000 {
+		t.Errorf("C-444: a lock that its CSE keeps for less time ends at %d", lock.Ends)
+	}
 	f := transaction.Far{Deletes: true}
 	if got := f.Tell(transaction.Commit, told(4004, ""), true, true); got != transaction.Refused {
 		t.Errorf("a first COMMIT that finds nothing: outcome %d", got)

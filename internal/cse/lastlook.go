@@ -1,0 +1,62 @@
+package cse
+
+import (
+	"context"
+	"time"
+
+	"bulwark/internal/store"
+	"bulwark/internal/transaction"
+	"bulwark/onem2m"
+)
+
+// commitMargin is how long the lock of each CSE has to last still when the first of
+// them is told to commit: until the last one is, and for clocks that differ.
+const commitMargin = spanPatience
+
+// lastLook asks the other CSEs of a transaction, before the first of them is told to
+// commit, whether all still hold what they have executed: their locks end by
+// themselves, and one whose lock is over while another has committed can't be brought
+// to its end any more. So much is needed where there are several of them; a single one
+// refuses the commit itself, and nothing is lost. done says that the step has failed,
+// with nothing committed anywhere.
+func (c *CSE) lastLook(ctx context.Context, seen *manager) (done bool, err error) {
+	if len(seen.bargain.Span.Far) < 2 {
+		return false, nil
+	}
+	e, err := c.envoy(seen)
+	if err != nil {
+		return false, err
+	}
+	for _, i := range seen.bargain.Span.positions() {
+		f := *seen.bargain.Span.Far[i]
+		res := e.holds(ctx, &f)
+		if res == nil {
+			continue
+		}
+		return true, c.managing(ctx, seen.id, func(_ context.Context, m *manager, _ *store.Record) error {
+			if s := m.bargain.Span; s.Going != transaction.Commit || s.Here {
+				return nil
+			}
+			if code := f.Code(); code == 0 || code/1000 == 2 {
+				f.Answer = transaction.Encode(res)
+			}
+			m.merge(transaction.Commit, map[int]*transaction.Far{i: &f})
+			return m.end(transaction.Commit, []*onem2m.Response{res})
+		})
+	}
+	return false, nil
+}
+
+// holds asks one CSE whether it still holds what it has executed, and will for long
+// enough; nil if so.
+func (e *envoy) holds(ctx context.Context, f *transaction.Far) *onem2m.Response {
+	res, itself, _ := e.send(ctx, e.c.hostOf(f.Target), e.retrieval(f))
+	out := f.Tell(transaction.Execute, res, itself, false)
+	switch {
+	case out != transaction.Reached:
+		return e.explained(transaction.Execute, out, f, res)
+	case f.Ends-e.c.instant() < onem2m.Timestamp(commitMargin/time.Microsecond):
+		return &onem2m.Response{Code: onem2m.RequestTimeout, From: res.From, RequestID: res.RequestID}
+	}
+	return nil
+}

@@ -131,21 +131,45 @@ func text(v jsontext.Value) ([]byte, bool) {
 	return decoded, err == nil
 }
 
+// EachMember calls fn with every member of the canonical JSON text of an object,
+// until one fails, and returns that error. The values share memory with v. It
+// fails too if v is no object, behind the members that it has found.
+func EachMember(v jsontext.Value, fn func(Member) error) error {
+	var err error
+	bad := false
+	ok := eachMember(v, func(name, value jsontext.Value) bool {
+		n, isText := text(name)
+		if bad = !isText; bad {
+			return false
+		}
+		err = fn(Member{Name: string(n), Value: value})
+		return err == nil
+	})
+	if err != nil {
+		return err
+	}
+	if !ok || bad {
+		return Errorf(BadRequest, "", "a JSON object is expected")
+	}
+	return nil
+}
+
 // ParseObject cuts canonical JSON text of an object into members. The values
 // share memory with v. An error means that v is no object.
 func ParseObject(v jsontext.Value) (Object, error) {
-	o := make(Object, 0, 8)
+	var usual [24]Member // collected outside the heap, so that the Object is made once, of its size
+	members := usual[:0]
 	bad := false
 	ok := eachMember(v, func(name, value jsontext.Value) bool {
 		n, isText := text(name)
 		bad = !isText
-		o = append(o, Member{Name: string(n), Value: value})
+		members = append(members, Member{Name: string(n), Value: value})
 		return isText
 	})
 	if !ok || bad {
 		return nil, Errorf(BadRequest, "", "a JSON object is expected")
 	}
-	return o, nil
+	return append(make(Object, 0, len(members)+1), members...), nil // and one to be added
 }
 
 // ParseList cuts canonical JSON text of an array into its elements, which

@@ -15,7 +15,7 @@ import (
 // Bounds of one next hop. A hop that is slow fills its own lane and nobody
 // else's; one that is down answers at once while it rests.
 const (
-	maxInFlight = 64                     // requests on their way to one CSE
+	maxInFlight = 128                    // requests on their way to one CSE: a thousand a second over 100 ms
 	maxQueued   = 256                    // requests that wait for a place on that way
 	firstRest   = 200 * time.Millisecond // after nobody could be reached, doubled each time …
 	maxRest     = 5 * time.Second        // … up to here, so that a hop that is back is soon found
@@ -110,10 +110,14 @@ type Carrier struct {
 // lane is the way to one next hop.
 type lane struct {
 	share
-	shares   map[string]*share // of originators and CSEs that have requests in it
+	shares   map[payer]*share // of originators and CSEs that have requests in it
 	failures int               // in a row, nobody reached
 	rests    time.Time         // until when nobody is sent there
 }
+
+// payer is who a share belongs to: an originator as a CSE brings it, "" for those
+// of this CSE, or, without an originator, that CSE.
+type payer struct{ originator, by string }
 
 // share is a number of requests that may be on their way or wait for that.
 type share struct {
@@ -125,7 +129,7 @@ type share struct {
 // first.
 type seat struct {
 	lane *lane
-	keys []string // of the shares in the lane
+	keys []payer // of the shares in the lane
 	all  []*share
 	held int // places that are taken
 	load load
@@ -145,7 +149,7 @@ func NewCarrier(sender Sender, observe func(onem2m.ID, Result), now func() time.
 // reached, or too many wait for it, and 4008 if no answer comes before ctx ends
 // (C-076).
 func (c *Carrier) Carry(ctx context.Context, hop Hop, req *onem2m.Request) (*onem2m.Response, error) {
-	if hop.Blocking {
+	if end, bounded := ctx.Deadline(); hop.Blocking && (!bounded || time.Until(end) > maxBlocking) {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, maxBlocking)
 		defer cancel()
@@ -205,11 +209,12 @@ func (c *Carrier) enter(ctx context.Context, hop Hop, req *onem2m.Request) (*sea
 
 // queue lets a request wait for its places; nil if too many do. The lock is held.
 func (l *lane) queue(from, peer string) *seat {
-	s := &seat{lane: l}
 	if l.users >= maxInFlight+maxQueued {
 		return nil
 	}
-	add := func(key string, inFlight, inAll int) bool {
+	const most = 3 // shares
+	s := &seat{lane: l, keys: make([]payer, 0, most-1), all: make([]*share, 0, most)}
+	add := func(key payer, inFlight, inAll int) bool {
 		one := l.shares[key]
 		if one == nil {
 			one = &share{places: make(chan struct{}, inFlight)}
@@ -218,8 +223,8 @@ func (l *lane) queue(from, peer string) *seat {
 		s.keys, s.all = append(s.keys, key), append(s.all, one)
 		return one.users < inAll
 	}
-	fits := from == "" || add("from "+from+" by "+peer, originatorInFlight, originatorInAll)
-	fits = fits && (peer == "" || add("peer "+peer, peerInFlight, peerPart*(maxInFlight+maxQueued-l.users)))
+	fits := from == "" || add(payer{from, peer}, originatorInFlight, originatorInAll)
+	fits = fits && (peer == "" || add(payer{by: peer}, peerInFlight, peerPart*(maxInFlight+maxQueued-l.users)))
 	if !fits {
 		l.tidy(s)
 		return nil
@@ -267,7 +272,7 @@ func (c *Carrier) lane(id onem2m.ID) *lane {
 			}
 		}
 	}
-	l = &lane{share: share{places: make(chan struct{}, maxInFlight)}, shares: map[string]*share{}}
+	l = &lane{share: share{places: make(chan struct{}, maxInFlight)}, shares: map[payer]*share{}}
 	c.lanes[id] = l
 	return l
 }

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 
@@ -37,16 +38,22 @@ func DecodeContent(b []byte, limits Limits) (*onem2m.Content, error) {
 
 // contentOf takes the one member out of canonical text.
 func contentOf(v jsontext.Value) (*onem2m.Content, error) {
-	o, err := onem2m.ParseObject(v)
+	var one onem2m.Content
+	count := 0
+	err := onem2m.EachMember(v, func(m onem2m.Member) error {
+		one = onem2m.Content(m)
+		count++
+		return nil
+	})
 	switch {
 	case err != nil:
 		return nil, onem2m.Errorf(onem2m.BadRequest, "pc", "the content must be a JSON object")
-	case len(o) != 1:
+	case count != 1:
 		return nil, onem2m.Errorf(onem2m.BadRequest, "pc", "the content must be an object with exactly one member, the root element")
-	case o[0].Name == "" || len(o[0].Name) > onem2m.MaxName:
+	case one.Name == "" || len(one.Name) > onem2m.MaxName:
 		return nil, onem2m.Errorf(onem2m.BadRequest, "pc", "the root element has no usable name")
 	}
-	return &onem2m.Content{Name: o[0].Name, Value: o[0].Value}, nil
+	return &one, nil
 }
 
 // DecodeObject splits the canonical text of an object, such as the value of a
@@ -81,6 +88,9 @@ func canonical(b []byte, limits Limits) (jsontext.Value, error) {
 
 // tooDeep looks at brackets only, before anything is parsed or allocated.
 func tooDeep(b []byte, limit int) bool {
+	if bytes.Count(b, []byte{'{'})+bytes.Count(b, []byte{'['}) <= limit {
+		return false // not even if all were open at once: so it is nearly always
+	}
 	depth, inText := 0, false
 	for i := 0; i < len(b); i++ {
 		switch c := b[i]; {

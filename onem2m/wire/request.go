@@ -14,17 +14,20 @@ import (
 // the response to carry its request identifier.
 func DecodeRequest(b []byte, limits Limits) (*onem2m.Request, error) {
 	r := &onem2m.Request{}
-	o, err := primitive(b, limits)
+	v, err := canonical(b, limits)
 	if err != nil {
 		return r, err
 	}
-	if rqi, ok := o.Text("rqi"); ok {
-		r.RequestID = rqi
-	}
-	for _, m := range o {
-		if err := setRequest(r, m); err != nil {
-			return r, err
+	if err := eachParameter(v, func(m onem2m.Member) error { return setRequest(r, m) }); err != nil {
+		if r.RequestID == "" { // it stands behind what is wrong
+			_ = onem2m.EachMember(v, func(m onem2m.Member) error {
+				if m.Name == "rqi" {
+					return setText(&r.RequestID, m)
+				}
+				return nil
+			})
 		}
+		return r, err
 	}
 	if r.Operation == onem2m.Retrieve && r.Content != nil && r.Content.Name == "m2m:atrl" {
 		return r, takeAttributeList(r)
@@ -32,17 +35,12 @@ func DecodeRequest(b []byte, limits Limits) (*onem2m.Request, error) {
 	return r, nil
 }
 
-// primitive reads the object that a primitive is.
-func primitive(b []byte, limits Limits) (onem2m.Object, error) {
-	v, err := canonical(b, limits)
-	if err != nil {
-		return nil, err
+// eachParameter reads the object that a primitive is.
+func eachParameter(v jsontext.Value, set func(onem2m.Member) error) error {
+	if len(v) == 0 || v[0] != '{' {
+		return onem2m.Errorf(onem2m.BadRequest, "", "a primitive must be a JSON object")
 	}
-	o, err := onem2m.ParseObject(v)
-	if err != nil {
-		return nil, onem2m.Errorf(onem2m.BadRequest, "", "a primitive must be a JSON object")
-	}
-	return o, nil
+	return onem2m.EachMember(v, set)
 }
 
 // takeAttributeList moves the content of a partial RETRIEVE to where the HTTP
@@ -211,12 +209,16 @@ func setResponseType(r *onem2m.Request, v jsontext.Value) error {
 // EncodeRequest writes a request primitive in canonical JSON, in the order of
 // the parameter table.
 func EncodeRequest(r *onem2m.Request) []byte {
-	w := writer{b: make([]byte, 0, 256)}
-	w.b = append(w.b, '{')
+	return AppendRequest(make([]byte, 0, sizeAround(r.Content)), r)
+}
+
+// AppendRequest writes a request primitive, as EncodeRequest does, to dst.
+func AppendRequest(dst []byte, r *onem2m.Request) []byte {
+	w := writer{append(dst, '{')}
 	w.number("op", int64(r.Operation))
 	w.text("to", r.To)
 	if r.HasFrom || r.From != "" {
-		w.value("fr", onem2m.TextValue(r.From))
+		w.quoted("fr", r.From)
 	}
 	w.text("rqi", r.RequestID)
 	w.numberIf("ty", r.Type)
@@ -263,7 +265,7 @@ func EncodeRequest(r *onem2m.Request) []byte {
 	w.flag("sqi", r.SemanticQuery)
 	w.text("rvi", r.Release)
 	if r.VendorInformation != nil {
-		w.value("vsi", onem2m.TextValue(*r.VendorInformation))
+		w.quoted("vsi", *r.VendorInformation)
 	}
 	return append(w.b, '}')
 }

@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"strconv"
+
 	"github.com/go-json-experiment/json/jsontext"
 
 	"bulwark/onem2m"
@@ -11,14 +13,12 @@ import (
 // release may send them. What was read so far is returned with an error.
 func DecodeResponse(b []byte, limits Limits) (*onem2m.Response, error) {
 	r := &onem2m.Response{}
-	o, err := primitive(b, limits)
+	v, err := canonical(b, limits)
 	if err != nil {
 		return r, err
 	}
-	for _, m := range o {
-		if err := setResponse(r, m); err != nil {
-			return r, err
-		}
+	if err := eachParameter(v, func(m onem2m.Member) error { return setResponse(r, m) }); err != nil {
+		return r, err
 	}
 	if r.Code == 0 {
 		return r, onem2m.Errorf(onem2m.BadRequest, "rsc", "the response status code is missing")
@@ -84,8 +84,12 @@ func setSecurity(r *onem2m.Response, m onem2m.Member) error {
 
 // EncodeResponse writes a response primitive in canonical JSON.
 func EncodeResponse(r *onem2m.Response) []byte {
-	w := writer{b: make([]byte, 0, 256)}
-	w.b = append(w.b, '{')
+	return AppendResponse(make([]byte, 0, sizeAround(r.Content)), r)
+}
+
+// AppendResponse writes a response primitive in canonical JSON to dst.
+func AppendResponse(dst []byte, r *onem2m.Response) []byte {
+	w := writer{append(dst, '{')}
 	w.number("rsc", int64(r.Code))
 	w.text("rqi", r.RequestID)
 	if r.Content != nil {
@@ -112,7 +116,7 @@ func EncodeResponse(r *onem2m.Response) []byte {
 	w.flag("asri", r.AuthorSignRequest)
 	w.text("rvi", r.Release)
 	if r.VendorInformation != nil {
-		w.value("vsi", onem2m.TextValue(*r.VendorInformation))
+		w.quoted("vsi", *r.VendorInformation)
 	}
 	return append(w.b, '}')
 }
@@ -124,6 +128,15 @@ func setSmall(into *int, m onem2m.Member) error {
 	}
 	*into = int(n)
 	return nil
+}
+
+// sizeAround is what a primitive with a content usually takes, in octets.
+func sizeAround(content *onem2m.Content) int {
+	const parameters = 256
+	if content == nil {
+		return parameters
+	}
+	return parameters + len(content.Name) + len(content.Value)
 }
 
 // writer appends members to an object that is open.
@@ -145,8 +158,13 @@ func (w *writer) value(name string, v jsontext.Value) {
 
 func (w *writer) text(name, s string) {
 	if s != "" {
-		w.value(name, onem2m.TextValue(s))
+		w.quoted(name, s)
 	}
+}
+
+func (w *writer) quoted(name, s string) {
+	w.name(name)
+	w.b = onem2m.AppendText(w.b, s)
 }
 
 func (w *writer) list(name string, list []string) {
@@ -155,7 +173,10 @@ func (w *writer) list(name string, list []string) {
 	}
 }
 
-func (w *writer) number(name string, n int64) { w.value(name, onem2m.IntValue(n)) }
+func (w *writer) number(name string, n int64) {
+	w.name(name)
+	w.b = strconv.AppendInt(w.b, n, 10)
+}
 
 func (w *writer) numberIf(name string, n *int64) {
 	if n != nil {

@@ -42,20 +42,20 @@ func (s *serialization) kind() websocket.MessageType {
 	return websocket.MessageText
 }
 
-func (s *serialization) request(r *onem2m.Request) ([]byte, error) {
-	b := wire.EncodeRequest(r)
+// request appends a request primitive to dst.
+func (s *serialization) request(dst []byte, r *onem2m.Request) ([]byte, error) {
 	if s.format == wire.JSON {
-		return b, nil
+		return wire.AppendRequest(dst, r), nil
 	}
-	return s.codec.AppendPrimitive(nil, s.format, wire.RequestRoot, b)
+	return s.codec.AppendPrimitive(dst, s.format, wire.RequestRoot, wire.EncodeRequest(r))
 }
 
-func (s *serialization) response(r *onem2m.Response) ([]byte, error) {
-	b := wire.EncodeResponse(r)
+// response appends a response primitive to dst.
+func (s *serialization) response(dst []byte, r *onem2m.Response) ([]byte, error) {
 	if s.format == wire.JSON {
-		return b, nil
+		return wire.AppendResponse(dst, r), nil
 	}
-	return s.codec.AppendPrimitive(nil, s.format, wire.ResponseRoot, b)
+	return s.codec.AppendPrimitive(dst, s.format, wire.ResponseRoot, wire.EncodeResponse(r))
 }
 
 // content is what a message is.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -123,6 +124,11 @@ func (s *socket) end() {
 	defer s.mu.Unlock()
 	s.leaving = true
 	close(s.done)
+	for rqi, to := range s.waiting {
+		delete(s.waiting, rqi)
+		to <- outcome{err: lost("the connection was closed without an answer", net.ErrClosed)}
+	}
+	s.settle()
 }
 
 // take deals with one message. An error ends the connection.
@@ -232,7 +238,7 @@ func (s *socket) refuseUnknown(ctx context.Context, text []byte) error {
 // that waits for the same.
 func (s *socket) refuse(ctx context.Context, req *onem2m.Request, e *onem2m.Error) error {
 	res := s.refusal(req, e)
-	b, err := s.response(res)
+	b, err := s.response(nil, res)
 	if err != nil {
 		return err
 	}
@@ -303,9 +309,11 @@ func (s *socket) refusal(req *onem2m.Request, e *onem2m.Error) *onem2m.Response 
 // reply writes an answer. Answers that a peer has asked for and doesn't read are
 // not kept without end.
 func (s *socket) reply(ctx context.Context, res *onem2m.Response) error {
-	b, err := s.response(res)
+	text := takeText()
+	b, err := s.response((*text)[:0], res)
+	defer func() { giveText(text, b) }()
 	if err == nil && len(b) > s.largest.answer {
-		b, err = s.response(s.refusal(&onem2m.Request{RequestID: res.RequestID}, onem2m.Errorf(onem2m.NotAcceptable, "", "the answer is larger than %d octets", s.largest.answer)))
+		b, err = s.response(b[:0], s.refusal(&onem2m.Request{RequestID: res.RequestID}, onem2m.Errorf(onem2m.NotAcceptable, "", "the answer is larger than %d octets", s.largest.answer)))
 	}
 	if err != nil {
 		return err
@@ -344,25 +352,22 @@ func (s *socket) answered(res *onem2m.Response, err error) {
 	delete(s.waiting, res.RequestID)
 	s.settle()
 	s.mu.Unlock()
-	if to != nil {
-		to <- outcome{res, err}
+	switch {
+	case to == nil:
+	case err != nil:
+		to <- outcome{err: lost("the answer can't be read", err)}
+	default:
+		to <- outcome{response: res}
 	}
 }
 
 // send carries a request to the peer and waits for the answer, or until ctx
 // ends. Its errors are those of federation.Sender.
 func (s *socket) send(ctx context.Context, req *onem2m.Request) (*onem2m.Response, error) {
-	b, err := s.request(req)
-	if err != nil {
-		return nil, err
-	}
-	if len(b) > s.largest.request {
-		return nil, onem2m.Errorf(onem2m.NotAcceptable, "", "the request is larger than %d octets", s.largest.request)
-	}
 	const responseNone = 5
 	if req.ResponseType != nil && *req.ResponseType == responseNone {
-		if err := s.write(ctx, b); err != nil {
-			return nil, unsent(ctx, err)
+		if err := s.writeRequest(ctx, req); err != nil {
+			return nil, err
 		}
 		return &onem2m.Response{RequestID: req.RequestID}, nil // nothing will come (C-038)
 	}
@@ -370,21 +375,35 @@ func (s *socket) send(ctx context.Context, req *onem2m.Request) (*onem2m.Respons
 	if err := s.expect(req.RequestID, answer); err != nil {
 		return nil, err
 	}
-	defer s.forget(req.RequestID, answer)
-	if err := s.write(ctx, b); err != nil {
-		return nil, unsent(ctx, err)
+	if err := s.writeRequest(ctx, req); err != nil {
+		s.forget(req.RequestID, answer)
+		return nil, err
 	}
 	select {
 	case o := <-answer:
-		if o.err != nil {
-			return nil, lost("the answer can't be read", o.err)
-		}
-		return o.response, nil
+		return o.response, o.err
 	case <-ctx.Done():
+		s.forget(req.RequestID, answer)
 		return nil, &onem2m.Error{Code: onem2m.RequestTimeout, Text: "the target did not answer in time", Cause: sentError{ctx.Err()}}
-	case <-s.done:
-		return nil, lost("the connection was closed without an answer", errors.New("closed"))
 	}
+}
+
+// writeRequest writes a request; with an error the peer can't have carried it
+// out.
+func (s *socket) writeRequest(ctx context.Context, req *onem2m.Request) error {
+	text := takeText()
+	b, err := s.request((*text)[:0], req)
+	defer func() { giveText(text, b) }()
+	switch {
+	case err != nil:
+		return err
+	case len(b) > s.largest.request:
+		return onem2m.Errorf(onem2m.NotAcceptable, "", "the request is larger than %d octets", s.largest.request)
+	}
+	if err := s.write(ctx, b); err != nil {
+		return unsent(ctx, err)
+	}
+	return nil
 }
 
 // expect notes that an answer is waited for.
@@ -563,8 +582,26 @@ func takeBuffer() *bytes.Buffer {
 }
 
 func giveBuffer(b *bytes.Buffer) {
-	const usual = 64 << 10
-	if b.Cap() <= usual {
+	if b.Cap() <= maxLent {
 		buffers.Put(b)
 	}
+}
+
+// maxLent is how large memory may have become that is kept, in octets.
+const maxLent = 64 << 10
+
+var texts = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
+
+// takeText and giveText lend memory for a message that is to be written. What is
+// given back is what the message was appended to, or became.
+func takeText() *[]byte {
+	b, _ := texts.Get().(*[]byte) // it holds nothing else
+	return b
+}
+
+func giveText(lent *[]byte, b []byte) {
+	if cap(b) > 0 && cap(b) <= maxLent {
+		*lent = b
+	}
+	texts.Put(lent)
 }

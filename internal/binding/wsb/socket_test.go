@@ -131,7 +131,7 @@ func TestSocket_B86_B89_SpeaksEveryFormat(t *testing.T) {
 				t.Fatalf("subprotocol %q", c.Subprotocol())
 			}
 			s := serialization{format: f}
-			b, err := s.request(retrieve("one"))
+			b, err := s.request(nil, retrieve("one"))
 			if err != nil {
 				t.Fatal(err)
 			}

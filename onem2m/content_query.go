@@ -238,7 +238,7 @@ func (c *contentComparison) match(content jsontext.Value) bool {
 func (s contentStep) from(v jsontext.Value) (found jsontext.Value) {
 	if s.name == "" {
 		at := 0
-		eachItem(v, func(item jsontext.Value) bool {
+		EachItem(v, func(item jsontext.Value) bool {
 			if at == s.index {
 				found = item
 			}
@@ -247,7 +247,7 @@ func (s contentStep) from(v jsontext.Value) (found jsontext.Value) {
 		})
 		return found
 	}
-	eachMember(v, func(name, value jsontext.Value) bool {
+	EachPair(v, func(name, value jsontext.Value) bool {
 		if n, ok := text(name); ok && string(n) == s.name {
 			found = value
 		}

@@ -78,7 +78,7 @@ func isRing(v jsontext.Value) bool {
 // satisfy the condition.
 func isArray(v jsontext.Value, low int, satisfies func(jsontext.Value) bool) bool {
 	n, all := 0, true
-	array := eachItem(v, func(item jsontext.Value) bool {
+	array := EachItem(v, func(item jsontext.Value) bool {
 		n++
 		all = satisfies(item)
 		return all

@@ -235,7 +235,7 @@ func matchAttribute(v jsontext.Value, wanted string) bool {
 		return ok && matchWildcard(s, wanted)
 	case '[':
 		found := false
-		eachItem(v, func(item jsontext.Value) bool {
+		EachItem(v, func(item jsontext.Value) bool {
 			found = item[0] != '[' && matchAttribute(item, wanted)
 			return !found
 		})

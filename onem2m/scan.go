@@ -69,9 +69,10 @@ func stringEnd(v []byte, i int) int {
 	}
 }
 
-// eachItem calls fn with every element of the array v until fn returns false.
-// It reports whether v is an array.
-func eachItem(v jsontext.Value, fn func(jsontext.Value) bool) bool {
+// EachItem calls fn with every element of the array v, canonical JSON text, until
+// fn returns false. They share memory with v. It reports whether v is an array, as
+// far as it has looked.
+func EachItem(v jsontext.Value, fn func(jsontext.Value) bool) bool {
 	if len(v) < 2 || v[0] != '[' || v[len(v)-1] != ']' {
 		return false
 	}
@@ -90,9 +91,10 @@ func eachItem(v jsontext.Value, fn func(jsontext.Value) bool) bool {
 	return len(v) == 2
 }
 
-// eachMember calls fn with the quoted name and the value of every member of
-// the object v until fn returns false. It reports whether v is an object.
-func eachMember(v jsontext.Value, fn func(name, value jsontext.Value) bool) bool {
+// EachPair calls fn with the quoted name and the value of every member of the
+// object v, canonical JSON text, until fn returns false. They share memory with v.
+// It reports whether v is an object, as far as it has looked.
+func EachPair(v jsontext.Value, fn func(name, value jsontext.Value) bool) bool {
 	if len(v) < 2 || v[0] != '{' || v[len(v)-1] != '}' {
 		return false
 	}
@@ -137,7 +139,7 @@ func text(v jsontext.Value) ([]byte, bool) {
 func EachMember(v jsontext.Value, fn func(Member) error) error {
 	var err error
 	bad := false
-	ok := eachMember(v, func(name, value jsontext.Value) bool {
+	ok := EachPair(v, func(name, value jsontext.Value) bool {
 		n, isText := text(name)
 		if bad = !isText; bad {
 			return false
@@ -160,7 +162,7 @@ func ParseObject(v jsontext.Value) (Object, error) {
 	var usual [24]Member // collected outside the heap, so that the Object is made once, of its size
 	members := usual[:0]
 	bad := false
-	ok := eachMember(v, func(name, value jsontext.Value) bool {
+	ok := EachPair(v, func(name, value jsontext.Value) bool {
 		n, isText := text(name)
 		bad = !isText
 		members = append(members, Member{Name: string(n), Value: value})
@@ -176,7 +178,7 @@ func ParseObject(v jsontext.Value) (Object, error) {
 // share memory with v. An error means that v is no array.
 func ParseList(v jsontext.Value) ([]jsontext.Value, error) {
 	var list []jsontext.Value
-	if !eachItem(v, func(item jsontext.Value) bool {
+	if !EachItem(v, func(item jsontext.Value) bool {
 		list = append(list, item)
 		return true
 	}) {

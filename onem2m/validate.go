@@ -160,7 +160,7 @@ func (d *DataType) check(v jsontext.Value, subject string) *Error {
 func (d *DataType) checkList(v jsontext.Value, subject string) *Error {
 	var err *Error
 	n := 0
-	array := eachItem(v, func(item jsontext.Value) bool {
+	array := EachItem(v, func(item jsontext.Value) bool {
 		n++
 		err = d.Item.check(item, subject)
 		return err == nil
@@ -184,7 +184,7 @@ const maxMembers = 64
 func (d *DataType) checkObject(v jsontext.Value, subject string) *Error {
 	var err *Error
 	var seen uint64
-	object := eachMember(v, func(name, value jsontext.Value) bool {
+	object := EachPair(v, func(name, value jsontext.Value) bool {
 		n, ok := text(name)
 		at := -1
 		if ok {

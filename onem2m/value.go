@@ -57,7 +57,7 @@ func BoolOf(v jsontext.Value) (value, ok bool) {
 func TextsOf(v jsontext.Value) ([]string, bool) {
 	list := []string{}
 	all := true
-	array := eachItem(v, func(item jsontext.Value) bool {
+	array := EachItem(v, func(item jsontext.Value) bool {
 		var s string
 		s, all = TextOf(item)
 		list = append(list, s)
@@ -73,7 +73,7 @@ func TextsOf(v jsontext.Value) ([]string, bool) {
 func IntsOf(v jsontext.Value) ([]int64, bool) {
 	list := []int64{}
 	all := true
-	array := eachItem(v, func(item jsontext.Value) bool {
+	array := EachItem(v, func(item jsontext.Value) bool {
 		var n int64
 		n, all = IntOf(item)
 		list = append(list, n)

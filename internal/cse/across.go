@@ -1,7 +1,7 @@
 package cse
 
 import (
-	"strings"
+	"bytes"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -29,58 +29,76 @@ func (k *call) widen(res *onem2m.Response) {
 	if prefix == "" || res.Content == nil || !res.Code.Success() || k.carried {
 		return
 	}
-	value := widened(k.c, prefix, res.Content.Name, res.Content.Value)
-	if value != nil {
-		res.Content = &onem2m.Content{Name: res.Content.Name, Value: value}
+	w := widening{c: k.c, quoted: onem2m.TextValue(prefix)}
+	content := res.Content
+	value := w.append(make([]byte, 0, len(content.Value)+4*len(prefix)), []byte(content.Name), content.Value)
+	if w.changed {
+		res.Content = &onem2m.Content{Name: content.Name, Value: value}
 	}
 }
 
-// widened is widen for one member of a Content, whatever it is; nil if it stays
-// as it is.
-func widened(c *CSE, prefix, name string, value jsontext.Value) jsontext.Value {
-	switch name {
+// widening is widen on its way through a Content.
+type widening struct {
+	c       *CSE
+	quoted  jsontext.Value // the prefix as JSON
+	changed bool
+}
+
+// append writes the value of a member to dst, whatever it is.
+func (w *widening) append(dst, name []byte, value jsontext.Value) []byte {
+	switch string(name) {
 	case "ri", "pi", "uri", "m2m:uri":
-		text, ok := onem2m.TextOf(value)
-		if !ok || text == "" || strings.HasPrefix(text, "/") {
-			return nil
-		}
-		return onem2m.TextValue(prefix + text)
+		return w.identifier(dst, value)
 	case "m2m:rce":
-		return widenedObject(c, prefix, value)
+		return w.object(dst, value)
 	}
-	if !strings.Contains(name, ":") || c.typeOf(name) == nil {
-		return nil
+	if bytes.IndexByte(name, ':') < 0 || w.c.typeOf(string(name)) == nil {
+		return append(dst, value...)
 	}
 	if len(value) == 0 || value[0] != '[' {
-		return widenedObject(c, prefix, value)
+		return w.object(dst, value)
 	}
-	list, err := onem2m.ParseList(value)
-	if err != nil {
-		return nil
-	}
-	out := []byte{'['}
-	for i, v := range list {
-		if i > 0 {
-			out = append(out, ',')
+	start := len(dst)
+	dst = append(dst, '[')
+	list := onem2m.EachItem(value, func(v jsontext.Value) bool {
+		if len(dst) > start+1 {
+			dst = append(dst, ',')
 		}
-		if next := widenedObject(c, prefix, v); next != nil {
-			v = next
-		}
-		out = append(out, v...)
+		dst = w.object(dst, v)
+		return true
+	})
+	if !list {
+		return append(dst[:start], value...)
 	}
-	return append(out, ']')
+	return append(dst, ']')
 }
 
-// widenedObject is widened for a representation, with the children in it.
-func widenedObject(c *CSE, prefix string, value jsontext.Value) jsontext.Value {
-	o, err := onem2m.ParseObject(value)
-	if err != nil {
-		return nil
+// identifier puts the prefix in front of an identifier that is relative to this
+// CSE.
+func (w *widening) identifier(dst []byte, value jsontext.Value) []byte {
+	if len(value) < len(`"x"`) || value[0] != '"' || value[1] == '/' {
+		return append(dst, value...)
 	}
-	for i := range o { // o is new, and its values are replaced, not written to
-		if next := widened(c, prefix, o[i].Name, o[i].Value); next != nil {
-			o[i].Value = next
+	w.changed = true
+	dst = append(dst, w.quoted[:len(w.quoted)-1]...)
+	return append(dst, value[1:]...)
+}
+
+// object writes a representation, with the children in it; anything else as it
+// is.
+func (w *widening) object(dst []byte, value jsontext.Value) []byte {
+	start := len(dst)
+	dst = append(dst, '{')
+	object := onem2m.EachPair(value, func(name, v jsontext.Value) bool {
+		if len(dst) > start+1 {
+			dst = append(dst, ',')
 		}
+		dst = append(dst, name...)
+		dst = w.append(append(dst, ':'), name[1:len(name)-1], v)
+		return true
+	})
+	if !object {
+		return append(dst[:start], value...)
 	}
-	return o.Append(make([]byte, 0, len(value)+2*len(prefix)))
+	return append(dst, '}')
 }

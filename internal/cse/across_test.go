@@ -52,3 +52,33 @@ func TestAcross_C020_IdentifiersForOriginatorsOfOtherCSEs(t *testing.T) {
 		})
 	}
 }
+
+func TestAcross_C020_WhateverIsInAnAnswerStaysJSON(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, tt := range []struct{ name, value, want string }{
+		{"m2m:cnt", `{"rn":"a","ri":"x","pi":"y","cr":"z"}`, `{"rn":"a","ri":"/id-in/x","pi":"/id-in/y","cr":"z"}`},
+		{"m2m:cnt", `{"ri":"x","m2m:cnt":[{"ri":"y"},{"ri":"/id-mn/z"}]}`, `{"ri":"/id-in/x","m2m:cnt":[{"ri":"/id-in/y"},{"ri":"/id-mn/z"}]}`},
+		{"m2m:rce", `{"uri":"cse-in/a","m2m:cnt":{"ri":"x"}}`, `{"uri":"/id-in/cse-in/a","m2m:cnt":{"ri":"/id-in/x"}}`},
+		{"m2m:uri", `"cse-in/a"`, `"/id-in/cse-in/a"`},
+		{"m2m:uri", `"a\"b"`, `"/id-in/a\"b"`},
+		{"m2m:uri", `"//else.example/id-x/a"`, `"//else.example/id-x/a"`},
+		{"m2m:uri", `""`, `""`},
+		{"m2m:cnt", `{"ri":5,"pi":null,"uri":{"ri":"x"}}`, `{"ri":5,"pi":null,"uri":{"ri":"x"}}`},
+		{"m2m:cnt", `{}`, `{}`},
+		{"m2m:cnt", `[]`, `[]`},
+		{"m2m:cnt", `[{"ri":"x"},7,[]]`, `[{"ri":"/id-in/x"},7,[]]`},
+		{"m2m:cnt", `"text"`, `"text"`},
+		{"m2m:nobody", `{"ri":"x"}`, `{"ri":"x"}`},
+		{"m2m:uril", `["cse-in/a"]`, `["cse-in/a"]`},
+	} {
+		for _, cut := range []int{0, 1, 2} { // and what isn't JSON is left alone, whole
+			value := tt.value[:len(tt.value)-min(cut, len(tt.value))]
+			x := widening{c: w.c, quoted: onem2m.TextValue("/id-in/")}
+			got := string(x.append(nil, []byte(tt.name), []byte(value)))
+			if cut == 0 && got != tt.want || cut > 0 && got != value && !strings.HasPrefix(tt.want, "\"") {
+				t.Errorf("%s %s: got %s", tt.name, value, got)
+			}
+		}
+	}
+}

@@ -24,6 +24,12 @@ func (k *call) noteOutcome(hop onem2m.ID, res *onem2m.Response, err error) {
 	if k.c.Auditor == nil || err == nil && (res == nil || res.Code.Success()) {
 		return
 	}
+	k.noteFailure(hop, res, err)
+}
+
+// noteFailure is noteOutcome for what the trail has to keep: apart, because an
+// Audit is large, and mostly none is made.
+func (k *call) noteFailure(hop onem2m.ID, res *onem2m.Response, err error) {
 	var a Audit
 	if err != nil {
 		e := onem2m.AsError(err)

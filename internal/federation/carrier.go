@@ -111,8 +111,8 @@ type Carrier struct {
 type lane struct {
 	share
 	shares   map[payer]*share // of originators and CSEs that have requests in it
-	failures int               // in a row, nobody reached
-	rests    time.Time         // until when nobody is sent there
+	failures int              // in a row, nobody reached
+	rests    time.Time        // until when nobody is sent there
 }
 
 // payer is who a share belongs to: an originator as a CSE brings it, "" for those

@@ -91,6 +91,10 @@ func TestDecodeContent_Refuses(t *testing.T) {
 func TestDecodeContent_C466_LimitsAreTheCallers(t *testing.T) {
 	t.Parallel()
 	body := []byte(`{"m2m:cin":{"con":[[1]]}}`)
+	flat := []byte(`{"m2m:cin":{"con":[[],[],[],"{{{{"]}}`) // many brackets, few levels
+	if _, err := wire.DecodeContent(flat, wire.Limits{Depth: 4}); err != nil {
+		t.Error(err)
+	}
 	for limits, ok := range map[wire.Limits]bool{{}: true, {Size: len(body)}: true, {Size: len(body) - 1}: false, {Depth: 4}: true, {Depth: 3}: false} {
 		if _, err := wire.DecodeContent(body, limits); (err == nil) != ok {
 			t.Errorf("%+v: %v", limits, err)

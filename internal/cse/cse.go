@@ -299,6 +299,8 @@ type CSE struct {
 	documents *semantics.Cache // semantic descriptions and ontologies that were read
 	pondering chan struct{}    // one token for each request that evaluates semantics
 	mashups   *alarms          // <semanticMashupInstance>s and when their next result is due
+	mashing   pending          // of them, that wait for other CSEs
+	mashers   sync.WaitGroup   // who waits; Run waits for them
 
 	statistics statistics
 
@@ -380,6 +382,7 @@ func New(ctx context.Context, o Options) (*CSE, error) {
 	}
 	c.documents, c.pondering = semantics.NewCache(maxDocuments), make(chan struct{}, maxPondering)
 	c.mashups = newAlarms()
+	c.mashing.init(maxMashingEach, maxMashing)
 	c.Store, c.Notifier = chained{o.Store}, observer{Notifier: o.Notifier, triggers: &c.triggers}
 	c.backlog.init(o.Limits.Backlog)
 	c.channels.init()
@@ -405,7 +408,10 @@ func (c *CSE) Run(ctx context.Context) error {
 	errands.Go(func() { c.runSpans(ctx) })
 	errands.Go(func() { c.attend(ctx, "missing data", c.series, c.rearm, c.DetectMissing) })
 	errands.Go(func() { c.attend(ctx, "time windows", c.windows, c.rearmWindows, c.CloseWindows) })
-	errands.Go(func() { c.attend(ctx, "mashups", c.mashups, c.rearmMashups, c.MakeMashups) })
+	errands.Go(func() {
+		c.attend(ctx, "mashups", c.mashups, c.rearmMashups, c.MakeMashups)
+		c.mashers.Wait()
+	})
 	errands.Go(func() { c.attend(ctx, "deliveries", c.deliveries, c.rearmDeliveries, c.CarryDeliveries) })
 	errands.Go(func() { c.attend(ctx, "group members", c.unverified, c.rearmUnverified, c.VerifyGroups) })
 	errands.Go(func() { c.attend(ctx, "deletions on other CSEs", c.debts, c.rearmDebts, c.PayDebts) })

@@ -44,6 +44,10 @@ type heard struct {
 	members   []string          // of a <group>
 	alias     string            // IRI that an <ontology> is nothing but a name of
 	whole     bool              // children were asked for as well
+
+	ty      onem2m.ResourceType // 0: one that isn't known here
+	number  float64             // in its content
+	numeric bool                // it has one
 }
 
 // hearOf returns what is known of a resource of another CSE, or nil: then it is
@@ -131,6 +135,10 @@ func (k *call) hearAll(ctx context.Context) {
 			if ctx.Err() != nil {
 				return
 			}
+			if member, is := strings.CutPrefix(address, memberMark); is {
+				told[i] = k.inquireMember(ctx, member)
+				return
+			}
 			told[i] = k.inquire(ctx, strings.TrimPrefix(address, wholeMark), strings.HasPrefix(address, wholeMark))
 		})
 	}
@@ -164,6 +172,10 @@ func (k *call) inquire(ctx context.Context, address string, whole bool) *heard {
 		return nil
 	}
 	one := &heard{whole: whole}
+	if info := k.c.typeOf(content.Name); info != nil {
+		one.ty = info.Type
+		one.number, one.numeric = numberIn(content.Value)
+	}
 	if k.takeHeard(ctx, one, a, content.Name, content.Value); len(one.documents)+len(one.members) > 0 || one.alias != "" || !whole {
 		return one
 	}

@@ -92,14 +92,14 @@ func (k *call) draftMashup(r store.Reader, s *subject) (*mashup, error) {
 	}
 	m := &mashup{profile: profile}
 	if touched("mjid", "mst", "msm") {
-		var records []*store.Record
+		var members []ingredient
 		if s.old == nil || s.touches("mjid") {
-			records, err = k.discoverMembers(r, profile)
+			members, err = k.discoverMembers(r, profile, s.attrs)
 		} else {
-			records, err = k.namedMembers(r, s.attrs)
+			members, err = k.namedMembers(r, s.attrs)
 		}
 		if err == nil {
-			m.members, err = j.represent(records, s.attrs)
+			m.members, err = j.represent(members, s.attrs)
 		}
 		if err != nil {
 			return nil, err
@@ -128,8 +128,8 @@ func due(s *subject) bool {
 }
 
 // discoverMembers finds the members of a mashup by the filter of its profile, in
-// the whole CSE.
-func (k *call) discoverMembers(r store.Reader, profile *store.Record) ([]*store.Record, error) {
+// the whole CSE. Those of other CSEs are the ones that mashupMember names.
+func (k *call) discoverMembers(r store.Reader, profile *store.Record, attrs onem2m.Object) ([]ingredient, error) {
 	query, _ := attributes(profile).Text("mbft")
 	filter, err := semantics.ParseFilter([]string{query}, k.now.Time())
 	if err != nil {
@@ -156,10 +156,15 @@ func (k *call) discoverMembers(r store.Reader, profile *store.Record) ([]*store.
 	if w.more {
 		return nil, onem2m.Errorf(onem2m.BadRequest, "mjid", "more than %d members", maxMashups)
 	}
-	if len(list) == 0 {
-		return nil, noMashupMember()
+	named := memberAddresses(attrs)
+	if len(named) > maxMashups {
+		return nil, onem2m.Errorf(onem2m.BadRequest, "msm", "more than %d members", maxMashups)
 	}
-	return list, nil
+	far, err := k.ingredients(r, named, true)
+	if err == nil && len(list)+len(far) == 0 {
+		err = noMashupMember()
+	}
+	return append(ingredients(list), far...), err
 }
 
 func noMashupMember() error {
@@ -180,34 +185,16 @@ func memberAddresses(attrs onem2m.Object) []string {
 
 // namedMembers finds the members that mashupMember names, all of which the
 // originator may RETRIEVE.
-func (k *call) namedMembers(r store.Reader, attrs onem2m.Object) ([]*store.Record, error) {
+func (k *call) namedMembers(r store.Reader, attrs onem2m.Object) ([]ingredient, error) {
 	addresses := memberAddresses(attrs)
 	if len(addresses) > maxMashups {
 		return nil, onem2m.Errorf(onem2m.BadRequest, "msm", "more than %d members", maxMashups)
 	}
-	d := k.descriptions(r, access.Retrieve)
-	list := make([]*store.Record, 0, len(addresses))
-	for _, address := range addresses {
-		t, err := d.locate(address)
-		if err != nil || t.virtual != "" {
-			if err == nil || unavailable(err) {
-				err = noMashupMember()
-			}
-			return nil, err
-		}
-		seen, err := d.seen(t.rec)
-		if err == nil && !seen {
-			err = noMashupMember() // as if it weren't there
-		}
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, t.rec)
+	list, err := k.ingredients(r, addresses, false)
+	if err == nil && len(list) == 0 {
+		err = noMashupMember()
 	}
-	if len(list) == 0 {
-		return nil, noMashupMember()
-	}
-	return list, nil
+	return list, err
 }
 
 // createdMashup enters the instance into its profile.
@@ -217,6 +204,9 @@ func createdMashup(k *call, tx store.Tx, s *subject) error {
 		return missing(err)
 	}
 	k.c.armMashup(tx, s)
+	if err := k.keepSpokesman(tx, s, s.drafted.mashup.members); err != nil {
+		return err
+	}
 	return k.c.noteMashup(tx, profile, s.ri, true)
 }
 
@@ -241,6 +231,9 @@ func updateMashup(k *call, tx store.Tx, s *subject) error {
 	if m == nil {
 		return nil
 	}
+	if err := k.keepSpokesman(tx, s, m.members); err != nil {
+		return err
+	}
 	if m.profile != nil && s.touches("mjid") {
 		if was := k.c.profileOf(tx, s.old); was != nil {
 			if err := k.c.noteMashup(tx, was, s.ri, false); err != nil {
@@ -261,6 +254,9 @@ func updateMashup(k *call, tx store.Tx, s *subject) error {
 // removeMashup takes the instance out of its profile.
 func removeMashup(c *CSE, tx store.Tx, rec *store.Record) error {
 	tx.OnCommit(func() { c.mashups.drop(rec.ID) })
+	if err := tx.SetSetting(mashupName(rec.ID), nil); err != nil {
+		return err
+	}
 	profile := c.profileOf(tx, rec)
 	if profile == nil {
 		return nil

@@ -3,11 +3,6 @@ package cse
 import (
 	"context"
 	"errors"
-	"math"
-	"strconv"
-	"strings"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"bulwark/access"
 	"bulwark/internal/rdf"
@@ -57,23 +52,13 @@ func (k *call) newJob(r store.Reader, profile *store.Record, attrs onem2m.Object
 }
 
 // represent makes the value of mashupMember: addresses, or also values.
-func (j *job) represent(records []*store.Record, attrs onem2m.Object) (onem2m.Object, error) {
-	values, _ := attrs.Int("mst")
+func (j *job) represent(members []ingredient, attrs onem2m.Object) (onem2m.Object, error) {
+	stored, _ := attrs.Int("mst")
 	list := []byte{'['}
-	for i, rec := range records {
-		address, err := Structured(j.r, rec)
+	for i, one := range members {
+		o, err := j.show(one, stored == storeValues)
 		if err != nil {
 			return nil, err
-		}
-		o := onem2m.Object{{Name: "muri", Value: onem2m.TextValue(address)}}
-		if values == storeValues {
-			v, ok, err := j.value(rec)
-			if err != nil {
-				return nil, err
-			}
-			if ok {
-				o.Set("mvl", jsontext.Value(strconv.FormatFloat(v, 'g', -1, 64)))
-			}
 		}
 		if i > 0 {
 			list = append(list, ',')
@@ -85,13 +70,13 @@ func (j *job) represent(records []*store.Record, attrs onem2m.Object) (onem2m.Ob
 
 // compute collects the latest data of the members and applies the function.
 func (j *job) compute(ctx context.Context, attrs onem2m.Object) (*mashupResult, error) {
-	records, err := j.k.namedMembers(j.r, attrs)
+	list, err := j.k.namedMembers(j.r, attrs)
 	if err != nil {
 		return nil, err
 	}
-	members := make([]semantics.Member, 0, len(records))
-	for _, rec := range records {
-		m, err := j.collect(rec)
+	members := make([]semantics.Member, 0, len(list))
+	for _, one := range list {
+		m, err := j.collect(one)
 		if err != nil {
 			return nil, err
 		}
@@ -113,7 +98,11 @@ func (j *job) compute(ctx context.Context, attrs onem2m.Object) (*mashupResult, 
 
 // collect reads the data of one member: its latest value, if it is of a type
 // that has one, and its descriptions.
-func (j *job) collect(rec *store.Record) (semantics.Member, error) {
+func (j *job) collect(one ingredient) (semantics.Member, error) {
+	if one.rec == nil {
+		return j.told(one)
+	}
+	rec := one.rec
 	m := semantics.Member{IRI: j.k.c.documentBase(rec.RI)}
 	var err error
 	if m.Value, m.HasValue, err = j.value(rec); err != nil {
@@ -152,11 +141,6 @@ func (j *job) value(rec *store.Record) (v float64, ok bool, err error) {
 	if err != nil || !seen {
 		return 0, false, err
 	}
-	content := attributes(rec).Get("con")
-	text, isText := onem2m.TextOf(content)
-	if !isText {
-		text = string(content)
-	}
-	v, bad := strconv.ParseFloat(strings.TrimSpace(text), 64)
-	return v, bad == nil && !math.IsNaN(v) && !math.IsInf(v, 0), nil
+	v, ok = numberIn(rec.Attributes)
+	return v, ok, nil
 }

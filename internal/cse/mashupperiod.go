@@ -60,52 +60,79 @@ func (c *CSE) MakeMashups(ctx context.Context) (onem2m.Timestamp, error) {
 }
 
 func (c *CSE) makeMashup(ctx context.Context, id int64) error {
+	a, err := c.attemptMashup(ctx, id, nil)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		c.mashups.drop(id)
+		return nil
+	case err != nil:
+		return err
+	}
+	next := onem2m.TimestampOf(a.period.After(a.k.now.Time()))
+	if a.result == nil {
+		c.mashups.arm(id, next)
+		if a.k.meaning.wants() {
+			c.gatherMashup(ctx, id, a.k)
+		}
+		return nil
+	}
+	return c.Store.Update(ctx, func(tx store.Tx) error {
+		tx.OnCommit(func() { c.mashups.arm(id, next) })
+		err := a.keep(tx)
+		if errors.Is(err, store.ErrNotFound) {
+			tx.OnCommit(func() { c.mashups.drop(id) })
+			return nil
+		}
+		return err
+	})
+}
+
+// periodicMashup is what came of an attempt at a periodic result.
+type periodicMashup struct {
+	id     int64
+	k      *call // on behalf of the creator
+	period onem2m.Duration
+	result *mashupResult // nil: it can't be made now
+}
+
+// attemptMashup makes a periodic result with what is known; k is the call of an
+// earlier attempt, or nil. It fails with store.ErrNotFound if there is none to be made
+// any more.
+func (c *CSE) attemptMashup(ctx context.Context, id int64, k *call) (*periodicMashup, error) {
 	release, err := c.ponder(ctx)
 	if err != nil {
-		return ctx.Err()
+		return nil, err
 	}
 	defer release()
-	var result *mashupResult
-	var k *call
-	period := onem2m.Duration{}
+	a := &periodicMashup{id: id, k: k}
 	err = c.Store.Read(ctx, func(r store.Reader) error {
 		rec, err := r.ByID(id)
 		if err != nil {
 			return err
 		}
-		period, _ = mashupPeriod(attributes(rec))
-		k = c.creator(ctx, rec)
-		if err := c.alive(r, rec, k.now); err != nil || period == (onem2m.Duration{}) {
+		a.period, _ = mashupPeriod(attributes(rec))
+		if a.k == nil {
+			a.k = c.creator(ctx, r, rec)
+		}
+		if err := c.alive(r, rec, a.k.now); err != nil || a.period == (onem2m.Duration{}) {
 			return store.ErrNotFound
 		}
-		result, err = k.remake(ctx, r, rec)
+		a.result, err = a.k.remake(ctx, r, rec)
 		if e := (*onem2m.Error)(nil); errors.As(err, &e) && e.Code != onem2m.InternalServerError {
 			return nil
 		}
 		return err
 	})
-	if errors.Is(err, store.ErrNotFound) {
-		c.mashups.drop(id)
-		return nil
+	return a, err
+}
+
+// keep stores the result, if the instance is still there.
+func (a *periodicMashup) keep(tx store.Tx) error {
+	rec, err := tx.ByID(a.id)
+	if err == nil {
+		_, err = a.k.keepResult(tx, rec, a.result)
 	}
-	if err != nil {
-		return err
-	}
-	next := onem2m.TimestampOf(period.After(k.now.Time()))
-	if result == nil {
-		c.mashups.arm(id, next)
-		return nil
-	}
-	return c.Store.Update(ctx, func(tx store.Tx) error {
-		rec, err := tx.ByID(id)
-		if err != nil {
-			tx.OnCommit(func() { c.mashups.drop(id) })
-			return unlessMissing(err)
-		}
-		tx.OnCommit(func() { c.mashups.arm(id, next) })
-		_, err = k.keepResult(tx, rec, result)
-		return err
-	})
+	return err
 }
 
 // rearmMashups takes up the periodic results after a start: the periods begin

@@ -19,27 +19,35 @@ func serveMashup(ctx context.Context, k *call, t target) (*onem2m.Response, erro
 	if k.req.Operation != onem2m.Retrieve {
 		return nil, onem2m.Errorf(onem2m.OperationNotAllowed, "to", "a mashup is only retrieved")
 	}
-	release, err := k.c.ponder(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
 	reader := k
-	if k.from.ID != t.rec.Origin {
-		reader = k.c.creator(ctx, t.rec)
-	}
 	var result *mashupResult
-	err = k.c.Store.Read(ctx, func(r store.Reader) error {
-		if err := k.authorize(r, t.rec, onem2m.Retrieve, access.Retrieve); err != nil { // C-027
+	attempt := func() error {
+		release, err := k.c.ponder(ctx)
+		if err != nil {
 			return err
 		}
-		if err := k.checkLock(r, t.rec); err != nil {
+		defer release()
+		return k.c.Store.Read(ctx, func(r store.Reader) error {
+			if err := k.authorize(r, t.rec, onem2m.Retrieve, access.Retrieve); err != nil { // C-027
+				return err
+			}
+			if err := k.checkLock(r, t.rec); err != nil {
+				return err
+			}
+			if reader == k && k.from.ID != t.rec.Origin {
+				reader = k.c.creator(ctx, r, t.rec)
+			}
+			var err error
+			result, err = reader.remake(ctx, r, t.rec)
 			return err
-		}
-		var err error
-		result, err = reader.remake(ctx, r, t.rec)
-		return err
-	})
+		})
+	}
+	err := attempt()
+	if reader != k && reader.meaning.wants() {
+		reader.hearAll(ctx)
+		reader.meaning.heard.closed = true
+		err = attempt()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -61,10 +69,11 @@ func serveMashup(ctx context.Context, k *call, t target) (*onem2m.Response, erro
 
 // creator is a call on behalf of who made a mashup. It doesn't count as
 // authenticated: nobody has proven anything now.
-func (c *CSE) creator(ctx context.Context, instance *store.Record) *call {
+func (c *CSE) creator(ctx context.Context, r store.Reader, instance *store.Record) *call {
 	k := &call{c: c, req: &onem2m.Request{Operation: onem2m.Retrieve}, assoc: &identity.Association{}, now: onem2m.TimestampOf(c.Now()), vouched: true}
 	k.from.ID = instance.Origin
 	k.meaning.ctx = ctx
+	k.speaks(r, instance)
 	return k
 }
 

@@ -99,9 +99,10 @@ func TestRequest_B01_B15_BecomesThePrimitive(t *testing.T) {
 				ChildLabels: []string{"x"}, ParentLabels: []string{"y"}, ChildTypes: []onem2m.ResourceType{4}, ParentTypes: []onem2m.ResourceType{2}, RelativePath: "b/c",
 			}
 		})},
-		{"B-30", "queries inside a query", message("GET", "/a?fu=1&lbq=a%20EQ%20b%2Bc&cfs=1&cfq=%24.a%20GT%20%221%26x=2%22", ""), base(onem2m.Retrieve, "a", func(r *onem2m.Request) {
+		{"B-30", "queries inside a query", message("GET", "/a?fu=1&lbq=a%20EQ%20b%2Bc&cfs=1&cfq=%24.a%20GT%20%221%26x=2%22&smf=ASK%20%7B%3Fs%20%3Fp%20%22a%26b%3D%2B%22%7D", ""), base(onem2m.Retrieve, "a", func(r *onem2m.Request) {
 			r.Filter = &onem2m.FilterCriteria{
-				FilterUsage: new(int64(1)), LabelsQuery: []string{"a EQ b+c"}, ContentFilterSyntax: new(int64(1)), ContentFilterQuery: `$.a GT "1&x=2"`,
+				SemanticsFilter: []string{`ASK {?s ?p "a&b=+"}`},
+				FilterUsage:     new(int64(1)), LabelsQuery: []string{"a EQ b+c"}, ContentFilterSyntax: new(int64(1)), ContentFilterQuery: `$.a GT "1&x=2"`,
 			}
 		})},
 		{"B-26", "empty fields between ampersands", message("GET", "/a?&rcn=1&&", ""), base(onem2m.Retrieve, "a", func(r *onem2m.Request) { r.ResultContent = new(int64(1)) })},

@@ -346,8 +346,10 @@ func TestClient_B41_Failures(t *testing.T) {
 	}
 	_ = closed.Close()
 	o := loopback()
-	o.Timeout, o.MaxResponse = 200*time.Millisecond, 1000
-	c := client(t, o)
+	o.Timeout, o.MaxResponse = patience, 1000
+	patient := client(t, o)
+	o.Timeout = 200 * time.Millisecond
+	impatient := client(t, o)
 	for name, tt := range map[string]struct {
 		url  string
 		want onem2m.StatusCode
@@ -363,6 +365,10 @@ func TestClient_B41_Failures(t *testing.T) {
 		"not a URL":                 {"http://%zz", onem2m.TargetNotReachable},
 		"https without trust":       {"https://" + silent.address, onem2m.TargetNotReachable},
 	} {
+		c := patient
+		if tt.want == onem2m.RequestTimeout {
+			c = impatient
+		}
 		_, err := c.Send(t.Context(), tt.url, "//m2m.example/id-x", notification())
 		var e *onem2m.Error
 		if !errors.As(err, &e) || e.Code != tt.want || strings.Contains(err.Error(), "secret") {
@@ -461,7 +467,7 @@ func TestClient_Decision26_WhereItMayConnect(t *testing.T) {
 	for _, tt := range tests {
 		t.Run("decision 26 "+tt.name, func(t *testing.T) {
 			t.Parallel()
-			c := client(t, httpb.ClientOptions{Policy: policy, ConnectTimeout: time.Second, Resolve: func(_ context.Context, host string) ([]netip.Addr, error) {
+			c := client(t, httpb.ClientOptions{Policy: policy, ConnectTimeout: patience, Resolve: func(_ context.Context, host string) ([]netip.Addr, error) {
 				a, ok := names[host]
 				if !ok {
 					return nil, errors.New("no such host")

@@ -105,10 +105,9 @@ func TestConnection_A89_A198_SourceBehindProxies(t *testing.T) {
 	}
 }
 
-func TestConnection_B45_LongPollOutlivesTheTimeouts(t *testing.T) {
-	t.Parallel()
-	const wait = 400 * time.Millisecond
-	h := &recorder{reply: func(ctx context.Context, req *onem2m.Request) *onem2m.Response {
+// slow answers after a time, or says that it couldn't.
+func slow(wait time.Duration) *recorder {
+	return &recorder{reply: func(ctx context.Context, req *onem2m.Request) *onem2m.Response {
 		select {
 		case <-time.After(wait):
 			return &onem2m.Response{Code: onem2m.OK, RequestID: req.RequestID}
@@ -116,18 +115,26 @@ func TestConnection_B45_LongPollOutlivesTheTimeouts(t *testing.T) {
 			return &onem2m.Response{Code: onem2m.RequestTimeout, RequestID: req.RequestID}
 		}
 	}}
-	short := httpb.Limits{ReadHeaderTimeout: wait / 4, ReadTimeout: wait / 4, WriteTimeout: wait / 4, IdleTimeout: wait / 4}
-	address := start(t, httpb.Options{Limits: short}, h)
-	for _, raw := range []string{
-		message("GET", "/a/pcu", ""),
-		message("POST", "/a/pcu", `{"m2m:rsp":{}}`, "Content-Type: application/json"),
-		message("GET", "/a/pcu", "ignored"),
-	} {
-		if a := send(t, address, raw); a.status != 200 {
-			t.Errorf("%.20q: status %d", raw, a.status)
+}
+
+func TestConnection_B45_LongPollOutlivesTheTimeouts(t *testing.T) {
+	t.Parallel()
+	inTime(t, 100*time.Millisecond, func(unit time.Duration) error {
+		short := httpb.Limits{ReadHeaderTimeout: unit, ReadTimeout: unit, WriteTimeout: unit, IdleTimeout: unit}
+		address := start(t, httpb.Options{Limits: short}, slow(4*unit))
+		for _, raw := range []string{
+			message("GET", "/a/pcu", ""),
+			message("POST", "/a/pcu", `{"m2m:rsp":{}}`, "Content-Type: application/json"),
+			message("GET", "/a/pcu", "ignored"),
+		} {
+			if a, err := exchange(t, address, raw); err != nil || a.status != 200 {
+				return fmt.Errorf("%.20q: status %d, %s", raw, a.status, fmt.Sprint(err))
+			}
 		}
-	}
-	if a := send(t, address, message("GET", "/a/pcu", "", "X-M2M-RET: 50")); a.rsc() != "4008" || a.status != 504 {
+		return nil
+	})
+	patient := start(t, httpb.Options{}, slow(patience))
+	if a := send(t, patient, message("GET", "/a/pcu", "", "X-M2M-RET: 50")); a.rsc() != "4008" || a.status != 504 {
 		t.Errorf("status %d, RSC %s", a.status, a.rsc())
 	}
 }
@@ -150,7 +157,7 @@ func TestConnection_ContextEndsWhenTheClientGoes(t *testing.T) {
 	_ = c.Close()
 	select {
 	case <-ended:
-	case <-time.After(5 * time.Second):
+	case <-time.After(patience):
 		t.Error("the handler goes on for nobody")
 	}
 }
@@ -177,7 +184,7 @@ func TestConnection_MaxConns(t *testing.T) {
 		t.Error("a second connection is served beyond the limit")
 	}
 	_ = first.Close()
-	if err := second.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+	if err := second.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
 	if a, err := readAnswer(r, "GET"); err != nil || a.status != 200 {

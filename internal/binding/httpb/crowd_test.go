@@ -57,7 +57,7 @@ func TestConnection_OneCredentialDoesNotTakeAllOfAListener(t *testing.T) {
 		t.Error("another credential is not served")
 	}
 	_ = last.Close()
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		if _, ok := asks(greedy); ok {
 			break
 		}

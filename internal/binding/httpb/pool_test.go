@@ -85,7 +85,7 @@ func TestPool_AConnectionThatTheOtherSideHasClosedIsNotUsedAgain(t *testing.T) {
 				t.Error(err)
 			}
 			<-closed
-			time.Sleep(10 * time.Millisecond) // so that the end has come here
+			time.Sleep(50 * time.Millisecond) // so that the end has come here
 		}
 		c.Close()
 		if n := s.connections.Load(); n != 3 {
@@ -163,7 +163,7 @@ func TestPool_AnswersOfEveryShape(t *testing.T) {
 				t.Errorf("%d connections", n)
 			}
 			c.Close()
-			for end := time.Now().Add(5 * time.Second); s.open.Load() > 0; time.Sleep(time.Millisecond) {
+			for end := time.Now().Add(patience); s.open.Load() > 0; time.Sleep(time.Millisecond) {
 				if time.Now().After(end) {
 					t.Fatal("a connection is left open")
 				}

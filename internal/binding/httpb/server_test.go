@@ -89,6 +89,25 @@ func start(t testing.TB, o httpb.Options, h httpb.Handler) string {
 	return s.Addr().String()
 }
 
+// patience is how long something may take that is no matter of time, on a machine
+// that has much else to do.
+const patience = time.Minute
+
+// inTime makes an experiment with real time: with times that are long for a
+// machine that has nothing else to do, and where that fails again with longer ones.
+// What isn't so with any of them fails.
+func inTime(t *testing.T, begin time.Duration, experiment func(unit time.Duration) error) {
+	t.Helper()
+	var err error
+	for unit := begin; unit <= 64*begin; unit *= 4 {
+		if err = experiment(unit); err == nil {
+			return
+		}
+		t.Logf("with %s: %v", unit, err)
+	}
+	t.Error(err)
+}
+
 // dial opens a connection that the test owns.
 func dial(t testing.TB, address string) net.Conn {
 	t.Helper()
@@ -97,7 +116,7 @@ func dial(t testing.TB, address string) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -150,16 +169,22 @@ func readAnswer(r *bufio.Reader, method string) (answer, error) {
 // send writes raw octets on a new connection and reads one answer.
 func send(t testing.TB, address, raw string) answer {
 	t.Helper()
+	a, err := exchange(t, address, raw)
+	if err != nil {
+		t.Fatalf("answer to %.200q: %v", raw, err)
+	}
+	return a
+}
+
+// exchange is send that may fail.
+func exchange(t testing.TB, address, raw string) (answer, error) {
+	t.Helper()
 	c := dial(t, address)
 	if _, err := io.WriteString(c, raw); err != nil && !errors.Is(err, net.ErrClosed) {
 		t.Logf("write: %v", err)
 	}
 	method, _, _ := strings.Cut(strings.TrimLeft(raw, "\r\n"), " ")
-	a, err := readAnswer(bufio.NewReader(c), method)
-	if err != nil {
-		t.Fatalf("answer to %.200q: %v", raw, err)
-	}
-	return a
+	return readAnswer(bufio.NewReader(c), method)
 }
 
 // message builds a request with the usual headers. extra are further header lines.

@@ -148,31 +148,26 @@ func TestTLS_B35_HTTP2(t *testing.T) {
 
 func TestTLS_B45_LongPollOverHTTP2(t *testing.T) {
 	t.Parallel()
-	const wait = 400 * time.Millisecond
-	o := tlsOptions(t)
-	o.Limits = httpb.Limits{ReadHeaderTimeout: wait / 2, ReadTimeout: wait / 4, WriteTimeout: wait / 4, IdleTimeout: wait / 4}
-	address := start(t, o, &recorder{reply: func(ctx context.Context, req *onem2m.Request) *onem2m.Response {
-		select {
-		case <-time.After(wait):
-			return &onem2m.Response{Code: onem2m.OK, RequestID: req.RequestID}
-		case <-ctx.Done():
-			return &onem2m.Response{Code: onem2m.RequestTimeout, RequestID: req.RequestID}
+	inTime(t, 100*time.Millisecond, func(unit time.Duration) error {
+		o := tlsOptions(t)
+		o.Limits = httpb.Limits{ReadHeaderTimeout: 2 * unit, ReadTimeout: unit, WriteTimeout: unit, IdleTimeout: unit}
+		address := start(t, o, slow(4*unit))
+		transport := &http.Transport{TLSClientConfig: clientTLS(t, "Calpha1"), ForceAttemptHTTP2: true}
+		defer transport.CloseIdleConnections()
+		req, err := httpb.EncodeRequest(t.Context(), "https://"+address, base(onem2m.Create, "a", container))
+		if err != nil {
+			return err
 		}
-	}})
-	transport := &http.Transport{TLSClientConfig: clientTLS(t, "Calpha1"), ForceAttemptHTTP2: true}
-	defer transport.CloseIdleConnections()
-	req, err := httpb.EncodeRequest(t.Context(), "https://"+address, base(onem2m.Create, "a", container))
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := transport.RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = answer.Body.Close()
-	if answer.StatusCode != http.StatusOK || answer.ProtoMajor != 2 {
-		t.Errorf("%s %d", answer.Proto, answer.StatusCode)
-	}
+		answer, err := transport.RoundTrip(req)
+		if err != nil {
+			return err
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode != http.StatusOK || answer.ProtoMajor != 2 {
+			return fmt.Errorf("%s %d", answer.Proto, answer.StatusCode)
+		}
+		return nil
+	})
 }
 
 type zeros struct{}

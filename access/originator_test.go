@@ -209,8 +209,8 @@ func TestGlob_A197_TakesLinearTime(t *testing.T) {
 			t.Fatal("matches without a b")
 		}
 	}
-	// Generous by a factor of 50; a backtracking matcher would take years.
-	if took := time.Since(start); took > 5*time.Second {
+	// Generous by a factor of 500; a backtracking matcher would take years.
+	if took := time.Since(start); took > time.Minute {
 		t.Errorf("1000 decisions took %v", took)
 	}
 }

@@ -60,7 +60,7 @@ func FuzzInitiate(f *testing.F) {
 		f.Add(message[:len(message)-1])
 	}
 	f.Fuzz(func(t *testing.T, answer []byte) {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		key, err := Initiate(ctx, end, far, func(context.Context, []byte) ([]byte, error) { return answer, nil })
 		if key != nil || err == nil || errors.Is(err, context.DeadlineExceeded) {

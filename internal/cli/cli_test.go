@@ -50,7 +50,7 @@ func ready(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: ready FILE NAME...")
 	}
-	const wait, step = 20 * time.Second, 10 * time.Millisecond
+	const wait, step = 2 * time.Minute, 10 * time.Millisecond
 	for range int(wait / step) {
 		text, err := os.ReadFile(ts.MkAbs(args[0]))
 		_, line, found := strings.Cut(string(text), "bulwark ready ")

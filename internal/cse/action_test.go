@@ -42,7 +42,7 @@ func newActionWorld(t *testing.T, change ...func(*Options)) *world {
 // evaluated or waits for it.
 func (w *world) settled() {
 	w.t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		w.c.triggers.mu.Lock()
 		idle := len(w.c.triggers.pending) == 0 && len(w.c.triggers.running) == 0 && w.c.triggers.loaded
 		w.c.triggers.mu.Unlock()
@@ -234,7 +234,7 @@ func TestAction_C449_IsMadeUpForAfterAStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.run()
-	for end := time.Now().Add(5 * time.Second); w.attribute("cse-in/app/c1/a1", "air") == "" && time.Now().Before(end); {
+	for end := time.Now().Add(time.Minute); w.attribute("cse-in/app/c1/a1", "air") == "" && time.Now().Before(end); {
 		time.Sleep(time.Millisecond)
 	}
 	if !w.labelled() {

@@ -543,18 +543,20 @@ func TestAnnounce_C389_ACopyOfTheParentThatIsGone(t *testing.T) {
 
 func TestAnnounce_C394_ATargetThatIsSlowKeepsNoOtherFromItsCopy(t *testing.T) {
 	t.Parallel()
-	w, c := crossroads(t)
-	c.answer = func(ctx context.Context, req *onem2m.Request) (*onem2m.Response, error) {
-		if strings.HasPrefix(req.To, "/id-deep") {
-			<-ctx.Done()
-			return nil, ctx.Err()
+	synctest.Test(t, func(t *testing.T) {
+		w, c := crossroads(t)
+		c.answer = func(ctx context.Context, req *onem2m.Request) (*onem2m.Response, error) {
+			if strings.HasPrefix(req.To, "/id-deep") {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			return &onem2m.Response{Code: onem2m.Created, From: "/id-open", Content: &onem2m.Content{Name: "m2m:cntA", Value: []byte(`{"ri":"cntA1"}`)}}, nil
 		}
-		return &onem2m.Response{Code: onem2m.Created, From: "/id-open", Content: &onem2m.Content{Name: "m2m:cntA", Value: []byte(`{"ri":"cntA1"}`)}}, nil
-	}
-	o := w.must(onem2m.Created, ask{op: "C3", to: "cse-in/lamp", from: "Clamp", body: `{"m2m:cnt":{"at":["/id-deep/x","/id-open/y"]}}`, edit: func(r *onem2m.Request) { r.RequestExpiration = "300" }})
-	if list, _ := o.Texts("at"); len(list) != 1 || list[0] != "/id-open/cntA1" {
-		t.Errorf("announced at %v", list)
-	}
+		o := w.must(onem2m.Created, ask{op: "C3", to: "cse-in/lamp", from: "Clamp", body: `{"m2m:cnt":{"at":["/id-deep/x","/id-open/y"]}}`, edit: func(r *onem2m.Request) { r.RequestExpiration = "300" }})
+		if list, _ := o.Texts("at"); len(list) != 1 || list[0] != "/id-open/cntA1" {
+			t.Errorf("announced at %v", list)
+		}
+	})
 }
 
 func TestArrears_ACSEThatRegistersAgainIsToldAtOnce(t *testing.T) {

@@ -71,7 +71,7 @@ func (w *world) contents() (list []string) {
 // awaits waits until something holds.
 func (w *world) awaits(what string, holds func() bool) {
 	w.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !holds(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			w.t.Fatalf("%s: it doesn't happen; sent %v", what, w.contents())
 		}

@@ -70,7 +70,7 @@ func TestRequest_IsCarriedOutAfterARestartIfItHasNotBeen(t *testing.T) {
 	if o := w.outcome(pending, "Cfar01"); rsc(o) != 2001 {
 		t.Errorf("with the address of the originator still known: %s", o.Append(nil))
 	}
-	for end := time.Now().Add(10 * time.Second); w.attribute(fan, "rs") == "5" && time.Now().Before(end); {
+	for end := time.Now().Add(time.Minute); w.attribute(fan, "rs") == "5" && time.Now().Before(end); {
 		time.Sleep(time.Millisecond)
 	}
 	if o := w.outcome(fan, "Cfar01"); rsc(o) != 5000 || string(o.Get("rs")) != "2" {

@@ -464,7 +464,7 @@ func TestESPrim_E73_InANonBlockingOuterRequest(t *testing.T) {
 		op: "N", to: "/id-in/-?rt=1", from: "Capp01", body: `{"m2m:seci":` + string(onem2m.NewESPrimInfo(object).Content().Value) + `}`,
 	})
 	var result onem2m.Object
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		o := w.outcome(address, "Capp01")
 		result, _ = o.Object("ors")
 		if rs, _ := o.Int("rs"); rs != statusPartial { // it is marked as begun before it runs

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -263,22 +264,24 @@ func (s *slow) Update(ctx context.Context, fn func(store.Tx) error) error {
 
 func TestFanOut_C351_LateMembersAreLeftOut(t *testing.T) {
 	t.Parallel()
-	w := gardens(t)
-	short := func(q *onem2m.Request) { q.RequestExpiration = "150" }
-	body := `{"m2m:cnt":{"lbl":["late"]}}`
-	holding := 0
-	w.c.Store = &slow{Store: w.store, hold: func(ctx context.Context) {
-		w.mu.Lock()
-		holding++
-		late := holding > 1
-		w.mu.Unlock()
-		if late {
-			<-ctx.Done()
+	synctest.Test(t, func(t *testing.T) {
+		w := gardens(t)
+		short := func(q *onem2m.Request) { q.RequestExpiration = "150" }
+		body := `{"m2m:cnt":{"lbl":["late"]}}`
+		holding := 0
+		w.c.Store = &slow{Store: w.store, hold: func(ctx context.Context) {
+			w.mu.Lock()
+			holding++
+			late := holding > 1
+			w.mu.Unlock()
+			if late {
+				<-ctx.Done()
+			}
+		}}
+		res := w.do(ask{op: "U", to: "cse-in/app/g/fopt", from: "Capp01", body: body, edit: short})
+		if got := answered(t, res.Content); len(got) != 1 || !strings.HasPrefix(got[0], "2004 ") {
+			t.Errorf("got %v, want one answer", got)
 		}
-	}}
-	res := w.do(ask{op: "U", to: "cse-in/app/g/fopt", from: "Capp01", body: body, edit: short})
-	if got := answered(t, res.Content); len(got) != 1 || !strings.HasPrefix(got[0], "2004 ") {
-		t.Errorf("got %v, want one answer", got)
-	}
-	w.must(onem2m.GroupMembersNotResponded, ask{op: "U", to: "cse-in/app/g/fopt", from: "Capp01", body: body, edit: short})
+		w.must(onem2m.GroupMembersNotResponded, ask{op: "U", to: "cse-in/app/g/fopt", from: "Capp01", body: body, edit: short})
+	})
 }

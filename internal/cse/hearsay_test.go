@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"bulwark/internal/definition"
@@ -103,33 +104,35 @@ func TestSemanticDiscovery_C435_ARetrievalWithDescriptionsElsewhereCountsOnce(t 
 
 func TestSemanticDiscovery_C435_HostileDescriptionsOfOtherCSEs(t *testing.T) {
 	t.Parallel()
-	w, far := quarter(t)
-	n := 0
-	endless := func(to string) string { // each leads to two more that nobody has heard of
-		n += 2
-		return farSmd(to+"-x", fmt.Sprintf(`ex:a%d ex:b ex:c%s"/id-open/cse/e%d", "/id-open/cse/e%d" .`, n, farLink, n, n+1), "")
-	}
-	for i := range 3000 {
-		far.put(fmt.Sprintf("/id-open/cse/e%d", i), "m2m:smd", endless(fmt.Sprintf("e%d", i)))
-	}
-	far.put("/id-open/cse/huge", "m2m:smd", farSmd("h", "ex:a ex:b \""+strings.Repeat("x", 3<<20)+"\" .", ""))
-	w.container("Clamp", "cse-in/lamp", "ring", "")
-	w.describe("Clamp", "cse-in/lamp/ring", "d", `ex:it a ex:Lamp`+farLink+`"/id-open/cse/e0", "/id-open/cse/huge" .`, "")
-	find := ask{op: "R", to: "cse-in/lamp/ring", from: "Clamp", edit: meant(1, "ASK { ?x a ex:Lamp }")}
-	if res := w.do(find); text(res) != uril("cse-in/lamp/ring") {
-		t.Errorf("got %d %s", res.Code, text(res))
-	}
-	if len(far.asked) > maxHearsay {
-		t.Errorf("C-439: %d were asked for", len(far.asked))
-	}
-	far.gate = func(ctx context.Context) { <-ctx.Done() }
-	begun := time.Now()
-	if res := w.do(find); text(res) != uril("cse-in/lamp/ring") {
-		t.Errorf("a CSE that is slow: got %d %s", res.Code, text(res))
-	}
-	if d := time.Since(begun); d > hearsayPatience+2*time.Second {
-		t.Errorf("C-439: took %s", d)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		w, far := quarter(t)
+		n := 0
+		endless := func(to string) string { // each leads to two more that nobody has heard of
+			n += 2
+			return farSmd(to+"-x", fmt.Sprintf(`ex:a%d ex:b ex:c%s"/id-open/cse/e%d", "/id-open/cse/e%d" .`, n, farLink, n, n+1), "")
+		}
+		for i := range 3000 {
+			far.put(fmt.Sprintf("/id-open/cse/e%d", i), "m2m:smd", endless(fmt.Sprintf("e%d", i)))
+		}
+		far.put("/id-open/cse/huge", "m2m:smd", farSmd("h", "ex:a ex:b \""+strings.Repeat("x", 3<<20)+"\" .", ""))
+		w.container("Clamp", "cse-in/lamp", "ring", "")
+		w.describe("Clamp", "cse-in/lamp/ring", "d", `ex:it a ex:Lamp`+farLink+`"/id-open/cse/e0", "/id-open/cse/huge" .`, "")
+		find := ask{op: "R", to: "cse-in/lamp/ring", from: "Clamp", edit: meant(1, "ASK { ?x a ex:Lamp }")}
+		if res := w.do(find); text(res) != uril("cse-in/lamp/ring") {
+			t.Errorf("got %d %s", res.Code, text(res))
+		}
+		if len(far.asked) > maxHearsay {
+			t.Errorf("C-439: %d were asked for", len(far.asked))
+		}
+		far.gate = func(ctx context.Context) { <-ctx.Done() }
+		begun := time.Now()
+		if res := w.do(find); text(res) != uril("cse-in/lamp/ring") {
+			t.Errorf("a CSE that is slow: got %d %s", res.Code, text(res))
+		}
+		if d := time.Since(begun); d > hearsayPatience {
+			t.Errorf("C-439: took %s", d)
+		}
+	})
 }
 
 func TestSemanticFanOut_C437_A46_MembersOnOtherCSEs(t *testing.T) {

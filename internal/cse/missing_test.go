@@ -172,7 +172,7 @@ func TestMissing_C382_RunDetectsByItself(t *testing.T) {
 	w.advance(15 * time.Second)
 	stop := w.run()
 	defer stop()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for len(w.lost()) == 0 {
 		if time.Now().After(deadline) {
 			t.Fatal("nothing was detected")

@@ -96,7 +96,7 @@ func (w *world) sending(ctx context.Context, rqi string) <-chan delivered {
 // queued waits until so many requests are in the queue of the only channel.
 func (w *world) queued(n int) {
 	w.t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		w.c.channels.mu.Lock()
 		have := 0
 		for _, ch := range w.c.channels.open {
@@ -155,7 +155,7 @@ func TestPolling_C367_APollIsHandedTheNextRequest(t *testing.T) {
 	polls := make(chan *onem2m.Response, 1)
 	q := w.request(ask{op: "R", to: "cse-in/app/pch/pcu", from: "Capp01"})
 	go func() { polls <- w.c.Handle(t.Context(), trusted(), q) }()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		w.mu.Lock()
 		waits := len(w.hastened) > 0
 		w.mu.Unlock()
@@ -328,7 +328,7 @@ func TestPolling_C038_ARequestWithoutResponseIsDoneWithOnceFetched(t *testing.T)
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("the sender still waits")
 	}
 	w.c.channels.mu.Lock()

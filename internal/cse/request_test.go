@@ -41,7 +41,7 @@ func (w *world) nonblocking(code onem2m.StatusCode, q ask) string {
 // outcome waits until a <request> isn't pending any more.
 func (w *world) outcome(address, from string) onem2m.Object {
 	w.t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		o := w.must(onem2m.OK, ask{op: "R", to: address, from: from})
 		if rs, _ := o.Int("rs"); rs != statusPending {
 			return o

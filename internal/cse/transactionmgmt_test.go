@@ -132,9 +132,9 @@ func TestTransactionMgmt_C442_C446_ControlledByItsCreator(t *testing.T) {
 	o := w.manage("tm", `"tmd":2,"tmh":2,"acpi":["cse-in/app/open"]`, tagged("cse-in/app/data", "a"), tagged("cse-in/app/more", "b"))
 	wantStates(t, o, 1, 1)
 	w.must(4123, control(3))
-	w.must(5222, ask{op: "D", to: tm, from: "Capp01"})                                       // C-445
-	w.must(4103, ask{op: "U", to: tm, from: "Cother1", body: `{"m2m:tram":{"tctl":2}}`})     // C-441
-	w.must(onem2m.OK, ask{op: "R", to: "cse-in/app/data", from: "Cother1", edit: impatient}) // not locked yet
+	w.must(5222, ask{op: "D", to: tm, from: "Capp01"})                                   // C-445
+	w.must(4103, ask{op: "U", to: tm, from: "Cother1", body: `{"m2m:tram":{"tctl":2}}`}) // C-441
+	w.must(onem2m.OK, ask{op: "R", to: "cse-in/app/data", from: "Cother1"})              // not locked yet
 	wantStates(t, w.must(onem2m.Updated, control(2)), 2, 2)
 	w.must(4008, ask{op: "R", to: "cse-in/app/data", from: "Capp01", edit: impatient})
 	list := text(w.do(ask{op: "R", to: "cse-in/app?fu=1&ty=51", from: "CAdmin"}))
@@ -205,8 +205,8 @@ func TestTransactionMgmt_C442_TriesAgain(t *testing.T) {
 	if got := answers(t, o); got != "5222" {
 		t.Errorf("answers %s", got)
 	}
-	w.must(5222, lock)                                                                      // C-442: it is on its way
-	w.must(onem2m.OK, ask{op: "R", to: "cse-in/app/data", from: "Capp01", edit: impatient}) // who waits holds nobody up
+	w.must(5222, lock)                                                     // C-442: it is on its way
+	w.must(onem2m.OK, ask{op: "R", to: "cse-in/app/data", from: "Capp01"}) // who waits holds nobody up
 	w.advance(time.Second)
 	w.advanceTransactions()
 	wantStates(t, w.must(onem2m.OK, ask{op: "R", to: "cse-in/app/tm", from: "Capp01"}), 1, 2)

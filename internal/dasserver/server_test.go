@@ -363,13 +363,13 @@ func TestServer_APolicyThatChangesCountsAtOnce(t *testing.T) {
 	}
 	wait := func(what string, holds func() bool) {
 		t.Helper()
-		for range 100 {
+		for range 2400 {
 			if holds() {
 				return
 			}
 			time.Sleep(50 * time.Millisecond)
 		}
-		t.Errorf("%s: not within five seconds", what)
+		t.Errorf("%s: not within two minutes", what)
 	}
 	w.write("policy.toml", strings.Replace(policy, "CVisitor*", "CStaff*", 1))
 	wait("what was granted is revoked", func() bool {

@@ -8,6 +8,7 @@ import (
 	"bulwark/client"
 	"bulwark/internal/dynauth/das"
 	"bulwark/internal/pki"
+	"bulwark/test/harness"
 )
 
 // TestServer_ACSEThatWaitsHearsOfARevocationAtOnce: the list is asked for once more
@@ -47,8 +48,8 @@ func TestServer_ACSEThatWaitsHearsOfARevocationAtOnce(t *testing.T) {
 		if o.err != nil || len(o.list.Tokens) != 1 || o.list.Tokens[0].Originator != visitor || o.list.Tokens[0].Target != lamp || o.list.Tokens[0].Because != "lost" || o.list.Tag == before.Tag {
 			t.Errorf("%+v, %v", o.list, o.err)
 		}
-	case <-time.After(5 * time.Second):
-		t.Error("not heard of within five seconds")
+	case <-time.After(time.Minute):
+		t.Error("not heard of within a minute")
 	}
 }
 
@@ -70,9 +71,7 @@ func TestServer_WhoWaitsDoesNotHoldUpTheEnd(t *testing.T) {
 		_, _ = d.Revoked(context.WithoutCancel(t.Context()), list.Tag)
 	}()
 	time.Sleep(100 * time.Millisecond)
-	begin := time.Now()
-	w.stop()
-	if took := time.Since(begin); took > 3*time.Second {
+	if took := harness.Took(w.stop); took > 3*time.Second {
 		t.Errorf("it took %s", took)
 	}
 	<-ended

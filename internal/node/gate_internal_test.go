@@ -161,7 +161,7 @@ func TestRemind_S006_WarnsOfBothKindsAgainAndAgain(t *testing.T) {
 	defer cancel()
 	var run sync.WaitGroup
 	run.Go(func() { n.remind(ctx, time.Millisecond) })
-	for range 5000 {
+	for range 60_000 {
 		if out.with("level=WARN", "binding=https ", "[::]:443") >= 3 {
 			break
 		}

@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 }
 
 // long is more than anything here takes, on a machine that has other work.
-const long = 20 * time.Second
+const long = 2 * time.Minute
 
 // lines collects text that several goroutines write.
 type lines struct {
@@ -300,12 +300,13 @@ func TestRun_AStopLetsARequestInWorkFinish(t *testing.T) {
 func TestRun_AStopWaitsNoLongerThanTheLimit(t *testing.T) {
 	t.Parallel()
 	r, answer, _ := busy(t, "[limits]\ndrain = \"100ms\"\n")
-	began := time.Now()
-	r.stop()
-	if err := r.end(t); err != nil {
-		t.Error(err)
-	}
-	if took := time.Since(began); took > 8*time.Second {
+	took := harness.Took(func() {
+		r.stop()
+		if err := r.end(t); err != nil {
+			t.Error(err)
+		}
+	})
+	if took > 8*time.Second {
 		t.Errorf("the stop took %s", took)
 	}
 	if a := <-answer; a.RSC == 2001 {

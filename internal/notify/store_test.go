@@ -75,7 +75,7 @@ func TestDelivery_C480_OverTheRealStore(t *testing.T) {
 		ended := make(chan error, 1)
 		go func() { ended <- e.Run(ctx) }()
 		touch(from, to)
-		for deadline := time.Now().Add(20 * time.Second); len(sender.seen()) < targets*to && time.Now().Before(deadline); {
+		for deadline := time.Now().Add(2 * time.Minute); len(sender.seen()) < targets*to && time.Now().Before(deadline); {
 			time.Sleep(5 * time.Millisecond)
 		}
 		cancel()

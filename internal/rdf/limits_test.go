@@ -102,7 +102,7 @@ func TestLargeDocumentsTakeLinearTime_C432(t *testing.T) {
 			if g.Len() != test.want {
 				t.Errorf("%d triples, want %d", g.Len(), test.want)
 			}
-			if took := time.Since(start); took > 5*time.Second {
+			if took := time.Since(start); took > time.Minute {
 				t.Errorf("took %s", took)
 			}
 		})

@@ -27,10 +27,7 @@ const (
 // fails with 4103 for now where they have to be asked for, and with 4128 where
 // there are none or they can't be had (C-196).
 func (k *call) contracted(r store.Reader) ([]*appRule, error) {
-	central, err := k.c.central(r)
-	if err != nil {
-		return nil, err
-	}
+	central := k.c.central()
 	none := onem2m.Errorf(onem2m.ServiceSubscriptionNotEstablished, "", "no service subscription for this CSE is known")
 	if central == "" || k.c.Carrier == nil {
 		return nil, none

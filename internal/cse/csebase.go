@@ -152,12 +152,6 @@ func baseProcedures() *procedures {
 	return &procedures{noCreate: true, noUpdate: true, visible: visibleBase}
 }
 
-// visibleBase adds currentTime, which is never stored (C-225).
-func visibleBase(k *call, _ *store.Record, attrs onem2m.Object) onem2m.Object {
-	attrs.Set("ctm", onem2m.TimeValue(onem2m.TimestampOf(k.c.Now())))
-	return attrs
-}
-
 func (c *CSE) supportedTypes() jsontext.Value {
 	b := []byte{'['}
 	for i, ty := range c.srt {

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"bulwark/internal/federation"
 	"bulwark/internal/identity"
 	"bulwark/internal/store"
 	"bulwark/onem2m"
@@ -77,12 +80,28 @@ func (c *CSE) updateMirror(ctx context.Context, have *store.Record, attrs onem2m
 	case v != nil && string(v) != string(old.Get("esi")):
 		change.Set("esi", v)
 	}
+	if list, changed := centralLabels(old, attrs); changed {
+		change.Set("lbl", list)
+	}
 	if len(change) == 0 {
 		return nil
 	}
 	return c.own(ctx, onem2m.Updated, &onem2m.Request{
 		Operation: onem2m.Update, To: have.RI, Content: &onem2m.Content{Name: "m2m:csr", Value: change.Append(nil)},
 	})
+}
+
+// centralLabels puts the label by which the registrar tells of the IN-CSE in the place of an
+// earlier one; other labels of the Mirror are the operator's.
+func centralLabels(old, attrs onem2m.Object) (list jsontext.Value, changed bool) {
+	have, _ := old.Texts("lbl")
+	want, _ := attrs.Texts("lbl")
+	next := slices.DeleteFunc(slices.Clone(have), func(label string) bool { return strings.HasPrefix(label, federation.CentralLabel) })
+	next = append(next, want...)
+	if len(next) == 0 {
+		return jsontext.Value("null"), len(have) > 0
+	}
+	return onem2m.TextsValue(next), !slices.Equal(have, next)
 }
 
 // Unmirror removes the <remoteCSE> of a CSE that this one is no longer

@@ -118,6 +118,9 @@ func (c *CSE) noteRegistree(rec *store.Record, st standing) {
 	}
 	n.Releases, _ = attrs.Texts("srv")
 	n.Claims = slices.DeleteFunc(c.claimedBy(attrs), func(below onem2m.ID) bool { return !c.expected(id, below) })
+	if n.Upstream {
+		n.Central = c.centralIn(id, attrs)
+	}
 	c.peers.Set(n)
 	if n.Upstream {
 		c.lookAtRoll() // who the IN-CSE is may be known only now

@@ -108,12 +108,12 @@ const rollBatch = 100
 // reports whether there is more to tell, and fails if the IN-CSE isn't reached or
 // won't be told.
 func (c *CSE) TellRoll(ctx context.Context) (more bool, err error) {
-	var central onem2m.ID
+	central := c.central()
+	if central == "" {
+		return false, nil
+	}
 	have := &told{}
-	err = c.Store.Read(ctx, func(r store.Reader) (err error) {
-		if central, err = c.central(r); err != nil || central == "" {
-			return err
-		}
+	err = c.Store.Read(ctx, func(r store.Reader) error {
 		kept, err := loadState[told](r, rollName)
 		if err == nil && kept.Central == central {
 			have = kept
@@ -123,7 +123,7 @@ func (c *CSE) TellRoll(ctx context.Context) (more bool, err error) {
 		}
 		return err
 	})
-	if err != nil || central == "" {
+	if err != nil {
 		return false, err
 	}
 	now, err := c.roll(ctx)

@@ -179,13 +179,9 @@ func (k *call) learnSP(ctx context.Context, res *onem2m.Response) {
 	if !down && !up {
 		return
 	}
-	var central onem2m.ID
-	err := k.c.Store.Read(ctx, func(r store.Reader) (err error) {
-		central, err = k.c.central(r)
-		return err
-	})
-	switch {
-	case err != nil || central == "":
+	var err error
+	switch central := k.c.central(); {
+	case central == "":
 	case down && k.from.ID == central:
 		err = k.learnMove(ctx)
 	case up && k.address.Host(k.c.Home) == central:

@@ -35,11 +35,9 @@ func spWide(k *call) bool {
 // It refuses what the IN-CSE refuses.
 func agreeSP(ctx context.Context, k *call, s *subject) error {
 	var given identity.Assignment
-	var central onem2m.ID
+	central := k.c.central()
 	err := k.c.Store.Read(ctx, func(r store.Reader) (err error) {
-		if given, _, err = k.assignment(r); err == nil {
-			central, err = k.c.central(r)
-		}
+		given, _, err = k.assignment(r)
 		return err
 	})
 	switch {
@@ -130,31 +128,14 @@ func (k *call) askCentral(ctx context.Context, central onem2m.ID, req *onem2m.Re
 	return nil, e
 }
 
-// central is the IN-CSE of the SP: the registrar, if that is one, else what the
-// operator says; "" if nobody does.
-func (c *CSE) central(r store.Reader) (onem2m.ID, error) {
-	n, ok := c.peers.Neighbour(c.Registrar, c.instant())
-	if !ok || !n.Upstream || c.Central != "" {
-		return c.Central, nil
-	}
-	rec, err := r.ByID(n.Record)
-	if err != nil {
-		return "", unlessMissing(err)
-	}
-	if kind, _ := attributes(rec).Int("cst"); Type(kind) != IN {
-		return "", nil
-	}
-	return n.ID, nil
-}
-
 // removedAE tells the IN-CSE that an AE of the whole SP has left (C-206).
 func removedAE(c *CSE, tx store.Tx, rec *store.Record) error {
 	if err := hostRemoved(c, tx, rec); err != nil {
 		return err
 	}
-	address, err := c.atCentral(tx, rec)
-	if err != nil || address == "" {
-		return err
+	address := c.atCentral(rec)
+	if address == "" {
+		return nil
 	}
 	return c.oweCopy(tx, arrear{Copy: address, Left: true})
 }
@@ -177,24 +158,24 @@ func (c *CSE) tellLeft(ctx context.Context, host onem2m.ID, one *arrear) error {
 
 // atCentral is the <AEAnnc> of the AE of an <AE>, "" if it has none: it isn't one
 // of the whole SP, or the IN-CSE isn't known.
-func (c *CSE) atCentral(r store.Reader, rec *store.Record) (string, error) {
+func (c *CSE) atCentral(rec *store.Record) string {
 	if c.Type == IN || rec.Type != onem2m.TypeAE || rec.RI[0] != 'S' {
-		return "", nil
+		return ""
 	}
-	central, err := c.central(r)
-	if err != nil || central == "" {
-		return "", err
+	central := c.central()
+	if central == "" {
+		return ""
 	}
-	return central.Across(c.Home) + "/" + rec.RI, nil
+	return central.Across(c.Home) + "/" + rec.RI
 }
 
 // followSP lets the <AEAnnc> of an AE of the whole SP follow its <AE>, as any other
 // copy does: above all it must not expire before that. The access rules are the
 // IN-CSE's matter.
 func (c *CSE) followSP(tx store.Tx, before, after *store.Record) error {
-	address, err := c.atCentral(tx, after)
-	if err != nil || address == "" {
-		return err
+	address := c.atCentral(after)
+	if address == "" {
+		return nil
 	}
 	was, err := c.projection(tx, before)
 	if err != nil {

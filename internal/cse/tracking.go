@@ -55,17 +55,17 @@ func (k *call) tracking() (sgn onem2m.Object, moved, ok bool) {
 // it refers to (TS-0001 clause 10.2.16, TS-0004 clauses 7.5.1.2.16, 7.5.1.2.17).
 // That an AE has moved, told to the IN-CSE, changes policies of others by the word
 // of a registree: there the policy of <CSEBase> has to permit it too.
-func (k *call) entitled(r store.Reader) (bool, error) {
+func (k *call) entitled() bool {
 	_, moved, ok := k.tracking()
 	switch {
 	case !ok:
-		return false, nil
+		return false
 	case moved && k.c.Type != IN:
-		return k.fromCentral(r)
+		return k.fromCentral()
 	case moved:
-		return false, nil
+		return false
 	}
-	return k.c.Type == IN && k.ofThisTree(), nil
+	return k.c.Type == IN && k.ofThisTree()
 }
 
 // ofThisTree reports whether the originator is a CSE that is registered here, or
@@ -82,13 +82,13 @@ func (k *call) ofThisTree() bool {
 // association if it is the registrar, else through the registrar, which is the way
 // of all that comes from it. A registrar that lies on the way could say it itself:
 // what an AE here loses by it has its bounds in moves.
-func (k *call) fromCentral(r store.Reader) (bool, error) {
+func (k *call) fromCentral() bool {
 	from := k.arrival()
 	if k.from.ID.SP() != k.c.Home.SP || !from.Above || !k.fromCSE() && !k.from.Forwarded {
-		return false, nil
+		return false
 	}
-	central, err := k.c.central(r)
-	return err == nil && central != "" && central == k.from.ID, err
+	central := k.c.central()
+	return central != "" && central == k.from.ID
 }
 
 // trackingID reads one of the two: the SP-relative resourceID of an <AE>, or
@@ -133,14 +133,10 @@ func (k *call) listReference(ctx context.Context, gone, come contact.Name) error
 // elsewhere, and with whom, only the IN-CSE knows: any other CSE believes that
 // alone.
 func (k *call) follow(ctx context.Context, was, is contact.Name) error {
-	informed, err := k.informed(ctx, is)
-	if err != nil {
-		return err
-	}
 	switch {
 	case was == "" || is == "" || was.Registrar() == "" || is.Registrar() == "":
 		return onem2m.Errorf(onem2m.BadRequest, "tid1", "the AE as it was named, and as it is named now, with their CSEs")
-	case !informed || was.Stem() != is.Stem():
+	case !k.informed(is) || was.Stem() != is.Stem():
 		return k.strange("the registration point of an AE is told by the IN-CSE, and there by the new registrar")
 	case was == is:
 		return nil
@@ -177,15 +173,11 @@ func (c *CSE) redirectReferences(ctx context.Context, was, is contact.Name) erro
 
 // informed reports whether the originator is who has to tell of an AE's new
 // place.
-func (k *call) informed(ctx context.Context, is contact.Name) (informed bool, err error) {
+func (k *call) informed(is contact.Name) bool {
 	if k.c.Type == IN {
-		return k.fromCSE() && k.c.peers.Has(k.from.ID, k.now) && k.from.ID.Across(k.c.Home) == is.Registrar(), nil
+		return k.fromCSE() && k.c.peers.Has(k.from.ID, k.now) && k.from.ID.Across(k.c.Home) == is.Registrar()
 	}
-	err = k.c.Store.Read(ctx, func(r store.Reader) error {
-		informed, err = k.fromCentral(r)
-		return err
-	})
-	return informed, err
+	return k.fromCentral()
 }
 
 // redirectPage is how many resources one transaction looks at: the writer has

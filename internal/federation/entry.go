@@ -314,10 +314,26 @@ func (r *Registree) describe(ctx context.Context) (onem2m.Object, error) {
 			attrs.Set(name, v)
 		}
 	}
+	if list, _ := have.Texts("lbl"); !tops(attrs) {
+		if i := slices.IndexFunc(list, func(label string) bool { return strings.HasPrefix(label, CentralLabel) }); i >= 0 {
+			attrs.Set("lbl", onem2m.TextsValue(list[i:i+1]))
+		}
+	}
 	if !attrs.Has("srv") {
 		attrs.Set("srv", onem2m.TextsValue([]string{"1"})) // mandatory since Release 2
 	}
 	return attrs, nil
+}
+
+// CentralLabel begins the label with the CSE-ID of the IN-CSE, by which a registrar
+// that is none tells its registrees, in its <CSEBase>: they need it for AE-IDs that are
+// valid in the whole SP, and the text has no attribute for it.
+const CentralLabel = "IN-CSE-ID:"
+
+// tops reports whether the registrar is the IN-CSE, as far as it tells.
+func tops(registrar onem2m.Object) bool {
+	kind, _ := registrar.Int("cst")
+	return kind == 1
 }
 
 // maxPoints bounds the points of access that are taken from a registrar.

@@ -23,7 +23,8 @@ const (
 	lifetime     = 7 * 24 * time.Hour // of a registration; renewed when half of it is over, and gone when the CSE stays away
 	firstPause   = 500 * time.Millisecond
 	longestPause = time.Minute
-	reread       = 20 // looks after which the registrar's own description is read again
+	reread       = 20 // looks after which the registrar's own description is read again …
+	rereadSoon   = 4  // … while it may learn who the IN-CSE is
 )
 
 // Self is what this CSE tells its registrar about itself.
@@ -186,7 +187,11 @@ func (r *Registree) Tend(ctx context.Context) error {
 	if err := r.refresh(ctx, have); err != nil {
 		return err
 	}
-	if r.looks%reread == 0 || !r.joined.Load() {
+	every := reread
+	if r.mirrored != nil && !tops(r.mirrored) && !r.mirrored.Has("lbl") {
+		every = rereadSoon
+	}
+	if r.looks%every == 0 || !r.joined.Load() {
 		if r.mirrored, err = r.describe(ctx); err != nil {
 			return err
 		}

@@ -473,3 +473,31 @@ func sliceIf(yes bool, id onem2m.ID) []onem2m.ID {
 	}
 	return []onem2m.ID{id}
 }
+
+func TestRegistree_C100_HearsFromItsRegistrarWhoTheINCSEIs(t *testing.T) {
+	t.Parallel()
+	far := newRegistrar(t)
+	far.base = `{"csi":"/id-in","rn":"cse-in","cst":2,"srv":["3"],"lbl":["floor:2"]}`
+	r := far.registree("https://a.example")
+	said := func(part string) bool {
+		return strings.Contains(far.mirrored[len(far.mirrored)-1], part)
+	}
+	tend(t, r)
+	if said(`"lbl"`) {
+		t.Errorf("its other labels are its own: %s", far.mirrored)
+	}
+	far.base = strings.Replace(far.base, `"floor:2"`, `"floor:2","IN-CSE-ID:/id-center","IN-CSE-ID:/id-other"`, 1)
+	for range rereadSoon {
+		tend(t, r)
+	}
+	if !said(`"lbl":["IN-CSE-ID:/id-center"]`) {
+		t.Errorf("it was told, and knows %s", far.mirrored)
+	}
+	far.base = strings.Replace(far.base, `"cst":2`, `"cst":1`, 1)
+	for range reread {
+		tend(t, r)
+	}
+	if said(`"lbl"`) {
+		t.Errorf("the IN-CSE names itself: %s", far.mirrored)
+	}
+}

@@ -18,6 +18,7 @@ type Neighbour struct {
 	Claims   []onem2m.ID      // descendantCSEs, as it states them
 	Points   []string         // points of access, empty while it says that it can't be called
 	Releases []string         // that it speaks; empty: not known
+	Central  onem2m.ID        // of the registrar: the IN-CSE, as it says; "": not known
 	// Since says when it stated them first; where it doesn't, that is now.
 	Since map[onem2m.ID]onem2m.Timestamp
 

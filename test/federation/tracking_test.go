@@ -16,7 +16,6 @@ func TestTracking_C100_C210_ReferencesFollowAnAEWhereverTheyAre(t *testing.T) {
 	mn := s.below(s.in, "mn", "/id-mn", "cse-mn")
 	mn2 := s.below(s.in, "mn", "/id-mn2", "cse-mn2")
 	asn := s.below(mn2, "asn", "/id-asn", "cse-asn")
-	asn.toml += "\n[remote]\nin = \"/id-in\"\n"
 	mn.start()
 	mn2.start()
 	asn.start()

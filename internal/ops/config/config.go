@@ -187,7 +187,7 @@ type DAS struct {
 type Remote struct {
 	URL  string `toml:"url" flag:"registrar" doc:"Point of access of the registrar CSE: an https URL. Plain http is for a registrar on this machine. An mn or asn registers with a CSE of its own provider, an in with one of another provider."`
 	ID   string `toml:"id" flag:"registrar-id" doc:"CSE-ID of the registrar: /id-in, or absolute for one of another provider. Its certificate must name it."`
-	IN   string `toml:"in" doc:"CSE-ID of the IN-CSE, which gives AE-IDs that are valid in the whole provider (S…). The default is the registrar, if that is an IN-CSE."`
+	IN   string `toml:"in" doc:"CSE-ID of the IN-CSE, which gives AE-IDs that are valid in the whole provider (S…). The default is the registrar, if that is an IN-CSE, or else the one that the registrar names."`
 	Cert Path   `toml:"cert" doc:"PEM file of the certificate that is shown to other CSEs, with its chain. The default is that of the first https listener. Goes with key."`
 	Key  Path   `toml:"key" doc:"PEM file of the private key for cert."`
 	CA   Path   `toml:"ca" doc:"PEM file of the trust anchor of the registrar. No other anchor vouches for it then. The default is any [[anchor]] or client-ca."`

@@ -291,6 +291,7 @@ type CSE struct {
 	signatures        signatures            // of tokens whose holder has changed
 	recalls           recall.Marks          // of what servers have called back
 	questions         questions             // that originators have left
+	appeals           questions             // the same of those about what is denied
 	contacts          contact.Book          // the entries of the <AEContactList>
 	listers           *federation.Allowance // who has them changed
 	hops              atomic.Uint64         // requests that were forwarded
@@ -364,6 +365,7 @@ func New(ctx context.Context, o Options) (*CSE, error) {
 	c.assigned.init()
 	c.kept.init()
 	c.questions.init()
+	c.appeals.init()
 	c.listers = federation.NewAllowance(maxListed, listedPause, maxListers)
 	c.desk = consultation.NewDesk(c.Now)
 	c.consult = linksTo([]string{c.Consult})[0]

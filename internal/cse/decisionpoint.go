@@ -88,6 +88,9 @@ func (k *call) decideFor(ctx context.Context, q *distributed.Question, trail dis
 		v = distributed.Verdict{Status: distributed.ProcessingError}
 		sub.audit("point", "", onem2m.OriginatorHasNoPrivilege, v.Status.String())
 	}
+	if v.Permit {
+		sub.heeded()
+	}
 	return v, nil
 }
 

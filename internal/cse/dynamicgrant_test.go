@@ -161,6 +161,7 @@ func TestDirect_A191_TheSameGrantAgainMakesNoOtherPolicy(t *testing.T) {
 	}
 	for i := range maxDynamicResource + 3 {
 		c.das.says(2000, grantsOf(`{"acor":["Ctok001"],"acop":8}`, `,"pl":"PT`+strconv.Itoa(i+200)+`M"`))
+		c.advance(questionPause)
 		c.must(onem2m.OriginatorHasNoPrivilege, read("cse-in/bay/lamp"))
 	}
 	if n := len(c.dynamicOf()); n != maxDynamicResource {

@@ -52,6 +52,9 @@ func (k *call) enquiring(ctx context.Context, serve procedure) (*onem2m.Response
 			res, err = k.knowing(ctx, serve, res, err)
 		}
 		if !k.uninformed() || !refused(err) {
+			if !refused(err) && !k.deputy() { // whose answer says whether it is
+				k.heeded()
+			}
 			k.keepTokens(ctx)
 			return res, err
 		}
@@ -102,6 +105,10 @@ func (k *call) obtain(ctx context.Context, trail distributed.Trail) error {
 	}
 	if k.remote != nil {
 		for _, one := range k.remote.wanted {
+			if !k.appeal() {
+				one.asked, one.steps = true, distributed.Steps{"its " + one.kind.String() + " " + unasked}
+				continue
+			}
 			group.Go(func() { k.askPoints(asking, one) })
 		}
 	}

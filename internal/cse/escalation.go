@@ -28,6 +28,7 @@ type escalation struct {
 	stood    map[string]bool   // of these: those that their own server has handed over
 	unsigned []heldToken       // tokens of which the signature is to be asked for
 	known    map[string]bool   // tokens of which it was
+	appeals  int               // that were taken, see appeal
 
 	set tokenSet // that counts beyond the target
 
@@ -241,6 +242,11 @@ func (k *call) pursue(ctx context.Context) {
 		k.retrieveTokens(ctx, wanted)
 	}
 	for i := range unsigned {
+		if !k.appeal() {
+			e.known[unsigned[i].cached.ID] = true
+			e.say("the server of %s %s", unsigned[i].cached.ID, unasked)
+			continue
+		}
 		k.askSignature(ctx, &unsigned[i])
 	}
 	if q != nil {
@@ -255,6 +261,10 @@ func (k *call) consultServers(ctx context.Context, q *inquiry) {
 	for n := e.asked[q.key]; n < len(q.referrals) && ctx.Err() == nil; n++ {
 		e.asked[q.key] = n + 1
 		u := q.referrals[n]
+		if !k.appeal() {
+			e.say("%s: it %s", u.name, unasked)
+			continue
+		}
 		turn := k.c.recalls.Turn()
 		server, point, res, err := k.reachServer(ctx, u.points, func(s *dynauth.Server) *onem2m.Content {
 			return consultation.Request(q.at(s, u, k.c.instant()))

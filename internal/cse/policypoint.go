@@ -42,6 +42,7 @@ func (k *call) policiesFor(ctx context.Context, q *distributed.PolicyQuestion, t
 	case len(sets) == 0:
 		return distributed.Policies{Status: distributed.NotApplicable}, nil
 	}
+	sub.heeded()
 	return distributed.Policies{Status: distributed.OK, Sets: sets}, nil
 }
 

@@ -9,9 +9,11 @@ import (
 	"bulwark/onem2m"
 )
 
-// Bounds of the questions that an originator causes with Role-IDs and Token-IDs,
-// and come to nothing: each that it invents would have a repository or a
-// server asked anew. What is found is given back to its part.
+// Bounds of the questions that an originator causes and that come to nothing
+// those with Role-IDs and Token-IDs, of which each that it invents would
+// have a repository or a server asked anew, and apart from them those about
+// requests that policies deny, which servers and points are asked again each time
+// (see appeal). What is found, and what is permitted, is given back to its part.
 const (
 	maxQuestions   = 64          // of one originator at once
 	questionPause  = time.Second // until it has one more
@@ -47,9 +49,12 @@ func (k *call) questioner() (one onem2m.ID, all onem2m.ID, shared bool) {
 }
 
 // mayQuestion takes one question of the part of the originator.
-func (k *call) mayQuestion() bool {
+func (k *call) mayQuestion() bool { return k.mayCause(&k.c.questions) }
+
+// mayCause takes one of what the originator has left of some questions.
+func (k *call) mayCause(q *questions) bool {
 	one, all, shared := k.questioner()
-	q, now := &k.c.questions, k.c.instant()
+	now := k.c.instant()
 	switch {
 	case shared && !q.all.Left(all, now):
 		return false
@@ -60,17 +65,41 @@ func (k *call) mayQuestion() bool {
 }
 
 // found gives back what has been taken for questions that have been answered.
-func (k *call) found(n int) {
+func (k *call) found(n int) { k.restore(&k.c.questions, n) }
+
+// restore gives back what has been taken of some questions.
+func (k *call) restore(q *questions, n int) {
 	if n == 0 {
 		return
 	}
 	one, all, shared := k.questioner()
 	now := k.c.instant()
 	if one != "" {
-		k.c.questions.one.Charge(one, -n, now)
+		q.one.Charge(one, -n, now)
 	}
 	if shared {
-		k.c.questions.all.Charge(all, -n, now)
+		q.all.Charge(all, -n, now)
+	}
+}
+
+// unasked is why nobody is asked about what policies deny.
+const unasked = "isn't asked: too much of the originator was denied of late"
+
+// appeal takes one question to a server, or to the points of a list, about what
+// policies deny. Without one nobody is asked, and the denial stands.
+func (k *call) appeal() bool {
+	if !k.mayCause(&k.c.appeals) {
+		return false
+	}
+	k.escalating().appeals++
+	return true
+}
+
+// heeded gives back the appeals of a request that is permitted in the end.
+func (k *call) heeded() {
+	if e := k.further; e != nil {
+		k.restore(&k.c.appeals, e.appeals)
+		e.appeals = 0
 	}
 }
 

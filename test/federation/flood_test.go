@@ -60,16 +60,16 @@ func TestFaults_C076_AFloodTakesABoundedShare(t *testing.T) {
 	var most int64
 	fastest := time.Hour
 	for range 30 {
-		begun := time.Now()
-		good.plain.Get(t, "Cvisitor", "/~/id-in/cse-in/box").Expect(t, 2000, 200)
-		s.in.plain.Get(t, "CAdmin", "/cse-in").Expect(t, 2000, 200)
-		fastest = min(fastest, time.Since(begun))
+		fastest = min(fastest, harness.Took(func() {
+			good.plain.Get(t, "Cvisitor", "/~/id-in/cse-in/box").Expect(t, 2000, 200)
+			s.in.plain.Get(t, "CAdmin", "/cse-in").Expect(t, 2000, 200)
+		}))
 		most = max(most, in.Resident()-before)
 		time.Sleep(100 * time.Millisecond)
 	}
 	group.Wait()
 	t.Logf("others waited %s at the least, and %d MiB were in use beyond %d", fastest, most>>20, before>>20)
-	if fastest > time.Second {
+	if fastest > 2*time.Second {
 		t.Errorf("others waited %s at the least", fastest)
 	}
 	if most > memoryUnderFlood {

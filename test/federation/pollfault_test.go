@@ -26,7 +26,7 @@ func TestFaults_C078_APollThatBreaksOff(t *testing.T) {
 	s.in.plain.Make(t, "Cvisitor", "/cse-in", 2, `{"m2m:ae":{"api":"N.example.test","rr":false,"srv":["3"]}}`)
 	mn.open(t, "box", "/id-in/Cvisitor")
 	post := func(text string) *harness.Answer {
-		return ask(t, s.in, "POST", "Cvisitor", "/~/id-mn/cse-mn/box", 4, `{"m2m:cin":{"con":"`+text+`"}}`, map[string][]string{"X-M2M-RET": {"2000"}})
+		return ask(t, s.in, "POST", "Cvisitor", "/~/id-mn/cse-mn/box", 4, `{"m2m:cin":{"con":"`+text+`"}}`, within(2*time.Second))
 	}
 	good := func() {
 		t.Helper()
@@ -37,13 +37,13 @@ func TestFaults_C078_APollThatBreaksOff(t *testing.T) {
 		good()
 		way.set(mode)
 		text := fmt.Sprint("damage ", i)
-		begun := time.Now()
-		a := post(text)
+		var a *harness.Answer
+		took := harness.Took(func() { a = post(text) })
 		if !slices.Contains([]int{2001, 4008, 5103}, a.RSC) {
 			t.Errorf("%s: %s", text, a)
 		}
-		if d := time.Since(begun); d > 4*time.Second {
-			t.Errorf("C-076: %s took %s", text, d)
+		if took > 6*time.Second {
+			t.Errorf("C-076: %s took %s", text, took)
 		}
 		acknowledged[text] = a.RSC == 2001
 		way.set(passes)

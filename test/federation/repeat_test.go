@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"bulwark/test/harness"
 )
@@ -34,9 +33,9 @@ func TestFaults_C007_ARepeatedNotificationIsKnownAgainAfterThreeHops(t *testing.
 	})
 	before := len(sink.Got())
 	tr.mn2.plain.Make(t, "CAdmin", "/cse-mn2/box", 4, `{"m2m:cin":{"con":"first"}}`)
-	sink.Wait(30*time.Second, harness.AtLeast(before+3))
+	sink.Wait(patience, harness.AtLeast(before+3))
 	tr.mn2.plain.Make(t, "CAdmin", "/cse-mn2/box", 4, `{"m2m:cin":{"con":"second"}}`)
-	got := sink.Wait(30*time.Second, harness.AtLeast(before+4))[before:]
+	got := sink.Wait(patience, harness.AtLeast(before+4))[before:]
 	if len(got) != 4 {
 		t.Fatalf("%d have arrived", len(got))
 	}

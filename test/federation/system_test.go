@@ -188,6 +188,11 @@ func (b *box) halt() {
 	b.node = nil
 }
 
+// within is a header that says how long the answer may take.
+func within(d time.Duration) map[string][]string {
+	return map[string][]string{"X-M2M-RET": {strconv.FormatInt(d.Milliseconds(), 10)}}
+}
+
 // await repeats a look until it is satisfied.
 func await(tb testing.TB, what string, look func() bool) {
 	tb.Helper()

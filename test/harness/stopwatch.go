@@ -1,6 +1,26 @@
 package harness
 
-import "time"
+import (
+	"testing"
+	"time"
+)
+
+// InTime makes an experiment whose outcome depends on real time: with a unit that is
+// long for a machine that has nothing else to do, and where it fails again with
+// longer ones. What holds with none of them fails the test.
+func InTime(tb testing.TB, unit time.Duration, experiment func(unit time.Duration) error) {
+	tb.Helper()
+	const tries, longer = 3, 4
+	var err error
+	for range tries {
+		if err = experiment(unit); err == nil {
+			return
+		}
+		tb.Logf("with %s: %v", unit, err)
+		unit *= longer
+	}
+	tb.Error(err)
+}
 
 // Took measures how long something takes, as this process gets time: what a machine
 // that stands still, or lets others go first, keeps from it doesn't count. So a

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"errors"
 	"testing"
 	"time"
 )
@@ -16,5 +17,20 @@ func TestTook_CountsWhatIsWaitedFor(t *testing.T) {
 	}
 	if took := Took(func() {}); took > wait/2 {
 		t.Errorf("nothing takes %s", took)
+	}
+}
+
+func TestInTime_TriesWithMoreTime(t *testing.T) {
+	t.Parallel()
+	var units []time.Duration
+	InTime(t, time.Second, func(unit time.Duration) error {
+		units = append(units, unit)
+		if unit < 16*time.Second {
+			return errors.New("too slow")
+		}
+		return nil
+	})
+	if len(units) != 3 || units[0] != time.Second {
+		t.Errorf("tried with %v", units)
 	}
 }

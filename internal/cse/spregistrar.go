@@ -22,7 +22,7 @@ type spRegistration struct {
 // spRegistration reads the originator; ok is false for any other request.
 func (k *call) spRegistration() (reg spRegistration, ok bool) {
 	reg = spRegistration{registrar: k.from.ID.Registrar(), stem: k.from.ID.Stem()}
-	if reg.registrar == "" || reg.stem == "" || reg.stem[0] != 'S' {
+	if reg.registrar == "" || reg.stem == "" || reg.stem[0] != 'S' || reg.registrar.SP() != k.c.Home.SP { // another provider has AE-IDs of its own
 		return reg, false
 	}
 	if reg.stem == "S" {

@@ -62,6 +62,42 @@ func TestSPRegistration_S111_S118_TheINCSEDecides(t *testing.T) {
 	}
 }
 
+// The AE-IDs of this SP are those of its own CSEs' AEs: another provider, which needs
+// no privilege here to be a neighbour, neither takes one nor makes one up.
+func TestSPRegistration_S094_AnotherProviderRegistersNoAEHere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	over := certificate(identity.KindCSE, "//other.example/id-in")
+	w.must(onem2m.Created, ask{op: "C16", to: "//m2m.example/id-in/-", from: "//other.example/id-in", body: `{"m2m:csr":{"rn":"other","cb":"//other.example/id-in/cse","rr":false,"srv":["3"]}}`, assoc: over})
+	own := certificate(identity.KindCSE, "//m2m.example/id-mn")
+	w.must(onem2m.Created, ask{op: "C16", to: "cse-in", from: "/id-mn", body: `{"m2m:csr":{"rn":"id-mn","cb":"/id-mn/cse","rr":false,"srv":["3"]}}`, assoc: own})
+	left := func(op, to, from, link string) ask {
+		body := `{"m2m:aeA":{"lnk":"` + link + `","lbl":["Credential-ID:"],"et":"20270101T000000"`
+		if op != "U" {
+			body += `,"api":"N.x","srv":["3"]`
+		}
+		return ask{op: op, to: to, from: from, body: body + `}}`, assoc: over}
+	}
+	mine := left("C10002", "/id-in/-", "/id-mn/Sleft", "/id-mn/Sleft")
+	mine.assoc = own
+	w.must(onem2m.Created, mine)
+	w.must(onem2m.Updated, ask{op: "U", to: "/id-in/Sleft", from: "/id-mn", body: `{"m2m:aeA":{"lnk":"INACTIVE"}}`, assoc: own})
+	for name, q := range map[string]ask{
+		"an AE-ID that nobody has":        left("C10002", "//m2m.example/id-in/-", "//other.example/id-in/Sone", "//other.example/id-in/Sone"),
+		"one that is to be made":          left("C10002", "//m2m.example/id-in/-", "//other.example/id-in/S", "//other.example/id-in/S"),
+		"that of an AE that has left":     left("U", "//m2m.example/id-in/Sleft", "//other.example/id-in/Sleft", "//other.example/id-in/Sleft"),
+		"by the name of a CSE of this SP": left("U", "//m2m.example/id-in/Sleft", "/id-mn/Sleft", "/id-mn/Sleft"),
+	} {
+		want := onem2m.OriginatorHasNoPrivilege
+		if q.from == "/id-mn/Sleft" {
+			want = onem2m.OriginatorNotAuthenticated
+		}
+		if res := w.do(q); res.Code != want {
+			t.Errorf("%s: got %d %s, want %d", name, res.Code, text(res), want)
+		}
+	}
+}
+
 func TestSPRegistration_C203_C206_S110_S112_OfARegistrar(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)

@@ -220,6 +220,31 @@ func TestDesk_A150_ServersThatFailRest(t *testing.T) {
 	}
 }
 
+func TestDesk_A191_WhoHasNoTimeLetsNoServerRest(t *testing.T) {
+	t.Parallel()
+	for name, send := range map[string]Send{
+		"A-191 nobody has answered":          func(ctx context.Context, _ string) (*onem2m.Response, error) { return nil, ctx.Err() },
+		"A-191 somebody on the way gives up": func(context.Context, string) (*onem2m.Response, error) { return response(4008, "", ""), nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := NewDesk(time.Now)
+			ctx, cancel := context.WithCancel(t.Context())
+			_, err := d.Ask(ctx, "https://das.example.com", who, func(ctx context.Context, point string) (*onem2m.Response, error) {
+				cancel()
+				return send(ctx, point)
+			})
+			if err == nil {
+				t.Error("no error")
+			}
+			_, err = d.Ask(t.Context(), "https://das.example.com", "//m2m.example/Sother", func(context.Context, string) (*onem2m.Response, error) { return response(2000, "", ""), nil })
+			if err != nil {
+				t.Errorf("another originator: %v", err)
+			}
+		})
+	}
+}
+
 func TestDesk_A191_OnlySoManyQuestionsAreOnTheirWay(t *testing.T) {
 	t.Parallel()
 	d := NewDesk(time.Now)

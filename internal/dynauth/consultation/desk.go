@@ -62,6 +62,7 @@ func (d *Desk) Ask(ctx context.Context, point string, who onem2m.ID, send Send) 
 	case res == nil || res.Code == 0:
 		return nil, errors.New("answered without a response status code")
 	case unreachable(res.Code):
+		failed = ctx.Err() == nil // as well: somebody on the way may have noticed it
 		return nil, onem2m.Errorf(res.Code, "", "the server isn't reached")
 	}
 	failed = false

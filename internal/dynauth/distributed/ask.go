@@ -14,6 +14,7 @@ import (
 const (
 	MaxPoints = 8               // points of a list
 	patience  = 3 * time.Second // for all of them; a hop further there is less left
+	fair      = time.Second     // a point that had less doesn't rest: who has no time must not close it for others
 )
 
 // Sender sends a question to a point and returns its response, in any case one.
@@ -122,9 +123,10 @@ func (a *Asker) one(ctx context.Context, address string, more bool, content *one
 	if err != nil {
 		return 0, "", err
 	}
-	res := a.Send(ctx, address, content, remaining(ctx))
+	given := remaining(ctx)
+	res := a.Send(ctx, address, content, given)
 	silent := ctx.Err() != nil || res.Code == onem2m.RequestTimeout || res.Code == onem2m.TargetNotReachable
-	leave(!silent)
+	leave(!silent || given < fair)
 	if silent {
 		return 0, "", errSilent
 	}

@@ -224,3 +224,36 @@ func TestTrail_A180_EndsEveryWalk(t *testing.T) {
 		t.Errorf("read %v", trail)
 	}
 }
+
+func TestAsker_A191_WhoHasNoTimeLetsNoPointRest(t *testing.T) {
+	t.Parallel()
+	for _, hasty := range []time.Duration{10 * time.Millisecond, 500 * time.Millisecond} {
+		for _, list := range []string{"slow", "slow slow", "expired"} {
+			t.Run("A-191 "+list+" after "+hasty.String(), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					a := &Asker{Gate: NewGate(), Now: func() onem2m.Timestamp { return onem2m.TimestampOf(time.Now()) }, Send: func(ctx context.Context, address string, _ *onem2m.Content, patience time.Duration) *onem2m.Response {
+						if address == "expired" && patience < time.Second { // it gives up before who asks does
+							return &onem2m.Response{Code: onem2m.RequestTimeout}
+						}
+						select {
+						case <-time.After(600 * time.Millisecond):
+							return updated("m2m:auds", `{"dec":1,"sus":1}`)
+						case <-ctx.Done():
+							return &onem2m.Response{Code: onem2m.RequestTimeout}
+						}
+					}}
+					q := &Question{To: "a", From: "b", Operation: onem2m.Retrieve}
+					ctx, cancel := context.WithTimeout(t.Context(), hasty)
+					defer cancel()
+					if v, _, _ := a.Decide(ctx, strings.Fields(list), q); v.Permit {
+						t.Error("permitted")
+					}
+					if v, _, steps := a.Decide(t.Context(), strings.Fields(list)[:1], q); !v.Permit {
+						t.Errorf("others are refused: %s", steps)
+					}
+				})
+			})
+		}
+	}
+}

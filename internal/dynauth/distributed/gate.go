@@ -46,7 +46,7 @@ func NewGate() *Gate {
 
 // Enter waits until the point can be asked, for as long as ctx lasts. It fails if
 // it can't be, or isn't now; otherwise leave is called with whether it has
-// answered at all.
+// answered at all, or had no time to.
 func (g *Gate) Enter(ctx context.Context, address string, now func() onem2m.Timestamp) (leave func(answered bool), err error) {
 	way, err := g.join(address, now())
 	if err != nil {

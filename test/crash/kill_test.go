@@ -150,7 +150,7 @@ func (s *siege) notified(t *testing.T) {
 		return n
 	}
 	all := arrived(t, s.sink.Got())
-	for end := time.Now().Add(20 * time.Second); missing(all) > 0 && time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); missing(all) > 0 && time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
 		all = arrived(t, s.sink.Got())
 	}
 	if n := missing(all); n > 0 {

@@ -92,7 +92,7 @@ func TestTransaction_C442_GoesOnAfterAKill(t *testing.T) {
 	if got := labelOf(t, c, "/cse-in/trade/a") + labelOf(t, c, "/cse-in/trade/b"); got != "11" {
 		t.Errorf("labels %s after the commit", got)
 	}
-	if got := m.sink.Wait(10*time.Second, harness.AtLeast(1)); len(got) == 0 {
+	if got := m.sink.Wait(time.Minute, harness.AtLeast(1)); len(got) == 0 {
 		t.Error("the commit wasn't told")
 	}
 	c.Delete(t, "Ctrade", tm).Expect(t, 2002, 200)

@@ -101,7 +101,7 @@ func (s *site) operate(args ...string) string {
 func (s *site) becomes(what string, ask func() *harness.Answer, rsc int) {
 	s.t.Helper()
 	var last *harness.Answer
-	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
 		if last = ask(); last.RSC == rsc {
 			return
 		}
@@ -138,7 +138,7 @@ func TestDirect_F1_RulesInADynamicPolicyEndByThemselves(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, strings.Replace(dynamicRules, `"10m"`, `"3s"`, 1))
 	read := func() *harness.Answer { return s.clients["CVisitor"].Get(t, "CVisitor", "/cse-in/cowner/lamp") }
-	read().Expect(t, 2000, 200)
+	s.becomes("what the server grants", read, 2000)
 	s.write("policy.toml", "[[nonsense]]\n") // nothing is granted, and nothing called back
 	s.becomes("the end of the rules", read, 4103)
 }
@@ -201,9 +201,8 @@ func TestDirect_A150_AServerThatIsGoneIsADenialAndNobodyWaits(t *testing.T) {
 	owner := s.clients["COwner"]
 	owner.Make(t, "COwner", "/cse-in/cowner", 34, `{"m2m:dac":{"rn":"gone","dae":true,"dap":["https://localhost:`+port(t)+`"]}}`)
 	owner.Make(t, "COwner", "/cse-in/cowner", 3, `{"m2m:cnt":{"rn":"shut","daci":["cse-in/cowner/gone"]}}`)
-	begun := time.Now()
-	s.clients["CVisitor"].Get(t, "CVisitor", "/cse-in/cowner/shut").Expect(t, 4103, 403)
-	if took := time.Since(begun); took > 9*time.Second {
+	took := harness.Took(func() { s.clients["CVisitor"].Get(t, "CVisitor", "/cse-in/cowner/shut").Expect(t, 4103, 403) })
+	if took > 9*time.Second {
 		t.Errorf("the denial took %v", took)
 	}
 }

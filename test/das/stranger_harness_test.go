@@ -82,7 +82,7 @@ func newStranger(t *testing.T) *stranger {
 binding = "https"
 address = "127.0.0.1:0"
 [timing]
-consultation = "2s"
+consultation = "6s"
 [outbound]
 ca = "data/pki/ca.crt"
 [[token.issuer]]

@@ -151,7 +151,7 @@ func TestFieldCase04_NotificationsInTheFormatOfTheReceiver(t *testing.T) {
 	c.Make(t, "Cboard1", "/cse-in/board1/t1", 4, `{"m2m:cin":{"con":"a bell \u0007"}}`)
 	c.Make(t, "Cboard1", "/cse-in/board1/t1", 4, `{"m2m:cin":{"con":"7"}}`)
 	seen := map[string]string{}
-	for _, n := range sink.Wait(10*time.Second, harness.AtLeast(3)) {
+	for _, n := range sink.Wait(time.Minute, harness.AtLeast(3)) {
 		seen[n.Path] = n.Header.Get("Content-Type") + " " + n.Body
 	}
 	if got := seen["/x"]; !strings.HasPrefix(got, "application/xml <?xml") || !strings.Contains(got, "<con>7</con>") {

@@ -100,7 +100,7 @@ func root(target, ae string) string {
 // audited waits until a line of the trail, which is written behind the answers,
 // has all words.
 func audited(lines func() []string, words ...string) bool {
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		for _, line := range lines() {
 			found := 0
 			for _, w := range words {

@@ -221,7 +221,7 @@ func TestFieldCase12_S051_ACertificateRevokedWhileTheServerRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The list is looked at every few seconds.
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(200 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
 		a, err := p.client(t, p.required, 1, p.alpha).Do(t.Context(), ask)
 		if err != nil {
 			break

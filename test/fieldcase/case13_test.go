@@ -227,9 +227,10 @@ func TestFieldCase13_ATokenThatIsntOne(t *testing.T) {
 		{"A-108 a role that it doesn't have", "/cse-in/bay/hall?rids=ops@roles.m2m.example", "", 4103, 403},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			begin := time.Now()
-			g.ask(t, "Ctok001", "Ctok001", row.target, row.authorization).Expect(t, row.rsc, row.status)
-			if took := time.Since(begin); took > 15*time.Second {
+			took := harness.Took(func() {
+				g.ask(t, "Ctok001", "Ctok001", row.target, row.authorization).Expect(t, row.rsc, row.status)
+			})
+			if took > 15*time.Second {
 				t.Errorf("answered after %v", took)
 			}
 		})

@@ -81,7 +81,7 @@ func TestFieldCase13_TheServerIsAskedAndTheClientIsTold(t *testing.T) {
 	g.ask(t, "Ctok002", "Ctok002", lamp, "").Expect(t, 4103, 403)
 	for _, want := range []string{`"dynamic"`, "token tk1@das.m2m.example permission 1 rule 1", "it grants nothing"} {
 		found := false
-		for until := time.Now().Add(10 * time.Second); !found && time.Now().Before(until); time.Sleep(50 * time.Millisecond) {
+		for until := time.Now().Add(time.Minute); !found && time.Now().Before(until); time.Sleep(50 * time.Millisecond) {
 			found = strings.Contains(strings.Join(g.process.Audit(), "\n"), want) // it is written a moment later
 		}
 		if !found {
@@ -110,17 +110,18 @@ func TestFieldCase13_ATokenThatHasToBeFetched(t *testing.T) {
 	}
 
 	s.Answer(func(_ http.ResponseWriter, r *http.Request, _ string) { <-r.Context().Done() })
-	begin := time.Now()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		g.ask(t, "Ctok001", "Ctok001", lamp+"?tids=tk7@das.m2m.example", "").Expect(t, 4103, 403)
-	}()
-	for range 20 {
-		g.clients["Cbay001"].Get(t, "Cbay001", lamp).Expect(t, 2000, 200)
-	}
-	<-done
-	if took := time.Since(begin); took > 20*time.Second {
+	took := harness.Took(func() {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			g.ask(t, "Ctok001", "Ctok001", lamp+"?tids=tk7@das.m2m.example", "").Expect(t, 4103, 403)
+		}()
+		for range 20 {
+			g.clients["Cbay001"].Get(t, "Cbay001", lamp).Expect(t, 2000, 200)
+		}
+		<-done
+	})
+	if took > 20*time.Second {
 		t.Errorf("A-150 answered after %v", took)
 	}
 	g.ask(t, "Ctok001", "Ctok001", lamp+"?tids=tk5@das.m2m.example", "").Expect(t, 2000, 200)
@@ -131,10 +132,10 @@ func TestFieldCase13_PrivilegesOfAServer(t *testing.T) {
 	g, s := newServed(t)
 	s.says(`{"sit":2,"dres":{"dai":{"gp":{"acr":[{"acor":["all"],"acop":63}]}}}}`)
 	g.ask(t, "Ctok001", "Ctok001", lamp, "").Expect(t, 4103, 403)
-	s.says(`{"sit":2,"dres":{"dai":{"gp":{"acr":[{"acor":["//m2m.example/id-in/Ctok001"],"acop":2}]},"pl":"PT2S"}}}`)
+	s.says(`{"sit":2,"dres":{"dai":{"gp":{"acr":[{"acor":["//m2m.example/id-in/Ctok001"],"acop":2}]},"pl":"PT6S"}}}`)
 	g.ask(t, "Ctok001", "Ctok001", lamp, "").Expect(t, 2000, 200)
 	s.says("")
 	g.clients["Ctok001"].Update(t, "Ctok001", lamp, `{"m2m:cnt":{"lbl":["x"]}}`).Expect(t, 4103, 403)
-	time.Sleep(2 * time.Second)
+	time.Sleep(6 * time.Second)
 	g.ask(t, "Ctok001", "Ctok001", lamp, "").Expect(t, 4103, 403)
 }

@@ -58,6 +58,7 @@ func TestFieldCase_B43_AReceiverThatAnswersCreated(t *testing.T) {
 	for i := range 2 {
 		c.Make(t, "Cflow01", "/cse-in/line1/temp", 4, fmt.Sprintf(`{"m2m:cin":{"con":%d}}`, i))
 	}
+	sink.Wait(time.Minute, harness.AtLeast(3))
 	// A repetition would come a second after the first. The verification counts.
 	if got := len(sink.Wait(3*time.Second, harness.AtLeast(4))); got != 3 {
 		t.Errorf("%d requests, want 3", got)

@@ -21,9 +21,9 @@ import (
 
 const (
 	// readyWait is how long a start may take, on a machine that has other work.
-	readyWait = 30 * time.Second
+	readyWait = 2 * time.Minute
 	// stopWait is how long a clean stop may take.
-	stopWait = 20 * time.Second
+	stopWait = 2 * time.Minute
 )
 
 // Process is a running bulwark serve.

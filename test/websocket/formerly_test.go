@@ -19,7 +19,7 @@ import (
 func TestPlace_B96_S156_AConnectionSpeaksForNoLaterCSE(t *testing.T) {
 	t.Parallel()
 	n := harness.StartNode(t, "[[listen]]\nbinding = \"ws\"\naddress = \"127.0.0.1:0\"\ntrust-plain = true\n[[listen]]\nbinding = \"http\"\naddress = \"127.0.0.1:0\"\ntrust-plain = true\n", nil)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	reached := make(chan string, 8)
 	registree := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -20,7 +20,7 @@ import (
 func TestPlace_B92_B96_AConnectionSpeaksForNoLaterRegistration(t *testing.T) {
 	t.Parallel()
 	n := harness.StartNode(t, "[[listen]]\nbinding = \"ws\"\naddress = \"127.0.0.1:0\"\ntrust-plain = true\n[[listen]]\nbinding = \"http\"\naddress = \"127.0.0.1:0\"\ntrust-plain = true\n", nil)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	notified := make(chan string, 8)
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -75,6 +75,9 @@ func (k *call) handOver(ctx context.Context, t federation.Transit, hop federatio
 		res, again, err := k.leave(ctx, ticket, bundle, t, hop)
 		if !again {
 			k.noteOutcome(hop.ID, res, err)
+			if err == nil {
+				k.learnSP(ctx, res)
+			}
 			return res, err
 		}
 		if err := k.unmark(ctx); err != nil {

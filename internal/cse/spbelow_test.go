@@ -100,6 +100,23 @@ func TestSPRegistration_S093_WhatIsBelowIsKnownAfterARestart(t *testing.T) {
 	}
 }
 
+func TestSPRegistration_S093_C190_WhatGoesUnderADeliveryPolicyIsLearntAsWell(t *testing.T) {
+	t.Parallel()
+	w, _, _ := belowTheIN(t, t.TempDir())
+	w.provision()
+	asks := ask{op: "R", to: "cse-in", from: "/Sone", assoc: mn("id-asn")}
+	w.must(onem2m.OriginatorNotAuthenticated, asks)
+	agreed := func(link string) {
+		q := agree("Sone", "id-asn", link)
+		q.edit = ofCategory(100)
+		w.must(onem2m.Updated, q)
+	}
+	agreed("/id-asn/Sone")
+	w.must(onem2m.OriginatorHasNoPrivilege, asks)
+	agreed(inactiveLink)
+	w.must(onem2m.OriginatorNotAuthenticated, asks)
+}
+
 // The IN-CSE tells the registrar of an AE that it is elsewhere by now: who passes
 // that on hears it.
 func TestSPRegistration_S093_C210_AnAEThatHasMovedAwayIsBelowNobodyHere(t *testing.T) {

@@ -92,7 +92,7 @@ func (k *call) leave(ctx context.Context, ticket *cmdh.Ticket, b *cmdh.Bundle, t
 	if b != nil {
 		return k.goBundled(ctx, ticket, b, t, hop)
 	}
-	res, err = k.c.Carrier.Carry(ctx, hop, t.Request(k.req))
+	res, err = k.carry(ctx, hop, &t)
 	if err == nil {
 		ticket.Sent()
 		return k.brought(res), false, nil

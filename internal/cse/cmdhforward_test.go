@@ -256,6 +256,27 @@ func TestCMDH_C190_TheNextCSEIsTriedAgain(t *testing.T) {
 			w.expect(t, "0s RETRIEVE to /id-far")
 		})
 	})
+	t.Run("C-007 C-190 and what is repeated then goes under the identifier that it had", func(t *testing.T) {
+		inDepotWorld(t, func(t *testing.T, w *depotWorld) {
+			w.far.answer = func(onem2m.ID, *onem2m.Request) (*onem2m.Response, error) {
+				return nil, &onem2m.Error{Code: onem2m.TargetNotReachable, Cause: leftError{}}
+			}
+			create := away(ask{op: "C4", body: `{"m2m:cin":{"con":"1"}}`}, func(r *onem2m.Request) { r.RequestID = "r1" })
+			w.must(onem2m.TargetNotReachable, create)
+			time.Sleep(time.Second)
+			w.must(onem2m.TargetNotReachable, create)
+			w.far.answer = nil
+			w.must(onem2m.OK, create)
+			w.must(onem2m.OK, create)
+			var used []string
+			for _, req := range w.far.seen {
+				used = append(used, req.RequestID)
+			}
+			if len(used) != 4 || used[1] != used[0] || used[2] != used[0] || used[3] == used[0] {
+				t.Errorf("sent as %q", used)
+			}
+		})
+	})
 	t.Run("C-190 without a policy at once or never", func(t *testing.T) {
 		inDepotWorld(t, func(t *testing.T, w *depotWorld) {
 			w.must(onem2m.Deleted, ask{op: "D", to: "cse-in/n/active", from: "CAdmin"})

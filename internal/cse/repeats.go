@@ -22,7 +22,7 @@ func (k *call) carry(ctx context.Context, hop federation.Hop, t *federation.Tran
 		t.RequestID = before
 	}
 	res, err := k.c.Carrier.Carry(ctx, hop, t.Request(k.req))
-	if before != "" && err == nil && res.Code == onem2m.BadRequest {
+	if before != "" && before != anew && err == nil && res.Code == onem2m.BadRequest {
 		t.RequestID = anew
 		res, err = k.c.Carrier.Carry(ctx, hop, t.Request(k.req))
 	}

@@ -80,6 +80,6 @@ func (r *Repeats) Keep(a Attempt, req *onem2m.Request, sent string, now onem2m.T
 // asked is what a request and its repetitions have in common: all but the times.
 func asked(req *onem2m.Request) [sha256.Size]byte {
 	same := *req
-	same.OriginatingTimestamp, same.RequestExpiration, same.ResultExpiration, same.ExecutionTime = "", "", "", ""
+	same.OriginatingTimestamp, same.RequestExpiration, same.ResultExpiration, same.ExecutionTime, same.ResultPersistence = "", "", "", "", ""
 	return sha256.Sum256(wire.EncodeRequest(&same))
 }

@@ -75,6 +75,21 @@ func (r *Revocations) Add(token Revocation, now onem2m.Timestamp) error {
 	return nil
 }
 
+// Restore is Add for what was in the list of an earlier process: that has room in
+// any order, whatever each issuer had left free when it came.
+func (r *Revocations) Restore(token Revocation) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	until, ok := r.until[token.Ref]
+	switch {
+	case !ok:
+		r.count[token.Issuer]++
+	case until == 0 || token.Until != 0 && token.Until <= until:
+		return
+	}
+	r.until[token.Ref] = token.Until
+}
+
 // room reports whether there is room for one more. What is for ever is the word of
 // the operator of the CSE. The lock is held.
 func (r *Revocations) room(token *Revocation) bool {

@@ -2,6 +2,7 @@ package token_test
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -64,5 +65,57 @@ func TestRevocations_AnIssuerLeavesRoomForOthers(t *testing.T) {
 	}
 	if err := r.Add(token.Revocation{Ref: token.Ref{Issuer: das, ID: "again"}, Until: 1000}, 10); err != nil {
 		t.Errorf("after it has lifted all: %v", err)
+	}
+}
+
+func TestRevocations_WhatWasInTheListOfAnEarlierProcessHasRoomInAnyOrder(t *testing.T) {
+	t.Parallel()
+	before := token.NewRevocations(8)
+	full := 0
+	for _, issuer := range []onem2m.ID{"//m2m.example/Sone", "//m2m.example/Stwo"} {
+		for i := range 8 {
+			if before.Add(token.Revocation{Ref: token.Ref{Issuer: issuer, ID: strconv.Itoa(i)}, Until: 9}, 1) != nil {
+				full++
+			}
+		}
+	}
+	all := before.All()
+	if full == 0 || len(all) < 6 {
+		t.Fatalf("%d in the list, %d have no room", len(all), full)
+	}
+	slices.Reverse(all)
+	after := token.NewRevocations(8)
+	for _, one := range all {
+		after.Restore(one)
+		after.Restore(one)
+	}
+	slices.Reverse(all)
+	if diff := cmp.Diff(all, after.All()); diff != "" {
+		t.Error(diff)
+	}
+	for _, tt := range []struct {
+		name          string
+		before, until onem2m.Timestamp
+		stays         bool
+	}{
+		{"a later end counts", 5, 9, true},
+		{"an earlier end does not", 9, 5, true},
+		{"for ever counts", 5, 0, false},
+		{"for ever stays", 0, 5, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := token.NewRevocations(0)
+			ref := token.Ref{Issuer: "//m2m.example/Sone", ID: "a"}
+			r.Restore(token.Revocation{Ref: ref, Until: tt.before})
+			r.Restore(token.Revocation{Ref: ref, Until: tt.until})
+			want := onem2m.Timestamp(0)
+			if tt.stays {
+				want = 9
+			}
+			if got := r.All(); len(got) != 1 || got[0].Until != want {
+				t.Errorf("%v", got)
+			}
+		})
 	}
 }

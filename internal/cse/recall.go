@@ -252,9 +252,7 @@ func (c *CSE) loadRecalls(ctx context.Context) error {
 				return fmt.Errorf("read what %s has called back: %w", issuer, err)
 			}
 			ref := token.Ref{Issuer: onem2m.ID(issuer), ID: id}
-			if err := c.Revoked.Add(token.Revocation{Ref: ref, Until: one.Until}, onem2m.TimestampOf(c.Now())); err != nil {
-				return err
-			}
+			c.Revoked.Restore(token.Revocation{Ref: ref, Until: one.Until})
 		}
 		return nil
 	})

@@ -6,9 +6,12 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"bulwark/e2e/esdata"
 	"bulwark/internal/dynauth"
@@ -304,6 +307,28 @@ func TestRecall_ItIsBoundedAndForgetsWhatHasEnded(t *testing.T) {
 	}
 	if !c.c.Revoked.Has(token.Ref{Issuer: recaller, ID: more.Items[0].TokenID}) || kept() != 1 {
 		t.Errorf("what has ended isn't forgotten: %d", kept())
+	}
+}
+
+func TestRecall_WhatSeveralServersHaveCalledBackIsStillSoAfterARestart(t *testing.T) {
+	t.Parallel()
+	c := newRecalling(t)
+	const most = 64
+	c.c.Revoked = token.NewRevocations(most)
+	c.again(t)
+	for _, server := range []onem2m.ID{recaller, "//m2m.example/Sdas002"} { // the first leaves half of the room, the second half of that
+		for i := range most {
+			_, _ = c.c.Recall(t.Context(), server, &recall.Message{Items: []recall.Item{{TokenID: "t" + strconv.Itoa(i), Until: onem2m.TimestampOf(c.now().Add(time.Hour)), Originator: who001}}})
+		}
+	}
+	want := c.c.Revoked.All()
+	if len(want) < most*3/4-2 || len(want) == most {
+		t.Fatalf("%d are called back", len(want))
+	}
+	c.c.Revoked = token.NewRevocations(most)
+	c.again(t)
+	if diff := cmp.Diff(want, c.c.Revoked.All()); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -1,15 +1,21 @@
 package node
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"bulwark/client"
+	"bulwark/internal/cse"
+	"bulwark/internal/dynauth"
 	"bulwark/internal/dynauth/recall"
 	"bulwark/internal/ops/config"
+	"bulwark/internal/store/sql"
 	"bulwark/onem2m"
 	"bulwark/token"
 )
@@ -61,5 +67,51 @@ func TestRevocationList_WhatIsGoneFromItTwiceCountsAgain(t *testing.T) {
 	delete(known, "lifted")
 	if got, again = l.compare(known, list, now); got != nil || again {
 		t.Errorf("%v %v", got, again)
+	}
+}
+
+func TestRevocations_NoTokenCountsOfAnIssuerWhoseListHasNoRoom(t *testing.T) {
+	t.Parallel()
+	store, err := sql.Open(t.Context(), sql.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = store.Close() }() // nothing of it is of interest
+	now := time.Date(2026, 3, 4, 10, 30, 0, 0, time.UTC)
+	clock := func() time.Time { return now }
+	key, err := dynauth.NewIssuer("//m2m.example/Sdas", []string{"das.example"}, []string{"sign:HS256"}, []byte(`{"kty":"oct","kid":"s","alg":"HS256","k":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	verifier, err := token.NewVerifier(0, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &Node{o: Options{Now: clock}, revoked: token.NewRevocations(4)}
+	n.cse, err = cse.New(t.Context(), cse.Options{
+		Home: onem2m.Home{SP: "//m2m.example", CSE: "/id-in", Name: "cse-in"}, Admin: "CAdmin", Store: store, Verifier: verifier, Revoked: n.revoked, Now: clock,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &revocationList{issuer: "//m2m.example/Sdas"}
+	ref := token.Ref{Issuer: l.issuer, ID: "good"}
+	list := []client.RevokedToken{}
+	take := func() error {
+		_, err := n.noteRevocations(t.Context(), l, list)
+		return err
+	}
+	if err := take(); err != nil || n.revoked.Has(ref) {
+		t.Fatalf("a token doesn't count: %v", err)
+	}
+	for i := range 8 {
+		list = append(list, client.RevokedToken{ID: strconv.Itoa(i), Until: onem2m.TimestampOf(now.Add(time.Hour)).String(), Originator: "//m2m.example/id-in/CA"})
+	}
+	if err := take(); !errors.Is(err, token.ErrFull) || !n.revoked.Has(ref) || !n.revoked.Has(token.Ref{Issuer: l.issuer, ID: "7"}) {
+		t.Errorf("tokens count of which nobody knows: %v", err)
+	}
+	now, list = now.Add(2*time.Hour), nil
+	if err := take(); err != nil || n.revoked.Has(ref) {
+		t.Errorf("a token doesn't count again: %v", err)
 	}
 }

@@ -2,12 +2,14 @@ package node
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"bulwark/client"
 	"bulwark/internal/dynauth/recall"
 	"bulwark/internal/ops/config"
 	"bulwark/onem2m"
+	"bulwark/token"
 )
 
 const (
@@ -65,8 +67,9 @@ func (n *Node) followRevocations(ctx context.Context, issuer *config.TokenIssuer
 	}
 }
 
-// noteRevocations takes the list of an issuer, whose tokens count from then on.
-// again tells that it has to be seen once more.
+// noteRevocations takes the list of an issuer, whose tokens count from then on;
+// none of them does while there is no room for the list. again tells that it has to
+// be seen once more.
 func (n *Node) noteRevocations(ctx context.Context, l *revocationList, list []client.RevokedToken) (again bool, err error) {
 	if n.revoked == nil {
 		return false, nil // the CSE takes no tokens
@@ -74,6 +77,9 @@ func (n *Node) noteRevocations(ctx context.Context, l *revocationList, list []cl
 	items, again := l.compare(n.revoked.Of(l.issuer), list, onem2m.TimestampOf(n.o.Now()))
 	if len(items) > 0 {
 		if err := n.recall(ctx, l.issuer, &recall.Message{Items: items}); err != nil {
+			if errors.Is(err, token.ErrFull) { // nobody knows here which of its tokens still count
+				n.revoked.Await(l.issuer)
+			}
 			return false, err
 		}
 	}

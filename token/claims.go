@@ -140,7 +140,7 @@ type wirePermissions struct {
 }
 
 type wirePermission struct {
-	Resources  []string       `json:"ris,omitempty"`
+	Resources  []string       `json:"ris,omitzero"` // an empty list is no resource, none is every one
 	Privileges jsontext.Value `json:"pv,omitzero"`
 	Roles      []string       `json:"rids,omitempty"`
 }
@@ -158,15 +158,26 @@ func (c *Claims) permissions() (jsontext.Value, error) {
 }
 
 // readPermissions reads what permissions writes. A member that nobody knows is
-// refused: a restriction that would not be enforced must not be accepted.
+// refused: a restriction that would not be enforced must not be accepted. So is one
+// that is null, which could be meant for no resource as well as for every one.
 func readPermissions(value jsontext.Value) ([]Permission, error) {
-	var w wirePermissions
+	var w struct {
+		Permissions []struct {
+			Resources  jsontext.Value `json:"ris"`
+			Privileges jsontext.Value `json:"pv"`
+			Roles      jsontext.Value `json:"rids"`
+		} `json:"pm"`
+	}
 	if err := json.Unmarshal(value, &w, json.RejectUnknownMembers(true)); err != nil {
 		return nil, errPermissions
 	}
 	out := make([]Permission, 0, len(w.Permissions))
 	for _, p := range w.Permissions {
-		out = append(out, Permission(p))
+		r := reader{fields: map[string]jsontext.Value{"ris": p.Resources, "rids": p.Roles}}
+		out = append(out, Permission{Resources: r.texts("ris", false), Privileges: p.Privileges, Roles: r.texts("rids", false)})
+		if r.err != nil {
+			return nil, errPermissions
+		}
 	}
 	return out, nil
 }

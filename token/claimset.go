@@ -16,7 +16,7 @@ type wireClaimSet struct {
 	NotBefore   string         `json:"tknb"`
 	NotAfter    string         `json:"tkna"`
 	Name        string         `json:"tknm,omitempty"`
-	Audience    []string       `json:"tkau,omitempty"`
+	Audience    []string       `json:"tkau,omitzero"`
 	Permissions jsontext.Value `json:"tkps,omitzero"`
 	Extension   string         `json:"tkex,omitempty"`
 }

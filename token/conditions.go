@@ -47,7 +47,7 @@ func (c *Claims) isFor(self onem2m.ID, direct bool) bool {
 	if direct {
 		return len(c.Audience) == 1 && c.Audience[0] == string(self)
 	}
-	if len(c.Audience) == 0 {
+	if c.Audience == nil { // an empty one holds nobody
 		return true
 	}
 	for _, entry := range c.Audience {

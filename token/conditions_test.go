@@ -35,6 +35,7 @@ func TestCheck_A128_A129_A127_ContentAgainstARequest(t *testing.T) {
 		{"another CSE", nil, func(on *Conditions) { on.Self = "//m2m.example/id-mn" }, CheckAudience},
 		{"an audience that begins alike", nil, func(on *Conditions) { on.Self = self + "2" }, CheckAudience},
 		{"no audience", func(c *Claims) { c.Audience = nil }, nil, 0},
+		{"an audience of nobody", func(c *Claims) { c.Audience = []string{} }, nil, CheckAudience},
 		{"an audience with a wildcard", func(c *Claims) { c.Audience = []string{"//m2m.example/id-*"} }, nil, 0},
 		{"a wildcard that would have to cross a slash", func(c *Claims) { c.Audience = []string{"//*"} }, nil, CheckAudience},
 		{"one of several audiences", func(c *Claims) { c.Audience = []string{"//other.example/x", string(self)} }, nil, 0},
@@ -64,6 +65,7 @@ func TestCheck_A128_HoldsExactlyInItsTime(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawClaims(t)
+		c.Audience = nil
 		now := onem2m.Timestamp(rapid.Int64Range(int64(c.NotBefore)-2, int64(c.NotAfter)+2).Draw(t, "now"))
 		err := c.Check(Conditions{Originator: c.Holder, Self: self, Now: now})
 		if valid := now >= c.NotBefore && now < c.NotAfter; valid != (err == nil) {

@@ -48,7 +48,7 @@ type wireJWT struct {
 	NotBefore   jsontext.Value `json:"nbf"`
 	NotAfter    jsontext.Value `json:"exp"`
 	Name        string         `json:"tknm,omitempty"`
-	Audience    []string       `json:"aud,omitempty"`
+	Audience    []string       `json:"aud,omitzero"` // an empty one is nobody's
 	Permissions jsontext.Value `json:"tkps,omitzero"`
 	Extension   string         `json:"tkex,omitempty"`
 }

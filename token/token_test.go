@@ -165,8 +165,8 @@ func wantCheck(t *testing.T, err error, want Check) {
 // equal compares claims by what they say.
 func equal(a, b *Claims) bool {
 	return a.Version == b.Version && a.ID == b.ID && a.Issuer == b.Issuer && a.Holder == b.Holder && a.NotBefore == b.NotBefore &&
-		a.NotAfter == b.NotAfter && a.Name == b.Name && a.Extension == b.Extension && slices.Equal(a.Audience, b.Audience) &&
+		a.NotAfter == b.NotAfter && a.Name == b.Name && a.Extension == b.Extension && slices.Equal(a.Audience, b.Audience) && (a.Audience == nil) == (b.Audience == nil) &&
 		slices.EqualFunc(a.Permissions, b.Permissions, func(a, b Permission) bool {
-			return slices.Equal(a.Resources, b.Resources) && slices.Equal(a.Roles, b.Roles) && bytes.Equal(a.Privileges, b.Privileges)
+			return slices.Equal(a.Resources, b.Resources) && (a.Resources == nil) == (b.Resources == nil) && slices.Equal(a.Roles, b.Roles) && bytes.Equal(a.Privileges, b.Privileges)
 		})
 }

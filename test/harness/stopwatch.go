@@ -26,7 +26,7 @@ func InTime(tb testing.TB, unit time.Duration, experiment func(unit time.Duratio
 // that stands still, or lets others go first, keeps from it doesn't count. So a
 // bound tells something that waits too long from a machine that is slow.
 func Took(do func()) time.Duration {
-	over, told := make(chan struct{}), make(chan time.Duration)
+	over, told := make(chan struct{}), make(chan time.Duration, 1)
 	go func() {
 		const tick = 10 * time.Millisecond
 		var sum time.Duration
@@ -41,7 +41,9 @@ func Took(do func()) time.Duration {
 			}
 		}
 	}()
-	do()
-	close(over)
+	func() {
+		defer close(over) // also where do ends the test
+		do()
+	}()
 	return <-told
 }

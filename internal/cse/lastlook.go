@@ -2,7 +2,6 @@ package cse
 
 import (
 	"context"
-	"time"
 
 	"bulwark/internal/store"
 	"bulwark/internal/transaction"
@@ -55,7 +54,7 @@ func (e *envoy) holds(ctx context.Context, f *transaction.Far) *onem2m.Response 
 	switch {
 	case out != transaction.Reached:
 		return e.explained(transaction.Execute, out, f, res)
-	case f.Ends-e.c.instant() < onem2m.Timestamp(commitMargin/time.Microsecond):
+	case f.Ends-e.c.instant() < micros(commitMargin):
 		return &onem2m.Response{Code: onem2m.RequestTimeout, From: res.From, RequestID: res.RequestID}
 	}
 	return nil

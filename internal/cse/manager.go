@@ -94,6 +94,9 @@ func (m *manager) settle() error {
 // settleSpan sets the alarm of a transaction that other CSEs have to do with.
 func (m *manager) settleSpan(at onem2m.Timestamp, ok bool) {
 	b := m.bargain
+	if more, lacks := m.lacks(); lacks && (!ok || more < at) {
+		at, ok = more, true
+	}
 	if b.going() {
 		at, ok = max(b.Again, m.now), true
 	}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -33,6 +32,8 @@ type span struct {
 	Here    bool                     `json:"here,omitzero"`    // this CSE has done its part of the step
 	Answers map[int]jsontext.Value   `json:"answers,omitzero"` // response primitives by position
 	Waits   int64                    `json:"waits,omitzero"`   // how often a CSE that has to commit wasn't reached
+
+	Prolonged onem2m.Timestamp `json:"prolonged,omitzero"` // when more time was asked for last
 }
 
 // elsewhere reports whether a target is on another CSE, and by which address it
@@ -106,10 +107,11 @@ func (m *manager) begin(control transaction.Control) {
 	if control == transaction.Lock {
 		s.Answers = nil
 		token := string(m.c.names.appendTail([]byte("t-"), 12))
-		life := max(m.now, mgmtPlan(*m.attrs).Latest()) + onem2m.Timestamp(maxLocked.Microseconds())
+		life := max(m.now, mgmtPlan(*m.attrs).Latest()) + micros(maxLocked)
 		if expire := mgmtPlan(*m.attrs).Expire; expire != 0 {
-			life = min(life, expire+onem2m.Timestamp(commitMargin/time.Microsecond)) // it is aborted at expire
+			life = min(life, expire+micros(commitMargin)) // it is aborted at expire
 		}
+		s.Prolonged = 0
 		for i, f := range s.Far {
 			s.Far[i] = &transaction.Far{Target: f.Target, Deletes: f.Deletes, Name: token + "-" + strconv.Itoa(i), Ends: life}
 		}

@@ -61,6 +61,8 @@ func (c *CSE) drive(ctx context.Context, id int64) error {
 			return nil
 		case m.bargain.going():
 			err = c.takeStep(ctx, m)
+		case m.isLate():
+			err = c.prolong(ctx, m)
 		default:
 			var more bool
 			if more, err = c.goOn(ctx, id); err == nil && !more {

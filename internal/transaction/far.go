@@ -91,6 +91,23 @@ func (f *Far) take(v jsontext.Value) bool {
 	return true
 }
 
+// Extend takes the answer to an UPDATE of expirationTime: the end that the CSE states
+// now. It reports whether there is one.
+func (f *Far) Extend(res *onem2m.Response) bool {
+	if res.Code/1000 != 2 || res.Content == nil {
+		return false
+	}
+	attrs, err := onem2m.ParseObject(res.Content.Value)
+	if err != nil {
+		return false
+	}
+	et, ok := attrs.Time("et")
+	if ok {
+		f.Ends = et
+	}
+	return ok
+}
+
 // Code is the status code of the answer that the request got, 0 if none has come.
 func (f *Far) Code() onem2m.StatusCode { return codeOf(f.Answer) }
 

@@ -59,6 +59,9 @@ func TestFar_C441_TellsHowAStepWent(t *testing.T) {
 	if lock.Ends != 1_772_620_200_000_000 {
 		t.Errorf("C-444: a lock that its CSE keeps for less time ends at %d", lock.Ends)
 	}
+	if lock.Extend(told(4103, "")) || lock.Extend(told(2004, `{"trst":2}`)) || !lock.Extend(told(2004, `{"et":"20260304T103010,000000"}`)) || lock.Ends != 1_772_620_210_000_000 {
+		t.Errorf("C-444: more time: it ends at %d", lock.Ends)
+	}
 	f := transaction.Far{Deletes: true}
 	if got := f.Tell(transaction.Commit, told(4004, ""), true, true); got != transaction.Refused {
 		t.Errorf("a first COMMIT that finds nothing: outcome %d", got)

@@ -14,20 +14,28 @@ import (
 // what goes as far as whoever removes it tells. Where that makes a CSE's room look
 // full its resources are counted anew. It is safe for concurrent use.
 //
-// A CSE has each places. Of all places those who come by one neighbour have no more
+// A CSE has its places. Of all places those who come by one neighbour have no more
 // than it leaves free: half of them if there is no other, so that it takes many
 // that flood together to leave nothing to others.
 type Rooms struct {
-	each, all int
+	one, most int                       // places of one CSE, and of all
 	via       func(onem2m.ID) onem2m.ID // the neighbour by which a CSE comes
 
 	some atomic.Bool // whether there has been a root, so that who has none looks no further
 
-	mu    sync.Mutex // guards what follows
-	roots map[int64]*root
-	held  map[onem2m.ID]int // by the CSE of the originals
-	total int
-	due   map[int64]bool // roots to be counted
+	mu      sync.Mutex // guards what follows
+	roots   map[int64]*root
+	each    map[onem2m.ID]*holding // by the CSE of the originals
+	brought map[onem2m.ID]int      // resources by the neighbour by which they have come
+	total   int
+	fresh   map[int64]bool     // roots that nobody has counted below yet
+	full    map[onem2m.ID]bool // CSEs that have been refused since
+}
+
+// holding is what one CSE has.
+type holding struct {
+	held int
+	by   onem2m.ID // the neighbour
 }
 
 // root is a copy that has no copy above it.
@@ -40,8 +48,11 @@ type root struct {
 
 // NewRooms returns the rooms of a CSE where nobody has anything. via tells by which
 // neighbour a CSE comes; it must return quickly.
-func NewRooms(each, all int, via func(onem2m.ID) onem2m.ID) *Rooms {
-	return &Rooms{each: each, all: all, via: via, roots: map[int64]*root{}, held: map[onem2m.ID]int{}, due: map[int64]bool{}}
+func NewRooms(one, all int, via func(onem2m.ID) onem2m.ID) *Rooms {
+	return &Rooms{
+		one: one, most: all, via: via, roots: map[int64]*root{}, each: map[onem2m.ID]*holding{}, brought: map[onem2m.ID]int{},
+		fresh: map[int64]bool{}, full: map[onem2m.ID]bool{},
+	}
 }
 
 // Empty reports whether there has never been a root.
@@ -60,7 +71,7 @@ func (r *Rooms) find(id int64, of onem2m.ID) *root {
 	switch {
 	case one == nil:
 		one = &root{of: of}
-		r.roots[id], r.due[id] = one, true
+		r.roots[id], r.fresh[id] = one, true
 		r.some.Store(true)
 	case of != "" && of != one.of:
 		n := one.held
@@ -76,32 +87,33 @@ func (r *Rooms) find(id int64, of onem2m.ID) *root {
 func (r *Rooms) Free(id int64, of onem2m.ID) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	one := r.find(id, of)
-	if r.held[one.of] < r.each && r.leaves(one.of) {
+	of = r.find(id, of).of
+	h := r.holding(of)
+	r.follow(h, r.via(of))
+	if h.held < r.one && r.brought[h.by] < r.most-r.total {
 		return true
 	}
-	for other, o := range r.roots {
-		if o.of == one.of {
-			r.due[other] = true
-		}
-	}
+	r.full[of] = true
 	return false
 }
 
-// leaves reports whether the neighbour by which a CSE comes holds less than it leaves
-// free. The lock is held.
-func (r *Rooms) leaves(of onem2m.ID) bool {
-	free := r.all - r.total
-	if r.total < free {
-		return true // whoever holds all of it
+// holding is what a CSE has. The lock is held.
+func (r *Rooms) holding(of onem2m.ID) *holding {
+	h := r.each[of]
+	if h == nil {
+		h = &holding{by: r.via(of)}
+		r.each[of] = h
 	}
-	by, mine := r.via(of), 0
-	for other, n := range r.held {
-		if r.via(other) == by {
-			mine += n
-		}
+	return h
+}
+
+// follow takes all that a CSE has to another neighbour. The lock is held.
+func (r *Rooms) follow(h *holding, by onem2m.ID) {
+	if by != h.by {
+		r.bring(h.by, -h.held)
+		h.by = by
+		r.bring(by, h.held)
 	}
-	return mine < free
 }
 
 // Come counts resources that have come below a root.
@@ -130,22 +142,33 @@ func (r *Rooms) Close(id int64) {
 	if one := r.roots[id]; one != nil {
 		r.add(one, -one.held)
 		delete(r.roots, id)
-		delete(r.due, id)
+		delete(r.fresh, id)
 	}
 }
 
-// Due lists the roots below which is to be counted.
+// Due lists the roots below which is to be counted: those of CSEs that have been
+// refused since it was called last, and those that nobody has counted yet.
 func (r *Rooms) Due() []int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Sorted(maps.Keys(r.due))
+	list := slices.Collect(maps.Keys(r.fresh))
+	if len(r.full) > 0 {
+		for id, one := range r.roots {
+			if r.full[one.of] && !r.fresh[id] {
+				list = append(list, id)
+			}
+		}
+		clear(r.full)
+	}
+	slices.Sort(list)
+	return list
 }
 
 // Begin is called before what is below a root is counted. False: it has gone.
 func (r *Rooms) Begin(id int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.due, id)
+	delete(r.fresh, id)
 	one := r.roots[id]
 	if one != nil {
 		one.counting, one.came = true, 0
@@ -166,9 +189,19 @@ func (r *Rooms) Settle(id int64, counted int) {
 
 // add changes what is held below a root. The lock is held.
 func (r *Rooms) add(one *root, n int) {
+	h := r.holding(one.of)
 	one.held += n
+	h.held += n
 	r.total += n
-	if r.held[one.of] += n; r.held[one.of] == 0 {
-		delete(r.held, one.of)
+	r.bring(h.by, n)
+	if h.held == 0 {
+		delete(r.each, one.of)
+	}
+}
+
+// bring changes what has come by a neighbour. The lock is held.
+func (r *Rooms) bring(by onem2m.ID, n int) {
+	if r.brought[by] += n; r.brought[by] == 0 {
+		delete(r.brought, by)
 	}
 }

@@ -128,9 +128,36 @@ func TestRooms_CountNeverLessThanThereIs(t *testing.T) {
 					t.Fatalf("root %d holds %d and counts %d", id, n, one.held)
 				}
 			}
-			if r.total < sum || r.total != r.held["a"] {
-				t.Fatalf("%d in all, counted %d, of the one CSE %d", sum, r.total, r.held["a"])
+			if r.total < sum || r.total != r.holding("a").held || r.total != r.brought["a"] {
+				t.Fatalf("%d in all, counted %d, of the one CSE %d, by it %d", sum, r.total, r.holding("a").held, r.brought["a"])
 			}
 		}
 	})
+}
+
+func TestRooms_ACSEThatMovesTakesItsPlacesToItsNewNeighbour(t *testing.T) {
+	t.Parallel()
+	by := onem2m.ID("west")
+	r := NewRooms(10, 20, func(of onem2m.ID) onem2m.ID {
+		if of == "mover" {
+			return by
+		}
+		return "west"
+	})
+	got := []int{fill(r, 1, "mover"), fill(r, 2, "stays")}
+	by = "east"
+	got = append(got, fill(r, 3, "mover"), fill(r, 2, "stays"))
+	if diff := cmp.Diff([]int{10, 0, 0, 5}, got); diff != "" {
+		t.Error(diff)
+	}
+	for _, want := range []int{3, 0} {
+		due := r.Due()
+		for _, id := range due {
+			r.Begin(id)
+			r.Settle(id, 0)
+		}
+		if len(due) != want {
+			t.Errorf("%d roots are to be counted, want %d", len(due), want)
+		}
+	}
 }

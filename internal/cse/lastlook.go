@@ -59,3 +59,34 @@ func (e *envoy) holds(ctx context.Context, f *transaction.Far) *onem2m.Response 
 	}
 	return nil
 }
+
+// holdOn lets the locks on this CSE last as long as another one may take to tell
+// that it has committed: what is here is committed behind that.
+func (m *manager) holdOn() error {
+	until := m.now
+	for _, f := range m.bargain.Span.Far {
+		until = max(until, f.Ends)
+	}
+	until += micros(lastRetry + commitMargin) // when it is asked for the last time
+	for _, p := range m.bargain.Parts {
+		rec, err := m.tx.ByID(p.Child)
+		if err == nil && rec.Expires < until {
+			err = m.tx.Replace(prolonged(rec, until))
+		}
+		if err = gone(err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prolonged is a version of rec that expires at another instant.
+func prolonged(rec *store.Record, et onem2m.Timestamp) *store.Record {
+	attrs := attributes(rec).Clone()
+	u := universal{ty: rec.Type, ri: rec.RI, rn: rec.RN, ct: rec.Created, lt: rec.Modified, et: et, after: attrs}
+	u.pi, _ = attrs.Text("pi")
+	return &store.Record{
+		ID: rec.ID, Parent: rec.Parent, RI: rec.RI, RN: rec.RN, Type: rec.Type, Root: rec.Root,
+		Created: rec.Created, Modified: rec.Modified, Expires: et, Due: et, Origin: rec.Origin, Attributes: u.encode(),
+	}
+}

@@ -94,3 +94,48 @@ func TestTransactionMgmt_C442_C444_NoneCommitsWhileAnotherHasLostItsLock(t *test
 		})
 	}
 }
+
+// What is on this CSE is committed last. Its lock has to last until all others have
+// told that they have committed, however long that takes.
+func TestTransactionMgmt_C442_C444_NoOtherCommitsWhenThisCSECantAnyMore(t *testing.T) {
+	t.Parallel()
+	control := func(c string) ask {
+		return ask{op: "U", to: "cse-mn/app/tm", from: "Capp01", body: `{"m2m:tram":{"tctl":` + c + `}}`}
+	}
+	for name, tt := range map[string]struct {
+		more  string        // of the <transactionMgmt>
+		wait  time.Duration // until it is to commit
+		takes time.Duration // the other CSE
+		state int64
+		want  string
+	}{
+		"there is time":                          {"", 30 * time.Minute, 4 * time.Second, 4, `["new"]["new"]["old"]`},
+		"the lock of the other CSE is over then": {"", time.Hour - time.Second, 2 * time.Second, 5, `["old"]["old"]["old"]`},
+		"the transaction is about to expire":     {`,"tept":"20260304T104000"`, 9*time.Minute + 55*time.Second, 4 * time.Second, 4, `["new"]["new"]["old"]`},
+		"it does while the other CSE commits":    {`,"tept":"20260304T104000"`, 9*time.Minute + 59*time.Second, 2 * time.Second, 4, `["new"]["new"]["old"]`},
+	} {
+		t.Run("C-444 "+name, func(t *testing.T) {
+			t.Parallel()
+			s := newRealm(t)
+			s.engage("tm", `"tmd":2,"tmh":2`+tt.more, tagged("cse-mn/app/data", "new"), tagged("/id-in/cse-in/data", "new"))
+			s.mn.must(onem2m.Updated, control("2"))
+			wantStates(t, s.mn.must(onem2m.Updated, control("3")), 3, 3)
+			s.mn.advance(tt.wait)
+			s.in.advance(tt.wait)
+			s.loses(func(what string) fate {
+				if strings.Contains(what, `"tctl":4`) {
+					s.mn.advance(tt.takes)
+					s.in.advance(tt.takes)
+				}
+				return arrives
+			})
+			wantStates(t, s.mn.must(onem2m.Updated, control("4")), tt.state, 4)
+			if tt.state == 5 {
+				s.mn.must(onem2m.Updated, control("5"))
+			}
+			if got := s.labels(); got != tt.want {
+				t.Errorf("labels %s, want %s", got, tt.want)
+			}
+		})
+	}
+}

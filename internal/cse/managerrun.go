@@ -86,7 +86,7 @@ func (m *manager) runAll(ctx context.Context, l *clearance) (answers, failed []*
 // store as well: then the target is gone, which the request finds out.
 func (m *manager) runOne(ctx context.Context, p *part, primitive jsontext.Value) (*onem2m.Response, error) {
 	rec, err := m.tx.ByID(p.Child)
-	if err == nil && expired(rec, m.now) {
+	if s := m.bargain.Span; err == nil && expired(rec, m.now) && (s == nil || s.Going != transaction.Commit || !s.Here) { // else another CSE has committed
 		k := m.c.agent(&m.bargain.Who)
 		return k.finish(k.fail(ctx, onem2m.Errorf(onem2m.NotFound, "to", "the lock has expired"))), nil
 	}

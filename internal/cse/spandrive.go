@@ -184,6 +184,9 @@ func (c *CSE) stepHere(ctx context.Context, seen *manager, step transaction.Cont
 			f.Asked = f.Asked || step == transaction.Lock // before anything is sent
 			f.Commit = f.Commit || step == transaction.Commit
 		}
+		if step == transaction.Commit {
+			return m.holdOn()
+		}
 		return nil
 	})
 	return done, err

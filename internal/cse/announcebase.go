@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"bulwark/internal/announcement"
@@ -178,7 +179,7 @@ func (c *CSE) ownRequestID() string {
 // way leads to the CSE, and with the answer's code where that is no success.
 func (c *CSE) toCopy(ctx context.Context, host onem2m.ID, req *onem2m.Request) (*onem2m.Response, error) {
 	if _, err := c.peers.Next(host, federation.Arrival{}, onem2m.TimestampOf(c.Now())); err != nil {
-		return nil, &onem2m.Error{Code: onem2m.TargetNotReachable, Subject: "to", Text: "no route to the CSE", Cause: err}
+		return nil, &onem2m.Error{Code: onem2m.TargetNotReachable, Subject: "to", Text: "no route to the CSE", Cause: fmt.Errorf("%w: %w", errNoWay, err)}
 	}
 	req.RequestID = c.ownRequestID()
 	req.From, req.HasFrom, req.Release = c.Home.CSE, true, "3"
@@ -186,12 +187,17 @@ func (c *CSE) toCopy(ctx context.Context, host onem2m.ID, req *onem2m.Request) (
 	if res.Code.Success() {
 		return res, nil
 	}
-	if c.astray(res, host) {
-		res.Code = onem2m.TargetNotReachable
-	}
 	e := onem2m.Errorf(res.Code, "", "%s on another CSE", req.Operation)
+	text := ""
 	if res.Content != nil {
-		e.Cause = errors.New(string(res.Content.Value))
+		text = string(res.Content.Value)
+		e.Cause = errors.New(text)
+	}
+	if c.astray(res, host) {
+		e.Code, e.Cause = onem2m.TargetNotReachable, fmt.Errorf("%w, says %s %s", errNoWay, res.From, text)
 	}
 	return nil, e
 }
+
+// errNoWay says that a request has not come to the CSE that it is for.
+var errNoWay = errors.New("no way leads to the CSE")

@@ -142,3 +142,32 @@ func TestAnnounce_C395_WhatACopyIsOwedDoesNotGrow(t *testing.T) {
 		t.Errorf("afterwards the copy is %s, and %d debts are left", got, kept())
 	}
 }
+
+// Who announces to CSEs that aren't there owes them nothing: no way leads to them, so
+// that nothing can have been made. Else a few entities could fill the book, and what
+// others have announced would be told of no change any more.
+func TestArrears_C126_NothingIsOwedWhereNoWayLeadsTo(t *testing.T) {
+	t.Parallel()
+	for name, at := range map[string]func(p *pair) *world{
+		"of this CSE":      func(p *pair) *world { return p.in },
+		"of its registrar": func(p *pair) *world { return p.mn },
+	} {
+		t.Run("C-126 "+name, func(t *testing.T) {
+			t.Parallel()
+			p := newPair(t)
+			w := at(p)
+			home := w.c.Home.Name
+			w.must(onem2m.Created, ask{op: "C2", to: home, from: "Capp01", body: `{"m2m:ae":{"rn":"app","api":"Ntest","rr":false,"srv":["3"]}}`})
+			w.must(onem2m.Updated, ask{op: "U", to: home + "/app", from: "Capp01", body: `{"m2m:ae":{"at":["/id-none1/base/x","/id-none2/base/x","//none.example/id-in/base/x"]}}`})
+			owed := 0
+			err := w.c.Store.Read(t.Context(), func(r store.Reader) error {
+				all, err := keptArrears(r)
+				owed = len(all)
+				return err
+			})
+			if err != nil || owed != 0 || len(w.c.arrears.open) != 0 {
+				t.Errorf("%d are owed: %v", owed, err)
+			}
+		})
+	}
+}

@@ -37,7 +37,7 @@ func (c *CSE) createCopy(ctx context.Context, rec *store.Record, host onem2m.ID,
 		return copyMade{address, number}, nil
 	}
 	over := []int64{number}
-	if code := onem2m.AsError(err).Code; code/1000 != 4 || code == onem2m.RequestTimeout { // else there is none
+	if code := onem2m.AsError(err).Code; (code/1000 != 4 || code == onem2m.RequestTimeout) && !errors.Is(err, errNoWay) { // else there is none
 		over = c.arrears.hold(host, number, owed)
 	}
 	if len(over) > 0 {

@@ -190,7 +190,7 @@ func (s *story) subscribe(ctx context.Context) (string, error) {
 	if err := s.post(ctx, "23.0"); err != nil {
 		return "", err
 	}
-	return s.awaitValue("23.0")
+	return s.awaitValue(ctx, "23.0")
 }
 
 // arrives keeps a notification.
@@ -202,8 +202,8 @@ func (s *story) arrives(n client.Notification) error {
 }
 
 // awaitValue waits until a notification with a value has come.
-func (s *story) awaitValue(value string) (string, error) {
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+func (s *story) awaitValue(ctx context.Context, value string) (string, error) {
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline) && ctx.Err() == nil; pause(ctx, 10*time.Millisecond) {
 		s.mu.Lock()
 		for _, n := range s.arrived {
 			if con, _ := n.Resource.Text("con"); con == value {
@@ -241,9 +241,9 @@ func (s *story) intrusion(ctx context.Context) bool {
 		if _, err := s.ca.Revoke(filepath.Join(s.dir, "CIntruder.crt")); err != nil {
 			return "", err
 		}
-		for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline) && ctx.Err() == nil; pause(ctx, 100*time.Millisecond) {
 			s.intruder.Close() // a new handshake each time
-			if _, err := s.intruder.Retrieve(ctx, "-"); err != nil && !isRefusal(err) {
+			if _, err := s.intruder.Retrieve(ctx, "-"); err != nil && !isRefusal(err) && ctx.Err() == nil {
 				return "it can't connect any more", nil
 			}
 		}

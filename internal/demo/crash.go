@@ -33,7 +33,7 @@ func (s *story) crash(ctx context.Context) bool {
 		if err := s.post(ctx, "24.2"); err != nil {
 			return "", err
 		}
-		return s.awaitValue("24.2")
+		return s.awaitValue(ctx, "24.2")
 	}) && s.step("The dashboard registers again with the certificate it has", "refused: it is still registered, its binding has survived", func() (string, error) {
 		s.dashboard.SetFrom("CDashboard")
 		ty := int64(onem2m.TypeAE)
@@ -60,7 +60,7 @@ func (s *story) killUnderLoad(ctx context.Context) {
 			}
 		}
 	})
-	time.Sleep(300 * time.Millisecond) // long enough for some hundred values
+	pause(ctx, 300*time.Millisecond) // long enough for some hundred values
 	s.process.Kill()
 	group.Wait()
 }

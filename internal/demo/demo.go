@@ -53,6 +53,9 @@ func Run(ctx context.Context, out io.Writer) (err error) {
 	if s.err != nil {
 		return s.err
 	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("stopped in step %d: %w", s.steps, context.Cause(ctx))
+	}
 	if s.failed > 0 {
 		return fmt.Errorf("%d of %d steps went wrong", s.failed, s.steps)
 	}

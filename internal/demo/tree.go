@@ -128,7 +128,7 @@ func freePort(ctx context.Context) (string, error) {
 // registered waits until the IN-CSE has the <remoteCSE> of a gateway.
 func (s *story) registered(ctx context.Context, g *gateway) error {
 	s.admin.SetFrom("CAdmin")
-	return eventually(func() error {
+	return eventually(ctx, func() error {
 		csr, err := s.admin.Retrieve(ctx, "cse-in"+g.id())
 		if err != nil {
 			return err
@@ -140,15 +140,26 @@ func (s *story) registered(ctx context.Context, g *gateway) error {
 	})
 }
 
-// eventually repeats what may take a moment.
-func eventually(look func() error) error {
+// eventually repeats what may take a moment, until ctx ends.
+func eventually(ctx context.Context, look func() error) error {
 	var err error
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); pause(ctx, 50*time.Millisecond) {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		if err = look(); err == nil {
 			return nil
 		}
 	}
 	return fmt.Errorf("not so after %s: %w", patience, err)
+}
+
+// pause waits, but not beyond the end of ctx.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
 }
 
 // furnish registers an AE at each gateway. The panel says where it takes
@@ -235,7 +246,7 @@ func (s *story) across(ctx context.Context) bool {
 		if err := s.put(ctx, s.north.ae, "off"); err != nil {
 			return "", err
 		}
-		return s.awaitValue("off")
+		return s.awaitValue(ctx, "off")
 	})
 }
 
@@ -320,7 +331,7 @@ func (s *story) outage(ctx context.Context) bool {
 		}
 		s.north.ae.Close()
 		var got string
-		err := eventually(func() (err error) {
+		err := eventually(ctx, func() (err error) {
 			got, err = latest(ctx, s.south.ae, s.state(), "off")
 			return err
 		})
@@ -329,6 +340,6 @@ func (s *story) outage(ctx context.Context) bool {
 		if err := s.put(ctx, s.north.ae, "night"); err != nil {
 			return "", err
 		}
-		return s.awaitValue("night")
+		return s.awaitValue(ctx, "night")
 	})
 }

@@ -68,7 +68,7 @@ func (s *story) visit(ctx context.Context) bool {
 				return "", err
 			}
 			attempt := 0
-			err := eventually(func() error {
+			err := eventually(ctx, func() error {
 				attempt++
 				return h.ask(ctx, fmt.Sprintf("visit-2-%d", attempt), onem2m.Retrieve)
 			})
@@ -190,7 +190,7 @@ func (h *house) run(ctx context.Context, args ...string) (string, error) {
 func (h *house) explained(ctx context.Context, s *story, id, expected string) bool {
 	text := ""
 	ok := s.step("explain: what became of request "+id+"?", "the audit trail names the stage that decided", func() (string, error) {
-		err := eventually(func() (err error) {
+		err := eventually(ctx, func() (err error) {
 			text, err = h.run(ctx, "explain", "--request", id)
 			return err
 		})
@@ -218,7 +218,7 @@ func (s *story) callBack(ctx context.Context, h *house) (string, error) {
 		return "", err
 	}
 	attempt, happened := 0, ""
-	err = eventually(func() error {
+	err = eventually(ctx, func() error {
 		attempt++
 		happened, err = refused(h.ask(ctx, fmt.Sprintf("visit-4-%d", attempt), onem2m.Retrieve), onem2m.OriginatorHasNoPrivilege)
 		return err

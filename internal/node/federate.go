@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"bulwark/internal/binding/httpb"
 	"bulwark/internal/binding/wsb"
@@ -213,6 +214,22 @@ func (n *Node) leaveOthers(ctx context.Context) {
 		if err := n.cse.Unmirror(ctx, m.RI); err != nil {
 			n.log.WarnContext(ctx, "the <remoteCSE> of a former registrar stays", "registrar", m.ID, "err", err)
 		}
+	}
+}
+
+// farewellTime is how long a CSE waits with its registration until former
+// registrars have let it go. One that can't be reached holds it up no longer.
+const farewellTime = 2 * time.Second
+
+// awaitLeave waits for a farewell: a new registrar that is known first would claim
+// a CSE that others still know from the former one, as a liar does (S-093).
+func awaitLeave(ctx context.Context, left <-chan struct{}) {
+	timer := time.NewTimer(farewellTime)
+	defer timer.Stop()
+	select {
+	case <-left:
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 

@@ -44,9 +44,10 @@ func (n *Node) Run(ctx context.Context) error {
 	group.Go(func() error { return n.cse.Run(back) })
 	group.Go(func() error { return n.engine.Run(back) })
 	group.Go(func() error { n.remind(back, time.Hour); return nil })
-	group.Go(func() error { n.leaveOthers(stop); return nil })
+	left := make(chan struct{})
+	group.Go(func() error { defer close(left); n.leaveOthers(stop); return nil })
 	if r := n.peers.registree; r != nil {
-		group.Go(func() error { r.Run(stop); return nil })
+		group.Go(func() error { awaitLeave(stop, left); r.Run(stop); return nil })
 	}
 	if p := n.peers.poller; p != nil {
 		group.Go(func() error { p.Run(stop); return nil })

@@ -118,19 +118,22 @@ func TestFaults_C076_ARegistreeThatFloods(t *testing.T) {
 	flooder := harness.NewClient(t, s.in.url(), s.authority.Client(s.authority.CSE("/id-flood")), 2)
 	flooder.Create(t, "/id-flood", "/cse-in", 16, `{"m2m:csr":{"cb":"/id-flood/cse-flood","csi":"/id-flood","rr":false,"srv":["3"]}}`).Expect(t, 2001, 201)
 
-	way.set(holds)
 	defer way.set(passes)
 	harness.InTime(t, 3*time.Second, func(unit time.Duration) error {
+		way.set(passes)
+		await(t, "the way is good", func() bool { return s.in.plain.Get(t, "CAdmin", "/~/id-stuck/cse-stuck").RSC == 4103 })
+		way.set(holds)
 		var group sync.WaitGroup
 		var refused, late atomic.Int64
 		const flood = 400 // beyond what waits for one CSE
 		for range flood {
 			group.Go(func() {
-				a := flooder.Send(t, harness.Request{Method: "GET", Target: "/~/id-stuck/cse-stuck", From: "/id-flood/Cx", Header: within(unit)})
-				switch a.RSC {
-				case 5103:
+				a, err := flooder.Do(t.Context(), harness.Request{Method: "GET", Target: "/~/id-stuck/cse-stuck", From: "/id-flood/Cx", Header: within(unit)})
+				switch {
+				case err != nil: // it is missed below
+				case a.RSC == 5103:
 					refused.Add(1)
-				case 4008:
+				case a.RSC == 4008:
 					late.Add(1)
 				default:
 					t.Errorf("got %s", a)

@@ -132,6 +132,9 @@ func (s *system) box(kind, id, name string) *box {
 [timing]
 registration-check = "1s"
 
+[limits]
+read-header-timeout = "1m"
+
 [[listen]]
 binding = "https"
 address = "127.0.0.1:%s"

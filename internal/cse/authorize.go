@@ -28,6 +28,7 @@ type link struct {
 	text    string
 	address onem2m.Address
 	valid   bool
+	below   int64 // surrogate of the resource that has the link, see leads; 0: it may lead to any policy
 }
 
 // guard returns what access to rec depends on, computed once per version.
@@ -56,6 +57,9 @@ func (c *CSE) guard(rec *store.Record) *guard {
 		if list, ok := attrs.Texts("acpi"); ok {
 			g.linked = true
 			g.links = linksTo(list)
+			if info := c.infoOf(rec); info == nil || !info.Kind.Announced() {
+				bindLinks(g.links, rec)
+			}
 		}
 		if list, ok := attrs.Texts("daci"); ok {
 			g.consults = linksTo(list)
@@ -161,7 +165,7 @@ func (c *CSE) linkedPolicy(r store.Reader, l *link, self bool, now onem2m.Timest
 	if err == nil && t.virtual == "" && t.rec.Type == onem2m.TypeAccessControlPolicyAnnc {
 		return c.copiedRules(t.rec, l.text, self, now)
 	}
-	if err != nil || t.virtual != "" || t.rec.Type != onem2m.TypeAccessControlPolicy {
+	if err != nil || t.virtual != "" || t.rec.Type != onem2m.TypeAccessControlPolicy || !l.leads(t.rec) {
 		return access.Source{}, false
 	}
 	g := c.guard(t.rec)

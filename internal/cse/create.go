@@ -212,7 +212,7 @@ func (k *call) checkSpecific(r store.Reader, p *procedures, s *subject) error {
 			return onem2m.Errorf(onem2m.NotImplemented, name, "this attribute isn't supported")
 		}
 	}
-	if err := k.checkLinks(r); err != nil {
+	if err := k.checkLinks(r, s); err != nil {
 		return err
 	}
 	if err := k.checkConsultations(); err != nil {
@@ -232,10 +232,11 @@ func (k *call) checkSpecific(r store.Reader, p *procedures, s *subject) error {
 const maxLinks = 64
 
 // checkLinks: every local entry of acpi names an existing policy (C-097).
-func (k *call) checkLinks(r store.Reader) error { return k.checkPolicyList(r, "acpi") }
+func (k *call) checkLinks(r store.Reader, s *subject) error { return k.checkPolicyList(r, s, "acpi") }
 
-// checkPolicyList is checkLinks for any attribute that lists policies.
-func (k *call) checkPolicyList(r store.Reader, name string) error {
+// checkPolicyList is checkLinks for any attribute that lists policies. An UPDATE
+// binds them to these, see leads.
+func (k *call) checkPolicyList(r store.Reader, s *subject, name string) error {
 	list, ok := k.draft.attrs.Texts(name)
 	if !ok {
 		return nil
@@ -259,6 +260,11 @@ func (k *call) checkPolicyList(r store.Reader, name string) error {
 			return err
 		default:
 			return onem2m.Errorf(onem2m.BadRequest, name, "no such access control policy")
+		}
+	}
+	if s.old != nil && !k.draft.info.Kind.Announced() {
+		if bound, changed := k.c.boundLinks(r, s.old, list, k.now); changed {
+			s.attrs.Set(name, onem2m.TextsValue(bound))
 		}
 	}
 	return nil

@@ -46,6 +46,9 @@ func (c *CSE) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := c.bindOlderLinks(ctx); err != nil {
+		return err
+	}
 	if err := c.loadSchedules(ctx); err != nil {
 		return err
 	}

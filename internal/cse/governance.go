@@ -125,5 +125,5 @@ func (c *CSE) samePlace(r store.Reader, a, b *link, now onem2m.Timestamp) bool {
 	}
 	one, err1 := c.resolve(r, a.address.Path, now)
 	two, err2 := c.resolve(r, b.address.Path, now)
-	return err1 == nil && err2 == nil && one.rec.ID == two.rec.ID
+	return err1 == nil && err2 == nil && one.rec.ID == two.rec.ID && b.leads(two.rec)
 }

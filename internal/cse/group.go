@@ -40,7 +40,7 @@ func checkGroup(k *call, r store.Reader, s *subject) error {
 			return err
 		}
 	}
-	if err := k.checkPolicyList(r, "macp"); err != nil {
+	if err := k.checkPolicyList(r, s, "macp"); err != nil {
 		return err
 	}
 	s.set("ssi", onem2m.BoolValue(true)) // TS-0004 clause 7.4.35.1

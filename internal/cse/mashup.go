@@ -288,6 +288,7 @@ func (k *call) keepResult(tx store.Tx, instance *store.Record, result *mashupRes
 			s.set(name, v)
 		}
 	}
+	k.c.passLinks(tx, instance, s, k.now)
 	s.set("mrf", onem2m.TextsValue([]string{result.format}))
 	s.set("mrt", onem2m.TextValue(base64.StdEncoding.EncodeToString([]byte(result.text))))
 	rec := s.record()

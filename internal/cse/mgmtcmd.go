@@ -167,6 +167,7 @@ func (k *call) startRun(tx store.Tx, s *subject, target string) error {
 			run.set(name, v)
 		}
 	}
+	k.c.passLinks(tx, s.old, run, k.now)
 	rec := run.record()
 	if err := k.c.insert(tx, rec); err != nil {
 		return err

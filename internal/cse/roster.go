@@ -52,6 +52,7 @@ func (c *CSE) rosterOf(rec *store.Record) *roster {
 		var links []string
 		if links, g.guarded = attrs.Texts("macp"); g.guarded {
 			g.macp = linksTo(links)
+			bindLinks(g.macp, rec)
 		}
 		return g
 	}).(*roster)

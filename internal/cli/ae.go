@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"bulwark/internal/ops/config"
+	"bulwark/onem2m"
 )
 
 // maxInput bounds a JSON body from standard input in octets: above any body
@@ -85,6 +86,8 @@ func (a *aeCommand) do(c *call, r AERequest) error {
 	switch {
 	case r.CSE == "":
 		return usagef("no CSE is named: give --cse URL or set BULWARK_AE_CSE")
+	case !isURL(r.CSE, "http", "https"):
+		return notURL("the address of the CSE", r.CSE)
 	case (r.Cert == "") != (r.Key == ""):
 		return usagef("--cert and --key go together")
 	case c.Parts.AE == nil:
@@ -111,7 +114,29 @@ func (a *aeCommand) tokens() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return strings.Fields(string(text)), nil
+	return readTokens(a.TokenFile, string(text))
+}
+
+// readTokens takes the tokens out of a file, one a line. What is no token is not
+// sent: the name of another file, that of a private key say, is easily written.
+// The text is not repeated for the same reason.
+func readTokens(file, text string) ([]string, error) {
+	kind := onem2m.TypeByNumber(onem2m.TypeToken).Attribute("tkob")
+	var tokens []string
+	n := 0
+	for line := range strings.Lines(text) {
+		n++
+		for token := range strings.FieldsSeq(line) {
+			if kind.CheckValue(onem2m.TextValue(token)) != nil {
+				return nil, fmt.Errorf("--token-file %s: line %d is no token, or a part of one; bulwark ae token prints whole ones", file, n)
+			}
+			tokens = append(tokens, token)
+		}
+	}
+	if tokens == nil {
+		return nil, fmt.Errorf("--token-file %s: there is no token in it; bulwark ae token prints one", file)
+	}
+	return tokens, nil
 }
 
 // argument returns the octets of an argument, or of standard input for "-".
@@ -129,19 +154,22 @@ func argument(c *call, text string) ([]byte, error) {
 	return octets, nil
 }
 
-// body returns the JSON of an argument, or of standard input for "-".
+// body returns the JSON object of an argument, or of standard input for "-".
 func body(c *call, given string) ([]byte, error) {
 	text, err := argument(c, given)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if !jsontext.Value(text).IsValid() {
+	case !jsontext.Value(text).IsValid():
 		return nil, usagef("the last argument is not JSON: %.40q", text)
+	case jsontext.Value(text).Kind() != '{':
+		return nil, usagef("the last argument is no JSON object, such as {\"lbl\":[\"x\"]}: %.40q", text)
 	}
 	return text, nil
 }
 
-// fileOrInput returns the JSON in a file, or on standard input for "-".
+// fileOrInput returns the JSON in a file, or on standard input for "-". It repeats
+// nothing of a file that holds something else.
 func fileOrInput(c *call, name string) ([]byte, error) {
 	if name == "-" {
 		return body(c, name)
@@ -152,10 +180,15 @@ func fileOrInput(c *call, name string) ([]byte, error) {
 	}
 	defer func() { _ = f.Close() }() // only read from
 	text, err := io.ReadAll(io.LimitReader(f, maxInput+1))
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case len(text) > maxInput:
+		return nil, fmt.Errorf("%s is larger than %d octets", name, maxInput)
+	case !jsontext.Value(text).IsValid():
+		return nil, fmt.Errorf("%s is not JSON", name)
 	}
-	return body(c, string(text))
+	return text, nil
 }
 
 type aeRegister struct {
@@ -201,6 +234,9 @@ func (*aeCreate) Help() string {
 
 // Run creates.
 func (r *aeCreate) Run(c *call, a *aeCommand) error {
+	if _, err := onem2m.FindType(r.Type); err != nil {
+		return usageError{err}
+	}
 	text, err := body(c, r.JSON)
 	if err != nil {
 		return err

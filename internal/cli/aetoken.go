@@ -41,6 +41,12 @@ func (t *aeToken) Run(c *call, a *aeCommand) error {
 		return usagef("give --request, or --das, --for and --to")
 	case t.Request != "" && (t.To != "" || t.CSE != ""):
 		return usagef("--request stands in place of --for and --to")
+	case r.Token.URL != "" && !isURL(r.Token.URL, "https"):
+		return usagef("the address of the server, %q, isn't an https URL, such as https://127.0.0.1:8444", r.Token.URL)
+	case t.Request == "" && !isAbsoluteCSE(t.CSE):
+		return usagef("--for %q is no absolute CSE-ID, such as //m2m.example/id-in", t.CSE)
+	case !isOperation(t.Operation, operationWords):
+		return usagef("--operation %q is none of "+operationWords, t.Operation)
 	case r.Cert == "" || r.Key == "":
 		return usagef("the server knows originators by their certificates: give --cert and --key")
 	case c.Parts.AE == nil:

@@ -145,6 +145,16 @@ func TestRun_TheStatusSaysDoneFailedOrNotUnderstood(t *testing.T) {
 		{"key rotate x --out y --keep=-1h", everything(), 2, "--keep: a span is not negative"},
 		{"ae token", everything(), 2, "give --request, or --das, --for and --to"},
 		{"ae token --das https://localhost:8444 --for //m2m.example/id-in --to x", everything(), 2, "give --cert and --key"},
+		{"ae token --das localhost:8444 --for //m2m.example/id-in --to x --cert c --key k", everything(), 2, "the address of the server, \"localhost:8444\", isn't an https URL"},
+		{"ae token --das https://x --for /id-in --to x --cert c --key k", everything(), 2, "--for \"/id-in\" is no absolute CSE-ID"},
+		{"ae token --das https://x --for //m2m.example/id-in --to x --operation eat --cert c --key k", everything(), 2, "--operation \"eat\" is none of"},
+		{"ae token --request /nonexistent", everything(), 1, "no such file"},
+		{"das issue --holder C1 --cse //m2m.example/id-in --resource x --operation eat", everything(), 2, "--operation \"eat\" is none of"},
+		{"das rotate-keys --compromised --after 10m", everything(), 2, "--after doesn't go with it"},
+		{"ae --cse wss://x get cse-in", everything(), 2, "isn't an http or https URL"},
+		{"ae --cse localhost:8443 get cse-in", everything(), 2, "isn't an http or https URL"},
+		{"ae --cse https://x create cse-in nix {}", everything(), 2, "\"nix\" is no resource type"},
+		{"ae --cse https://x create cse-in cnt []", everything(), 2, "is no JSON object"},
 		{"ae get cse-in", everything(), 2, "give --cse URL or set BULWARK_AE_CSE"},
 		{"ae --cse https://x --cert a get cse-in", everything(), 2, "--cert and --key go together"},
 		{"ae --cse https://x update cse-in/a {", everything(), 2, "is not JSON"},
@@ -159,6 +169,12 @@ func TestRun_TheStatusSaysDoneFailedOrNotUnderstood(t *testing.T) {
 		{"explain --to cse-in", everything(), 2, "give --originator, --op and --to, or --request"},
 		{"explain --originator C1 --op create --to x --at noon", everything(), 2, "--at \"noon\" is no time with an offset"},
 		{"explain --request r --to x", everything(), 2, "leave --originator"},
+		{"explain --request r --cse https://x", everything(), 2, "give --data in place of --cse"},
+		{"explain --request r --data /nonexistent", everything(), 1, "there is no audit trail in /nonexistent/audit; name the data directory"},
+		{"explain --originator C1 --op eat --to x", everything(), 2, "--op \"eat\" is none of create, retrieve"},
+		{"explain --originator C1 --op Discovery --to x", everything(), 0, ""},
+		{"explain --originator C1 --op create --ty nix --to x", everything(), 2, "--ty: \"nix\" is no resource type"},
+		{"explain --originator C1 --op update --source 300.1.1.1 --to x", everything(), 2, "--source \"300.1.1.1\" is no IP address"},
 		{"bench --duration 0s", everything(), 2, "--duration must be"},
 		{"bench --connections 0", everything(), 2, "--connections must be"},
 		{"version --output yaml", everything(), 2, "must be one of"},
@@ -356,5 +372,61 @@ func TestCheck_AddsTheFindingsOfPolicies(t *testing.T) {
 	got := run(t, cli.Program{Args: []string{"check", "--data", t.TempDir()}, Parts: parts})
 	if got.status != 1 || !strings.HasPrefix(got.out, "error   cse-in/acp: everybody may delete\n") || got.errout != "" {
 		t.Errorf("%+v", got)
+	}
+}
+
+func TestAE_SendsNothingOfAFileThatHoldsNoTokens(t *testing.T) {
+	t.Parallel()
+	const whole = "eyJhbGciOiJFUzI1NiJ9.e30.c2ln"
+	tests := []struct {
+		name, text, errout string
+		sent               []string
+	}{
+		{"two tokens", whole + "\n\n" + whole + "\n", "", []string{whole, whole}},
+		{"nothing", "\n", "there is no token in it", nil},
+		{"a token without its end", whole + "\neyJhbGciOiJFUzI1NiJ9.e3", "line 2 is no token", nil},
+		{"a private key", "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n", "line 1 is no token", nil},
+		{"words with dots", "a.b.c not", "line 1 is no token", nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "tokens")
+			if err := os.WriteFile(file, []byte(tt.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			parts, calls := everything(), 0
+			var sent []string
+			parts.AE = func(_ context.Context, r cli.AERequest, _ io.Writer) error {
+				calls, sent = calls+1, r.Tokens
+				return nil
+			}
+			got := run(t, cli.Program{Args: []string{"ae", "--cse", "https://x", "get", "cse-in", "--token-file", file}, Parts: parts})
+			if diff := cmp.Diff(tt.sent, sent); diff != "" || !strings.Contains(got.errout, tt.errout) || (calls == 1) != (tt.errout == "") {
+				t.Errorf("%+v after %d calls\n%s", got, calls, diff)
+			}
+			for word := range strings.FieldsSeq(tt.text) {
+				if strings.Contains(got.errout, word+" ") || strings.Contains(got.errout, "c2VjcmV0") {
+					t.Errorf("the file is repeated: %s", got.errout)
+				}
+			}
+		})
+	}
+}
+
+func TestExplain_ADataDirectoryThatIsNamedCountsMoreThanTheEnvironment(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]string{
+		"": "https://env", "--data x": "", "--cse https://flag --data x": "https://flag",
+	} {
+		parts, asked := everything(), "nobody"
+		parts.Explain = func(_ context.Context, r cli.ExplainRequest, _ io.Writer) error {
+			asked = r.CSE
+			return nil
+		}
+		line := append(strings.Fields("explain --originator C1 --op retrieve --to x"), strings.Fields(args)...)
+		if got := run(t, cli.Program{Args: line, Env: []string{"BULWARK_AE_CSE=https://env"}, Parts: parts}); got.status != 0 || asked != want {
+			t.Errorf("%q: %+v, asked %q", args, got, asked)
+		}
 	}
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"time"
 
 	"bulwark/internal/ops/config"
@@ -117,6 +116,9 @@ func (*dasIssue) Help() string {
 
 // Run issues.
 func (i *dasIssue) Run(c *call, d *dasCommand) error {
+	if !isOperation(i.Operation, operationWords) {
+		return usagef("--operation %q is none of "+operationWords, i.Operation)
+	}
 	return d.do(c, DASRequest{Verb: "issue", Holder: i.Holder, CSE: i.CSE, Resource: i.Resource, Operation: i.Operation, Type: i.Type, Roles: i.Roles})
 }
 
@@ -133,7 +135,7 @@ func (*dasRotate) Help() string {
 // Run rotates.
 func (r *dasRotate) Run(c *call, d *dasCommand) error {
 	if r.Compromised && r.After > 0 {
-		return errors.New("--compromised: the old keys are gone at once, so --after doesn't go with it")
+		return usagef("--compromised: the old keys are gone at once, so --after doesn't go with it")
 	}
 	return d.do(c, DASRequest{Verb: "rotate-keys", After: r.After, Compromised: r.Compromised})
 }

@@ -4,12 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"bulwark/internal/ops/audit"
 	"bulwark/internal/ops/config"
+	"bulwark/onem2m"
 )
 
 type explainCommand struct {
@@ -33,7 +36,7 @@ type explainCommand struct {
 
 // Help is the second part of the help page.
 func (*explainCommand) Help() string {
-	return `Works on a data directory, or with --cse, --ca, --cert and --key of the admin on a running CSE.
+	return `Works on a data directory, or with --cse, --ca, --cert and --key of the admin on a running CSE. --request reads the audit trail in the data directory, also of a running CSE.
 
 Examples:
 
@@ -51,13 +54,19 @@ func (e *explainCommand) Run(c *call) error {
 		if e.Originator != "" || e.Operation != "" || e.To != "" {
 			return usagef("--request is about a request that was; leave --originator, --op and --to out")
 		}
+		if e.Connection.CSE != "" {
+			return usagef("--request reads the audit trail in the data directory of the CSE: give --data in place of --cse")
+		}
 		return e.fromTrail(c, filepath.Join(string(cfg.Data), "audit"))
 	}
 	if e.Originator == "" || e.Operation == "" || e.To == "" {
 		return usagef("give --originator, --op and --to, or --request")
 	}
+	if err := e.checkWords(); err != nil {
+		return err
+	}
 	r := ExplainRequest{
-		Connection: e.Connection.connection(c), Config: cfg, Output: e.Output, Originator: e.Originator,
+		Connection: e.connection(c), Config: cfg, Output: e.Output, Originator: e.Originator,
 		Operation: strings.ToLower(e.Operation), To: e.To, Type: e.Type, Source: e.Source, Authenticated: !e.Anonymous,
 		Roles: e.Roles, TokenIDs: e.TokenIDs,
 	}
@@ -72,10 +81,41 @@ func (e *explainCommand) Run(c *call) error {
 	return c.Parts.Explain(c, r, c.Stdout)
 }
 
+// checkWords refuses what no CSE could be asked.
+func (e *explainCommand) checkWords() error {
+	if !isOperation(strings.ToLower(e.Operation), explainedWords) {
+		return usagef("--op %q is none of "+explainedWords, e.Operation)
+	}
+	if e.Type != "" {
+		if _, err := onem2m.FindType(e.Type); err != nil {
+			return usagef("--ty: %w", err)
+		}
+	}
+	if e.Source != "" {
+		if _, err := netip.ParseAddr(e.Source); err != nil {
+			return usagef("--source %q is no IP address", e.Source)
+		}
+	}
+	return nil
+}
+
+// connection is that of the flags and the environment. A data directory that is
+// named counts for more than a CSE in the environment.
+func (e *explainCommand) connection(c *call) Connection {
+	n := e.Connection.connection(c)
+	if e.Connection.CSE == "" && (e.Data != nil || e.Config != "") {
+		n.CSE = ""
+	}
+	return n
+}
+
 // fromTrail prints the audit records of a request.
 func (e *explainCommand) fromTrail(c *call, dir string) error {
 	records, err := audit.Search(dir, e.Request)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("there is no audit trail in %s; name the data directory of the CSE with --data", dir)
+	case err != nil:
 		return err
 	}
 	if len(records) == 0 {

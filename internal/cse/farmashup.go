@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,6 +26,10 @@ const (
 	maxMashing     = 32
 	maxMashingEach = 4 // of one creator
 )
+
+// maxMashingRounds is how often other CSEs are asked for one result: for the profile,
+// and for the members.
+const maxMashingRounds = 2
 
 // ingredient is a member of a mashup: a resource of this CSE, or what another CSE has
 // told of one.
@@ -115,6 +120,45 @@ func (k *call) inquireMember(ctx context.Context, address string) *heard {
 	return one
 }
 
+// profileMark stands before the address of a <semanticMashupJobProfile>.
+const profileMark = "?"
+
+// profile finds the profile of a mashup, which the originator may RETRIEVE. It may be
+// on another CSE (TS-0001 clause 9.6.54), which isn't told of the instance.
+func (k *call) profile(r store.Reader, id string) (*store.Record, error) {
+	distant, far := k.c.distant(id)
+	if !far {
+		return k.readable(r, id, "mjid")
+	}
+	told, _ := k.hearOf(profileMark+distant, false)
+	if told == nil {
+		return nil, onem2m.Errorf(onem2m.BadRequest, "mjid", "no profile is to be had there")
+	}
+	return told.profile, nil
+}
+
+func (c *CSE) isDistant(address string) bool {
+	_, far := c.distant(address)
+	return far
+}
+
+// inquireProfile asks for the profile of a mashup.
+func (k *call) inquireProfile(ctx context.Context, address string) *heard {
+	a, err := onem2m.ParseAddress(address)
+	if err != nil {
+		return nil
+	}
+	content := k.askFar(ctx, a, &onem2m.Request{Operation: onem2m.Retrieve, To: address})
+	if content == nil || len(content.Value) > maxHearsayOctets {
+		return nil
+	}
+	info := k.c.typeOf(content.Name)
+	if info == nil || info.Type != onem2m.TypeSemanticMashupJobProfile {
+		return nil
+	}
+	return &heard{profile: &store.Record{Type: info.Type, Root: info.Root, Attributes: content.Value}}
+}
+
 // numberIn is the number in the content of an instance.
 func numberIn(representation []byte) (v float64, ok bool) {
 	attrs, err := onem2m.ParseObject(representation)
@@ -166,7 +210,7 @@ func (j *job) told(one ingredient) (semantics.Member, error) {
 func mashupName(id int64) string { return "mashup/" + strconv.FormatInt(id, 36) }
 
 // keepSpokesman keeps for whom other CSEs are asked when somebody else wants a result,
-// or time does: the creator, who has just named members there.
+// or time does: the creator, who has just named members or a profile there.
 func (k *call) keepSpokesman(tx store.Tx, s *subject, members onem2m.Object) error {
 	creator := s.origin
 	if s.old != nil {
@@ -175,10 +219,10 @@ func (k *call) keepSpokesman(tx store.Tx, s *subject, members onem2m.Object) err
 	if members == nil || k.from.ID != creator {
 		return nil
 	}
-	for _, address := range memberAddresses(onem2m.Object{{Name: "msm", Value: members.Append(nil)}}) {
-		if _, far := k.c.distant(address); far {
-			return saveState(tx, mashupName(s.id), k.principal(tx))
-		}
+	profile, _ := s.attrs.Text("mjid")
+	named := append(memberAddresses(onem2m.Object{{Name: "msm", Value: members.Append(nil)}}), profile)
+	if slices.ContainsFunc(named, k.c.isDistant) {
+		return saveState(tx, mashupName(s.id), k.principal(tx))
 	}
 	return tx.SetSetting(mashupName(s.id), nil)
 }
@@ -201,10 +245,14 @@ func (c *CSE) gatherMashup(ctx context.Context, id int64, k *call) {
 	}
 	c.mashers.Go(func() {
 		defer c.mashing.leave(whose, number)
-		k.hearAll(ctx)
-		k.meaning.heard.closed = true
-		a, err := c.attemptMashup(ctx, id, k)
-		if err == nil && a.result != nil {
+		var a *periodicMashup
+		var err error
+		for round := 0; err == nil && round < maxMashingRounds && k.meaning.wants(); round++ {
+			k.hearAll(ctx)
+			k.meaning.heard.closed = round == maxMashingRounds-1
+			a, err = c.attemptMashup(ctx, id, k)
+		}
+		if err == nil && a != nil && a.result != nil {
 			err = c.Store.Update(ctx, a.keep)
 		}
 		if err != nil && !errors.Is(err, store.ErrNotFound) && ctx.Err() == nil {

@@ -117,6 +117,41 @@ func TestMashup_C438_OtherCSEsAreAskedForItsCreator(t *testing.T) {
 	pass(4)
 }
 
+func TestMashup_C438_AProfileOnAnotherCSE(t *testing.T) {
+	t.Parallel()
+	w, far := climate(t)
+	profile := `{"ty":40,"ri":"p1","mbft":"` + homeQuery + `SELECT ?x WHERE { ?x a ex:Thermometer }","uptd":"` + rdfXML("") + `","fucd":"` + rdfXML(average) + `"}`
+	far.put("/id-open/cse/profile", "m2m:smjp", profile)
+	far.put("/id-open/cse/broken", "m2m:smjp", strings.Replace(profile, "SELECT", "FIND", 1))
+	create := func(rn, profile, members string) ask {
+		return ask{op: "C41", to: "cse-in/lamp", from: "Clamp", body: strings.Replace(smi(rn, members), "cse-in/profile", profile, 1)}
+	}
+	w.follow(t, []step{
+		{name: "C-438 for members of both", ask: create("m", "/id-open/cse/profile", `"mst":1,"rgt":1,"acpi":["cse-in/profiles"],`+of("/id-open/cse/attic")), code: 2001},
+		{name: "C-438 for those of this CSE", ask: create("alone", "/id-open/cse/profile", `"mst":1,"rgt":3,"prg":"PT1M","acpi":["cse-in/profiles"]`), code: 2001},
+		{name: "C-438 that isn't there", ask: create("x", "/id-open/cse/none", `"mst":1,"rgt":1`), code: 4000},
+		{name: "C-438 that is none", ask: create("x", "/id-open/cse/attic", `"mst":1,"rgt":1`), code: 4000},
+		{name: "C-438 whose filter is no query", ask: create("x", "/id-open/cse/broken", `"mst":1,"rgt":1`), code: 4143},
+		{name: "C-438 a CSE that nobody knows", ask: create("x", "/id-shut/cse/x", `"mst":1,"rgt":1`), code: 4000},
+		{name: "C-438 for a guest", ask: ask{op: "R", to: "cse-in/lamp/m/msp", from: "Cguest1"}, code: 2000},
+		{name: "C-438 for its creator", ask: ask{op: "R", to: "cse-in/lamp/m/msp", from: "Clamp"}, code: 2000},
+	})
+	if diff := cmp.Diff([]string{"15.000", "15.000", "15.000"}, w.averages("cse-in/lamp/m")); diff != "" {
+		t.Error(diff)
+	}
+	w.advance(time.Minute + time.Second)
+	if _, err := w.c.MakeMashups(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.c.mashers.Wait()
+	if diff := cmp.Diff([]string{"20.000"}, w.averages("cse-in/lamp/alone")); diff != "" {
+		t.Errorf("C-438 periodically: %s", diff)
+	}
+	far.put("/id-open/cse/profile", "", "")
+	w.must(onem2m.BadRequest, ask{op: "R", to: "cse-in/lamp/m/msp", from: "Cguest1"})
+	w.must(onem2m.Deleted, ask{op: "D", to: "cse-in/lamp/m", from: "Clamp"})
+}
+
 func TestMashup_NobodyIsAskedInTheNameOfAnAEThatHasLeft(t *testing.T) {
 	t.Parallel()
 	w, far := climate(t)

@@ -48,6 +48,8 @@ type heard struct {
 	ty      onem2m.ResourceType // 0: one that isn't known here
 	number  float64             // in its content
 	numeric bool                // it has one
+
+	profile *store.Record // a <semanticMashupJobProfile>, without surrogate
 }
 
 // hearOf returns what is known of a resource of another CSE, or nil: then it is
@@ -133,6 +135,10 @@ func (k *call) hearAll(ctx context.Context) {
 			turns <- struct{}{}
 			defer func() { <-turns }()
 			if ctx.Err() != nil {
+				return
+			}
+			if profile, is := strings.CutPrefix(address, profileMark); is {
+				told[i] = k.inquireProfile(ctx, profile)
 				return
 			}
 			if member, is := strings.CutPrefix(address, memberMark); is {

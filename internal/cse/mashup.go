@@ -79,7 +79,7 @@ func (k *call) draftMashup(r store.Reader, s *subject) (*mashup, error) {
 		return nil, k.denied(k.req.Operation)
 	}
 	id, _ := s.attrs.Text("mjid")
-	profile, err := k.readable(r, id, "mjid")
+	profile, err := k.profile(r, id)
 	if err != nil {
 		return nil, err
 	}
@@ -199,13 +199,17 @@ func (k *call) namedMembers(r store.Reader, attrs onem2m.Object) ([]ingredient, 
 
 // createdMashup enters the instance into its profile.
 func createdMashup(k *call, tx store.Tx, s *subject) error {
-	profile, err := tx.ByID(s.drafted.mashup.profile.ID)
-	if err != nil {
-		return missing(err)
-	}
 	k.c.armMashup(tx, s)
 	if err := k.keepSpokesman(tx, s, s.drafted.mashup.members); err != nil {
 		return err
+	}
+	id := s.drafted.mashup.profile.ID
+	if id == 0 {
+		return nil // of another CSE
+	}
+	profile, err := tx.ByID(id)
+	if err != nil {
+		return missing(err)
 	}
 	return k.c.noteMashup(tx, profile, s.ri, true)
 }

@@ -43,9 +43,12 @@ func serveMashup(ctx context.Context, k *call, t target) (*onem2m.Response, erro
 		})
 	}
 	err := attempt()
-	if reader != k && reader.meaning.wants() {
+	for round := range maxMashingRounds {
+		if reader == k || !reader.meaning.wants() {
+			break
+		}
 		reader.hearAll(ctx)
-		reader.meaning.heard.closed = true
+		reader.meaning.heard.closed = round == maxMashingRounds-1
 		err = attempt()
 	}
 	if err != nil {
@@ -80,6 +83,12 @@ func (c *CSE) creator(ctx context.Context, r store.Reader, instance *store.Recor
 // remake makes a result from the latest data.
 func (k *call) remake(ctx context.Context, r store.Reader, instance *store.Record) (*mashupResult, error) {
 	profile := k.c.profileOf(r, instance)
+	if id, _ := attributes(instance).Text("mjid"); profile == nil && k.c.isDistant(id) {
+		var err error
+		if profile, err = k.profile(r, id); err != nil {
+			return nil, err
+		}
+	}
 	if profile == nil {
 		return nil, onem2m.Errorf(onem2m.BadRequest, "mjid", "the mashup has no profile any more")
 	}

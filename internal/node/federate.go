@@ -167,7 +167,8 @@ func (n *Node) fetched(ctx context.Context, give func() (resume func()), req *on
 // one, whose certificate was looked at if the binding is one over TLS.
 func (n *Node) called(id onem2m.ID, binding string) *identity.Association {
 	a := &identity.Association{
-		Kind: identity.KindCSE, Framework: identity.FrameworkNone, IDs: []onem2m.ID{id}, Upstream: id.SP() == n.cfg.CSE.SP,
+		Kind: identity.KindCSE, Framework: identity.FrameworkNone, IDs: []onem2m.ID{id},
+		Upstream: id == n.cfg.RegistrarID() && id.SP() == n.cfg.CSE.SP, // not a former one
 		Required: true, Binding: binding,
 	}
 	if config.Binding(binding).Secure() {
@@ -203,10 +204,15 @@ func (n *Node) leaveOthers(ctx context.Context) {
 	if err != nil && ctx.Err() == nil {
 		n.log.WarnContext(ctx, "former registrars", "err", err)
 	}
+	if len(former) == 0 {
+		return
+	}
+	client := n.newSocketClient() // its connections end with the farewells
+	defer client.Close()
 	for _, m := range former {
 		d := federation.Departure{
 			Home: n.cfg.Home(), Registrar: m.ID, Points: m.Points, Log: n.log,
-			Sender: ways{client: n.peers.client},
+			Sender: ways{client: n.peers.client, socket: sockets{client: client, registrar: m.ID, sp: n.cfg.CSE.SP}},
 		}
 		if !d.Run(ctx, rand.Text) {
 			return

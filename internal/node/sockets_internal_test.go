@@ -31,6 +31,7 @@ func TestSockets_S093_S152_WhoAsksOverAConnectionThatThisCSEHasOpened(t *testing
 		{"the registrar on this machine", "/id-in", "//m2m.example/id-in", false, identity.KindCSE, true},
 		{"a CSE of another provider", "/id-in", "//far.example/id-far", true, identity.KindCSE, false},
 		{"the registrar of another provider", "//far.example/id-far", "//far.example/id-far", true, identity.KindCSE, false},
+		{"C-217 a former registrar, which is taken leave of", "/id-in", "//m2m.example/id-old", true, identity.KindCSE, false},
 		{"S-152 one that has proved nothing", "/id-in", "//far.example/id-far", false, identity.KindNone, false},
 	} {
 		a := gateway(test.registrar).opened(test.who, test.secure)

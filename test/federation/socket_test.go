@@ -31,6 +31,25 @@ func (s *system) gateway(registrar, id, name string, through *box) *box {
 	return b
 }
 
+// A registrar that takes nothing but WebSocket is taken leave of over that.
+func TestSocket_C217_B95_AFormerRegistrarIsToldOverWebSocket(t *testing.T) {
+	t.Parallel()
+	s := newProvider(t, "//m2m.example")
+	s.in.toml = strings.Replace(s.in.toml, `"https"`, `"wss"`, 1)
+	s.in.start()
+	mn := s.box("mn", "/id-mn", "cse-mn")
+	mn.flags["registrar"], mn.flags["registrar-id"] = "wss://127.0.0.1:"+s.in.port, s.in.id
+	mn.start()
+	mn.joined(s.in)
+	mn.halt()
+	other := s.box("mn", "/id-up", "cse-up")
+	other.start()
+	mn.flags["registrar"], mn.flags["registrar-id"] = other.url(), other.id
+	mn.start()
+	mn.joined(other)
+	await(t, "the former registrar has let go", func() bool { return s.in.plain.Get(t, "CAdmin", "/cse-in/id-mn").RSC == 4004 })
+}
+
 func TestSocket_S015_B87_B96_S153_ACSEIsReachedOverTheConnectionItHasOpened(t *testing.T) {
 	t.Parallel()
 	s := newProvider(t, "//m2m.example")

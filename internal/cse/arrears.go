@@ -32,6 +32,7 @@ type arrear struct {
 	numbers  []int64   // under which it is kept
 	fresh    bool      // not tried since it came about
 	busy     chan struct{}
+	hop      onem2m.ID // by which it is being told, by one of the payers; ""
 	attempts int
 	due      time.Time
 }
@@ -71,6 +72,8 @@ const maxHelp = 16
 // is a view of it.
 type arrears struct {
 	made, next atomic.Int64 // debts of this run, and the number behind the last one, as the writer sees it
+
+	via func(onem2m.ID) onem2m.ID // the next hop to a CSE; nil: the CSE itself
 
 	mu   sync.Mutex // guards what follows and what is in it
 	open map[string]*arrear
@@ -150,19 +153,25 @@ func (d *arrears) hold(host onem2m.ID, number int64, one arrear) (older []int64)
 	return older
 }
 
-// take takes a debt that is due. Of those that have been tried one at a time is
-// for a CSE: one that is away or slow keeps nobody else waiting. When there is none
-// it returns how long that is so.
+// take takes a debt that is due, for a payer. Of those that have been tried one at a
+// time is for a CSE, and no more by one next hop than are left for others: one that is
+// away or slow keeps nobody else waiting, however many there are behind it. When
+// there is none it returns how long that is so.
 func (d *arrears) take() (one *arrear, wait time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	wait = time.Hour
-	asked := map[onem2m.ID]bool{}
+	asked, by, paying := map[onem2m.ID]bool{}, map[onem2m.ID]int{}, 0
 	for _, have := range d.open {
 		if have.busy != nil {
 			asked[have.host] = true
 		}
+		if have.hop != "" {
+			by[have.hop]++
+			paying++
+		}
 	}
+	hops := map[onem2m.ID]onem2m.ID{}
 	for _, have := range d.open {
 		due := have.due
 		if gone := d.away[have.host]; gone != nil && gone.until.After(due) {
@@ -173,11 +182,25 @@ func (d *arrears) take() (one *arrear, wait time.Duration) {
 		case have.busy != nil, asked[have.host]: // whose turn is over wakes the next one
 		case left > 0:
 			wait = min(wait, left)
+		case by[d.hop(hops, have.host)] >= payers-paying: // likewise
 		default:
+			have.hop = d.hop(hops, have.host)
 			return have.taken(), 0
 		}
 	}
 	return nil, wait
+}
+
+// hop is the next one to a CSE, which is found once. The lock is held.
+func (d *arrears) hop(known map[onem2m.ID]onem2m.ID, host onem2m.ID) onem2m.ID {
+	hop, ok := known[host]
+	if !ok {
+		if hop = host; d.via != nil {
+			hop = d.via(host)
+		}
+		known[host] = hop
+	}
+	return hop
 }
 
 // takeFresh takes a debt of these numbers that nobody has tried. When there is none
@@ -212,7 +235,7 @@ func (d *arrears) end(one *arrear, paid, away bool) {
 	defer d.mu.Unlock()
 	have := d.open[one.Copy]
 	close(have.busy)
-	have.busy = nil
+	have.busy, have.hop = nil, ""
 	more := len(have.numbers) > len(one.numbers) // it has grown meanwhile
 	have.fresh = more
 	defer func() {

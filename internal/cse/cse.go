@@ -354,6 +354,7 @@ func New(ctx context.Context, o Options) (*CSE, error) {
 	c.beacons, c.dealings = newBeacons(), newAlarms()
 	c.locks.init()
 	c.arrears.init()
+	c.arrears.via = c.hopTo
 	c.spBelow.init()
 	c.spans.init()
 	if c.Definitions == nil {

@@ -8,12 +8,22 @@ import (
 	"time"
 
 	"bulwark/internal/announcement"
+	"bulwark/internal/federation"
 	"bulwark/internal/store"
 	"bulwark/onem2m"
 )
 
 // payers bounds the CSEs that are told of changes at the same time.
 const payers = 4
+
+// hopTo is the next hop to a CSE, or where there is none that CSE.
+func (c *CSE) hopTo(host onem2m.ID) onem2m.ID {
+	next, err := c.peers.Next(host, federation.Arrival{}, c.instant())
+	if err != nil {
+		return host
+	}
+	return next.ID
+}
 
 // runArrears pays what is owed until ctx ends, to several CSEs at the same time.
 func (c *CSE) runArrears(ctx context.Context) {

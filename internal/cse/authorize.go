@@ -63,6 +63,9 @@ func (c *CSE) guard(rec *store.Record) *guard {
 		}
 		if list, ok := attrs.Texts("daci"); ok {
 			g.consults = linksTo(list)
+			if info := c.infoOf(rec); info == nil || !info.Kind.Announced() {
+				bindLinks(g.consults, rec)
+			}
 		}
 		return g
 	}).(*guard)

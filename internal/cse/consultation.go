@@ -46,8 +46,8 @@ func referralOf(name string, attrs onem2m.Object) *referral {
 
 // checkConsultations: the entries of dynamicAuthorizationConsultationIDs are
 // addresses. What doesn't exist, or not yet, is passed over when somebody is to
-// be asked.
-func (k *call) checkConsultations() error {
+// be asked. An UPDATE binds them to those that exist, see leads.
+func (k *call) checkConsultations(r store.Reader, s *subject) error {
 	list, ok := k.draft.attrs.Texts("daci")
 	if !ok {
 		return nil
@@ -59,6 +59,12 @@ func (k *call) checkConsultations() error {
 		if address, err := onem2m.ParseAddress(text); err != nil || address.Attribute != "" {
 			return onem2m.Errorf(onem2m.BadRequest, "daci", "not a resource identifier")
 		}
+	}
+	if s.old == nil || k.draft.info.Kind.Announced() {
+		return nil
+	}
+	if bound, changed := k.c.boundLinks(r, s.old, list, k.now); changed {
+		s.attrs.Set("daci", onem2m.TextsValue(bound))
 	}
 	return nil
 }
@@ -73,7 +79,11 @@ func (c *CSE) referrals(r store.Reader, target *store.Record, now onem2m.Timesta
 		var found []*referral
 		links := c.guard(rec).consults
 		for i := range links {
-			if u := c.linkedReferral(r, &links[i], now, lacking); u != nil {
+			u, err := c.linkedReferral(r, &links[i], rec, now, lacking)
+			if err != nil {
+				return nil, err
+			}
+			if u != nil {
 				found = append(found, u)
 			}
 		}
@@ -90,10 +100,11 @@ func (c *CSE) referrals(r store.Reader, target *store.Record, now onem2m.Timesta
 			return found, nil
 		}
 		if rec.Type == onem2m.TypeCSEBase {
-			if u := c.linkedReferral(r, &c.consult, now, lacking); u != nil {
+			u, err := c.linkedReferral(r, &c.consult, rec, now, lacking)
+			if u != nil {
 				found = append(found, u)
 			}
-			return found, nil
+			return found, err
 		}
 		parent, err := r.ByID(rec.Parent)
 		if err != nil {
@@ -104,24 +115,38 @@ func (c *CSE) referrals(r store.Reader, target *store.Record, now onem2m.Timesta
 	return nil, nil
 }
 
-// linkedReferral reads one entry. What can't be read is none.
-func (c *CSE) linkedReferral(r store.Reader, l *link, now onem2m.Timestamp, lacking *missed) *referral {
+// linkedReferral reads one entry of rec. What can't be read is none, and neither is
+// what has taken the place of another one.
+func (c *CSE) linkedReferral(r store.Reader, l *link, rec *store.Record, now onem2m.Timestamp, lacking *missed) (*referral, error) {
 	switch {
 	case !l.valid:
-		return nil
+		return nil, nil
 	case !l.address.Local(c.Home):
 		f, known := c.foreign(l.address, now)
 		if !known {
 			lacking.add(c.foreignKey(l.address))
 		}
 		if f == nil {
-			return nil
+			return nil, nil
 		}
-		return f.referral
+		return f.referral, nil
 	}
 	t, err := c.resolve(r, l.address.Path, now)
 	if err != nil || t.virtual != "" || t.rec.Type != onem2m.TypeDynamicAuthorizationConsultation {
-		return nil
+		return nil, nil //nolint:nilerr // it is passed over (A-139)
 	}
-	return referralOf(l.text, attributes(t.rec))
+	if meant, err := c.meansConsultation(r, l, t.rec, rec, now); !meant {
+		return nil, err
+	}
+	return referralOf(l.text, attributes(t.rec)), nil
+}
+
+// meansConsultation reports whether an entry of rec is meant for the consultation
+// that it is resolved to, and not for one that had its place before (see leads). One
+// that came later counts if who has made it may choose for rec whom to ask.
+func (c *CSE) meansConsultation(r store.Reader, l *link, consultation, rec *store.Record, now onem2m.Timestamp) (bool, error) {
+	if l.leads(consultation) || consultation.Origin == c.admin {
+		return true, nil
+	}
+	return c.decidesAbout(r, consultation.Origin, rec, now)
 }

@@ -215,7 +215,7 @@ func (k *call) checkSpecific(r store.Reader, p *procedures, s *subject) error {
 	if err := k.checkLinks(r, s); err != nil {
 		return err
 	}
-	if err := k.checkConsultations(); err != nil {
+	if err := k.checkConsultations(r, s); err != nil {
 		return err
 	}
 	if err := k.checkAnnouncement(r, s); err != nil {

@@ -40,7 +40,7 @@ func TestExplain_A193_NamesWhatServersHaveGrantedAndWhoWouldBeAsked(t *testing.T
 	if e.Permit || e.Code != 4103 {
 		t.Errorf("got %+v", e)
 	}
-	says(e, "consultation cse-in/bay/dac: asked at "+dasPoint+"; one of the roles "+operator+", "+visitor)
+	says(e, "consultation "+c.ri("cse-in/bay/dac")+": asked at "+dasPoint+"; one of the roles "+operator+", "+visitor)
 	says(explain(Question{To: "cse-in/bay/hall"}), "isn't authenticated")
 	if n := c.das.count(); n != 0 {
 		t.Error("somebody was asked")

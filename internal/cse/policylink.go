@@ -15,7 +15,7 @@ import (
 // entity that is registered here may do. So a link by a path leads to a policy
 // alone that is older than the resource which has the link, and that can't be a
 // later one. A link to a younger policy is kept as resourceID, which is given only
-// once.
+// once. The same holds for links to a consultation, whose server may grant anything.
 
 // bindLinks says whose the links are.
 func bindLinks(links []link, rec *store.Record) {
@@ -44,7 +44,8 @@ func (c *CSE) boundLinks(r store.Reader, rec *store.Record, list []string, now o
 			continue
 		}
 		t, err := c.resolve(r, l.address.Path, now)
-		if err == nil && t.virtual == "" && t.rec.Type == onem2m.TypeAccessControlPolicy && !l.leads(t.rec) {
+		linkable := err == nil && (t.rec.Type == onem2m.TypeAccessControlPolicy || t.rec.Type == onem2m.TypeDynamicAuthorizationConsultation)
+		if linkable && t.virtual == "" && !l.leads(t.rec) {
 			bound[i], changed = t.rec.RI, true
 		}
 	}
@@ -76,7 +77,10 @@ func (c *CSE) passLinks(r store.Reader, rec *store.Record, s *subject, now onem2
 
 // boundSetting says that the links of a store are bound, of which those that an
 // earlier version has written weren't.
-const boundSetting = "links/bound"
+const boundSetting = "links/all-bound"
+
+// linkNames are the attributes with such links.
+var linkNames = [...]string{"acpi", "macp", "daci"}
 
 // bindOlderLinks binds the links of a store that an earlier version has written.
 func (c *CSE) bindOlderLinks(ctx context.Context) error {
@@ -115,7 +119,7 @@ func (c *CSE) bindPage(ctx context.Context, ty onem2m.ResourceType, after int64)
 		list, err := r.OfType(ty, after, 500)
 		for _, rec := range list {
 			next = rec.ID
-			if bytes.Contains(rec.Attributes, []byte(`"acpi"`)) || bytes.Contains(rec.Attributes, []byte(`"macp"`)) {
+			if slices.ContainsFunc(linkNames[:], func(name string) bool { return bytes.Contains(rec.Attributes, []byte(`"`+name+`"`)) }) {
 				linked = append(linked, rec.ID)
 			}
 		}
@@ -141,7 +145,7 @@ func (c *CSE) bindRecord(tx store.Tx, id int64) error {
 		return gone(err)
 	}
 	attrs, changed := attributes(rec).Clone(), false
-	for _, name := range []string{"acpi", "macp"} {
+	for _, name := range linkNames {
 		list, _ := attrs.Texts(name)
 		if bound, other := c.boundLinks(tx, rec, list, c.instant()); other {
 			attrs.Set(name, onem2m.TextsValue(bound))

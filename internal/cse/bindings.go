@@ -103,6 +103,30 @@ func (c *CSE) boundName(kind distributed.Kind, name string) bool {
 	return ok && rn == name && c.namesBase(base)
 }
 
+// checkReserved: a policy that the configuration names is made by the administrator
+// alone. It decides about resources of other CSEs, and every entity that is
+// registered here may make policies below the <CSEBase>.
+func (k *call) checkReserved(r store.Reader, s *subject) error {
+	if s.old != nil || s.rn == "" || k.isAdmin() || k.c.Bindings == nil || len(k.c.Bindings.Governed) == 0 {
+		return nil
+	}
+	above, err := Structured(r, s.parent)
+	if err != nil {
+		return err
+	}
+	_, below, _ := strings.Cut(above+"/"+s.rn, "/")
+	for _, g := range k.c.Bindings.Governed {
+		for _, l := range linksTo(g.Policies) {
+			path := l.address.Path
+			if l.valid && l.address.Local(k.c.Home) && len(path) > 1 && k.c.namesBase(path[0]) && strings.Join(path[1:], "/") == below {
+				k.audit("special", "", onem2m.OriginatorHasNoPrivilege, "the configuration names the policy, so the administrator makes it")
+				return k.denied(onem2m.Create)
+			}
+		}
+	}
+	return nil
+}
+
 // bound returns the resource that answers as a point, nil without one.
 func (c *CSE) bound(r store.Reader, kind distributed.Kind, now onem2m.Timestamp) (*store.Record, error) {
 	address, err := onem2m.ParseAddress(c.Bindings.resource(kind))

@@ -140,3 +140,23 @@ func TestPolicyLink_A41_WhatAResourcePassesOnLeadsNowhereElseEither(t *testing.T
 		w.must(tt.guest, ask{op: "R", to: ri, from: "Cguest1"})
 	}
 }
+
+func TestPolicyLink_A169_AGovernedPolicyIsMadeByTheAdministrator(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"cse-in/central", "-/central", "/id-in/cse-in/central", "//m2m.example/id-in/-/central"} {
+		t.Run("A-169 "+name, func(t *testing.T) {
+			t.Parallel()
+			c := newCountry(t, func(b *Bindings) { b.Governed[0].Policies = []string{name} })
+			c.leave(toDecide)
+			c.in.register("Cevil01", "evil")
+			policy := func(rn string) ask {
+				return ask{op: "C1", to: "cse-in", from: "Cevil01", body: `{"m2m:acp":{"rn":"` + rn + `","pv":{"acr":[{"acor":["all"],"acop":63}]},"pvs":{"acr":[{"acor":["Cevil01"],"acop":63}]}}}`}
+			}
+			c.in.must(onem2m.OriginatorHasNoPrivilege, policy("central"))
+			c.in.must(onem2m.Created, policy("other"))
+			c.mn.must(onem2m.OriginatorHasNoPrivilege, reads("Capp01"))
+			c.central(mayRead)
+			c.mn.must(onem2m.OK, reads("Capp01"))
+		})
+	}
+}

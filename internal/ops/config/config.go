@@ -164,7 +164,7 @@ type PIP struct {
 // Governed is one [[governed]] entry.
 type Governed struct {
 	Targets  []string `toml:"targets" doc:"Absolute addresses of resources of other CSEs, as those ask about them: with resource identifiers. A * at the end stands for all that begin so."`
-	Policies []string `toml:"policies" doc:"Addresses of the policies that apply to them."`
+	Policies []string `toml:"policies" doc:"Addresses of the policies that apply to them. Only the administrator makes policies with these paths."`
 }
 
 // DAS is the table [das].

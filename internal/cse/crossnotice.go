@@ -63,7 +63,7 @@ func crossNotices(content *onem2m.Content) ([]onem2m.Object, error) {
 		return []onem2m.Object{o}, nil
 	case "m2m:agn":
 		items, err := onem2m.ParseList(o.Get("m2m:sgn"))
-		if err != nil {
+		if err != nil || len(items) == 0 { // of none nobody could say whose it is
 			return nil, bad
 		}
 		list := make([]onem2m.Object, 0, len(items))

@@ -83,6 +83,9 @@ func TestCross_C319_TargetsOnOtherCSEs(t *testing.T) {
 			t.Errorf("%s: %d, told %v", tt.name, code, w.crossed)
 		}
 	}
+	if res := w.do(ask{op: "N", to: "/id-in/" + ri, from: "/id-poll", body: `{"m2m:agn":{"m2m:sgn":[]}}`}); res.Code != onem2m.OriginatorHasNoPrivilege {
+		t.Errorf("C-323 nothing, from anybody: %d", res.Code)
+	}
 	if code := w.notice(o, made[1], ""); code != onem2m.OK || len(w.crossed) != 1 {
 		t.Errorf("C-322 the third: %d, told %v", code, w.crossed)
 	}

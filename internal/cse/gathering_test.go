@@ -218,6 +218,7 @@ func TestGathering_C356_MembersOfOtherCSEs(t *testing.T) {
 		{"C-275 the question about another creator", "/id-far", note("/id-far/s1", `,"vrq":true,"cr":"/id-in/Cother1"`), 4101, false},
 		{"the end of a subscription", "/id-far", note("/id-far/s1", `,"sud":true`), 2000, false},
 		{"C-356 nothing in it", "/id-far", `{"m2m:rsp":{"rsc":2000}}`, 4000, false},
+		{"C-356 several, of which there is none", "/id-far", `{"m2m:agn":{"m2m:sgn":[]}}`, 4000, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			before := len(w.gathered)

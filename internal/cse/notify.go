@@ -179,9 +179,22 @@ func (k *call) retarget(ctx context.Context, reach notify.Reach) (*onem2m.Respon
 			}
 			continue
 		}
-		return &onem2m.Response{Code: res.Code, Content: res.Content}, nil
+		return k.taken(res)
 	}
 	return nil, unreachable
+}
+
+// taken is what an AE answers to a notification that was passed on to it. Without a
+// response status code it doesn't say that it has it (B-43); who wants no response
+// isn't told anything.
+func (k *call) taken(res *onem2m.Response) (*onem2m.Response, error) {
+	switch rt := k.req.ResponseType; {
+	case res != nil && res.Code != 0:
+		return &onem2m.Response{Code: res.Code, Content: res.Content}, nil
+	case rt != nil && *rt == responseNone:
+		return &onem2m.Response{Code: onem2m.OK}, nil
+	}
+	return nil, onem2m.Errorf(onem2m.TargetNotReachable, "to", "the AE has answered without a response status code")
 }
 
 // Reach finds out how the entity behind a resource-ID target is notified. It

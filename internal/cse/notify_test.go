@@ -43,6 +43,17 @@ func TestNotify_RetargetsToTheAE(t *testing.T) {
 	w.must(onem2m.OriginatorHasNoPrivilege, ask{op: "N", to: "cse-in/app", from: "Csend01", body: notification})
 }
 
+func TestNotify_B43_C083_AnAEThatAnswersWithoutACode(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.must(onem2m.Created, ask{op: "C2", to: "cse-in", from: "Capp01", body: `{"m2m:ae":{"rn":"app","api":"Ntest","rr":true,"srv":["3"],"poa":["http://192.0.2.1/"]}}`})
+	w.answer = &onem2m.Response{}
+	note := ask{op: "N", to: "cse-in/app", from: "Capp01", body: `{"m2m:sgn":{"sur":"cse-in/sub"}}`}
+	w.must(onem2m.TargetNotReachable, note)
+	note.edit = func(r *onem2m.Request) { r.ResponseType = new(int64(responseNone)) }
+	w.must(onem2m.OK, note)
+}
+
 func TestReach_FindsOnlyAEsWithAPointOfAccess(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

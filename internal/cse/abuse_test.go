@@ -65,7 +65,7 @@ func TestFanOut_C348_DoesNotMultiply(t *testing.T) {
 		mid = append(mid, fmt.Sprintf(`"cse-in/app/g/fopt/a%d"`, i))
 	}
 	w.must(onem2m.Updated, ask{op: "U", to: "cse-in/app/g", from: "Capp01", body: `{"m2m:grp":{"mid":[` + strings.Join(mid, ",") + `]}}`})
-	res := w.do(ask{op: "R", to: "cse-in/app/g/fopt", from: "Capp01"})
+	res := w.do(ask{op: "R", to: "cse-in/app/g/fopt", from: "Capp01", edit: func(r *onem2m.Request) { r.RequestExpiration = "600000" }})
 	if n := strings.Count(text(res), `"rsc":`); res.Code != onem2m.OK || n > maxSpread || !strings.Contains(text(res), "spreads to more than") {
 		t.Errorf("got %d with %d answers, want %d at most and a refusal of the rest", res.Code, n, maxSpread)
 	}

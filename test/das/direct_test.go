@@ -50,6 +50,8 @@ data = "data"
 [[listen]]
 binding = "https"
 address = "127.0.0.1:%s"
+[timing]
+consultation = "8s"
 [outbound]
 ca = "data/pki/ca.crt"
 [das]

@@ -131,6 +131,7 @@ func (s *system) box(kind, id, name string) *box {
 	b.toml = fmt.Sprintf(`
 [timing]
 registration-check = "1s"
+consultation = "8s"
 
 [limits]
 read-header-timeout = "1m"

@@ -180,6 +180,8 @@ func TestRun_TheStatusSaysDoneFailedOrNotUnderstood(t *testing.T) {
 		{"version --output yaml", everything(), 2, "must be one of"},
 		{"pki issue tree T1", everything(), 2, "it is one of ae, cse, fqdn, node, device"},
 		{"pki issue ae C1 --days 100000", everything(), 2, "--days must be"},
+		{"pki issue ae C1 --days 0", everything(), 2, "--days must be from 1 to 3660"},
+		{"pki init --network 300.1.1.1/8", everything(), 2, "--network \"300.1.1.1/8\": write an address and the bits"},
 		{"pki init --sp m2m.example", everything(), 2, "write // and a domain name"},
 		{"pki list --dir /nonexistent", everything(), 1, "there is no CA"},
 	}

@@ -73,10 +73,10 @@ func (p *pkiCommand) showIssued(c *call, a *pki.Authority, i pki.Issued) error {
 }
 
 type pkiInit struct {
-	SP      string         `name:"sp" default:"//m2m.example" placeholder:"//DOMAIN" help:"M2M-SP-ID of the certificates (default ${default})."`
-	CSE     string         `name:"cse-id" default:"/id-in" placeholder:"/ID" help:"CSE that a plain AE-ID-stem belongs to (default ${default})."`
-	Domain  []string       `name:"domain" placeholder:"NAME" help:"Further domain that hosts may be in."`
-	Network []netip.Prefix `name:"network" placeholder:"PREFIX" help:"Further network that CSEs may be in, such as 192.0.2.0/24."`
+	SP      string   `name:"sp" default:"//m2m.example" placeholder:"//DOMAIN" help:"M2M-SP-ID of the certificates (default ${default})."`
+	CSE     string   `name:"cse-id" default:"/id-in" placeholder:"/ID" help:"CSE that a plain AE-ID-stem belongs to (default ${default})."`
+	Domain  []string `name:"domain" placeholder:"NAME" help:"Further domain that hosts may be in."`
+	Network []string `name:"network" placeholder:"PREFIX" help:"Further network that CSEs may be in, such as 192.0.2.0/24."`
 }
 
 // Help is the second part of the help page.
@@ -98,7 +98,15 @@ func (r *pkiInit) Run(c *call, p *pkiCommand) error {
 	if id, form, err := home.ParseID(r.CSE); err != nil || form != onem2m.FormSPRelative || id.Registrar() != "" {
 		return usagef("--cse-id %q: write a slash and a name, such as /id-in", r.CSE)
 	}
-	a, err := pki.Init(p.dir(c), home, pki.Scope{Domains: r.Domain, Networks: r.Network})
+	scope := pki.Scope{Domains: r.Domain}
+	for _, text := range r.Network {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			return usagef("--network %q: write an address and the bits that count, such as 192.0.2.0/24", text)
+		}
+		scope.Networks = append(scope.Networks, network)
+	}
+	a, err := pki.Init(p.dir(c), home, scope)
 	if err != nil {
 		return err
 	}
@@ -109,7 +117,7 @@ func (r *pkiInit) Run(c *call, p *pkiCommand) error {
 // issueFlags are the choices of issue and renew.
 type issueFlags struct {
 	Out     string       `name:"out" placeholder:"PREFIX" help:"Write PREFIX.crt and PREFIX.key (default: named after the entity, in the folder of the authority)."`
-	Days    int          `name:"days" placeholder:"N" help:"Days for which it is good (default 365)."`
+	Days    int          `name:"days" default:"365" placeholder:"N" help:"Days for which it is good (default ${default})."`
 	Replace bool         `name:"replace" help:"Write over files that are there."`
 	DNS     []string     `name:"dns" placeholder:"NAME" help:"Further host name, for cse and fqdn."`
 	IP      []netip.Addr `name:"ip" placeholder:"ADDR" help:"Address of the host, for cse."`
@@ -120,7 +128,7 @@ type issueFlags struct {
 const maxDays = 3660
 
 func (f issueFlags) options() (pki.Options, error) {
-	if f.Days < 0 || f.Days > maxDays {
+	if f.Days < 1 || f.Days > maxDays {
 		return pki.Options{}, usagef("--days must be from 1 to %d", maxDays)
 	}
 	return pki.Options{
@@ -245,7 +253,7 @@ type pkiRenew struct {
 	File   string `arg:"" help:"File of the certificate."`
 	NewKey bool   `name:"new-key" help:"Make a new key too."`
 	Out    string `name:"out" placeholder:"PREFIX" help:"Write PREFIX.crt and PREFIX.key (default: in place)."`
-	Days   int    `name:"days" placeholder:"N" help:"Days for which it is good (default 365)."`
+	Days   int    `name:"days" default:"365" placeholder:"N" help:"Days for which it is good (default ${default})."`
 }
 
 // Help is the second part of the help page.

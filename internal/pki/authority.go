@@ -103,6 +103,17 @@ func initAt(dir string, home onem2m.Home, scope Scope, now func() time.Time) (*A
 	return a, writeFile(a.ca("settings.json"), append(data, '\n'), keyMode)
 }
 
+// missingError says that there is no authority in a folder.
+type missingError string
+
+// Error says how to get one.
+func (dir missingError) Error() string {
+	return fmt.Sprintf("there is no CA in %s; make one with: bulwark pki init --dir %s", string(dir), string(dir))
+}
+
+// Is reports that a file isn't there.
+func (missingError) Is(target error) bool { return target == os.ErrNotExist }
+
 // Open opens the authority in dir.
 func Open(dir string) (*Authority, error) { return openAt(dir, time.Now) }
 
@@ -110,7 +121,7 @@ func openAt(dir string, now func() time.Time) (*Authority, error) {
 	path := filepath.Join(dir, "ca", "settings.json")
 	data, err := os.ReadFile(path)
 	if os.IsNotExist(err) {
-		return nil, fmt.Errorf("there is no CA in %s; make one with: bulwark pki init --dir %s: %w", dir, dir, err)
+		return nil, missingError(dir)
 	}
 	if err != nil {
 		return nil, err

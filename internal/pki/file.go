@@ -44,6 +44,12 @@ func writeFile(path string, data []byte, mode os.FileMode) (err error) {
 	return syncDir(filepath.Dir(path))
 }
 
+// isFolder reports whether there is a folder at path.
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
 // syncDir makes a rename in a directory durable.
 func syncDir(path string) error {
 	d, err := os.Open(path)

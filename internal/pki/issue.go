@@ -116,6 +116,9 @@ func (a *Authority) Renew(certFile string, opts Options) (Issued, error) {
 // write signs a certificate, notes it in the index, and writes the files; in
 // this order, so that whatever is out can be revoked.
 func (a *Authority) write(s subject, key *ecdsa.PrivateKey, out string, opts Options) (Issued, error) {
+	if folder := filepath.Dir(out); !isFolder(folder) { // looked at before the certificate counts as issued
+		return Issued{}, fmt.Errorf("%s.crt: there is no folder %s", out, folder)
+	}
 	ca, caKey, err := a.issuer(string(s.kind))
 	if err != nil {
 		return Issued{}, err

@@ -163,6 +163,18 @@ func TestIssue_RefusesNamesAndSaysWhatToDo(t *testing.T) {
 	}
 }
 
+func TestIssue_CountsNothingAsIssuedWhoseFolderIsNotThere(t *testing.T) {
+	t.Parallel()
+	a := newCA(t)
+	_, err := a.Issue(AE, "Csensor", Options{Out: filepath.Join(a.dir, "nowhere", "sensor")})
+	if err == nil || !strings.Contains(err.Error(), "there is no folder "+filepath.Join(a.dir, "nowhere")) {
+		t.Errorf("Issue: %v", err)
+	}
+	if records, err := a.List(); err != nil || len(records) != 0 {
+		t.Errorf("issued: %v, %v", records, err)
+	}
+}
+
 func TestIssue_FilesAreForTheirOwnerAndNotWrittenOver(t *testing.T) {
 	t.Parallel()
 	a := newCA(t)

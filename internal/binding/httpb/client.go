@@ -47,8 +47,8 @@ const (
 
 	maxResponseHeader = 64 << 10
 	maxTransports     = 256 // connection pools, one per entity that has to be at the other end
-	idlePerHost       = 64  // as many requests as are on their way to one CSE at a time: fewer, and each further one pays for a handshake
-	idleConnections   = 256
+	idlePerHost       = 128 // as many requests as are on their way to one CSE at a time: fewer, and each further one pays for a handshake
+	idleConnections   = 512
 	idleTimeout       = 90 * time.Second
 )
 

@@ -113,12 +113,12 @@ func (k *call) obtain(ctx context.Context, trail distributed.Trail) error {
 		}
 	}
 	group.Wait()
-	cancel()
 	var wanted []wantedToken
 	if k.further != nil {
 		wanted = k.further.wanted
 	}
-	k.pursue(context.WithValue(ctx, yieldKey{}, nil))
+	k.pursue(asking) // a plain RETRIEVE ends nowhere else
+	cancel()
 	k.giveBack(wanted)
 	resume()
 	k.now = k.c.instant()

@@ -40,6 +40,7 @@ func TestFaults_C076_AFloodTakesABoundedShare(t *testing.T) {
 	defer way.set(passes)
 	large := `{"m2m:cin":{"con":"` + strings.Repeat("x", 900<<10) + `"}}`
 	var group sync.WaitGroup
+	answered := 0
 	for i := range 600 {
 		group.Go(func() {
 			_, err := flooder.Do(t.Context(), harness.Request{
@@ -49,13 +50,19 @@ func TestFaults_C076_AFloodTakesABoundedShare(t *testing.T) {
 			_ = err // a connection too many may be refused
 		})
 		if i%10 == 0 {
-			a := flooder.Send(t, harness.Request{
+			a, err := flooder.Do(t.Context(), harness.Request{
 				Method: "POST", Target: "/cse-in", From: fmt.Sprintf("/id-flood%d", i), Type: 16, Body: fmt.Sprintf(`{"m2m:csr":{"cb":"/id-flood%d/c","csi":"/id-flood%d","rr":false}}`, i, i),
 			})
-			if a.RSC != 4106 {
-				t.Errorf("S-122: registered in another name: %s", a)
+			if err == nil { // likewise
+				answered++
+				if a.RSC != 4106 {
+					t.Errorf("S-122: registered in another name: %s", a)
+				}
 			}
 		}
+	}
+	if answered == 0 {
+		t.Error("nobody was told that a registration in another name is refused")
 	}
 	var most int64
 	fastest := time.Hour

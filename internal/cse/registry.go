@@ -113,7 +113,7 @@ func (c *CSE) noteRegistree(rec *store.Record, st standing) {
 		stated := pointsIn(attrs)
 		n.Points = secured(slices.Clone(stated), st.secure)
 		if len(n.Points) == 0 && len(stated) > 0 {
-			c.Log.Warn("a CSE that has registered over TLS states points of access without: it isn't called", "cse", id, "poa", stated)
+			c.Log.Warn("a CSE that has registered over TLS states points of access without TLS: they are not used", "cse", id, "poa", stated)
 		}
 	}
 	n.Releases, _ = attrs.Texts("srv")

@@ -216,9 +216,11 @@ func (r *Registree) refresh(ctx context.Context, have onem2m.Object) error {
 		}
 	}
 	want := r.changing()
+	r.compare(ctx, have, want)
 	if err := r.change(ctx, differing(have, want, "rr", "srv", "csz", "poa")); err != nil {
 		return err
 	}
+	r.agreed = want
 	err := r.change(ctx, differing(have, want, "esi")) // E-16, E-21
 	if codeOf(err) != 0 {
 		r.o.Log.WarnContext(ctx, "the registrar doesn't take what this CSE does end to end", "registrar", r.o.Registrar, "err", err)
@@ -226,6 +228,24 @@ func (r *Registree) refresh(ctx context.Context, have onem2m.Object) error {
 		return err
 	}
 	return r.tellDescendants(ctx, have)
+}
+
+// compare warns when the registrar has other points of access of this CSE than
+// both agreed on: two CSEs with one CSE-ID and one certificate would take each
+// other's place in turn, and neither would see why requests are lost.
+func (r *Registree) compare(ctx context.Context, have, want onem2m.Object) {
+	if r.agreed == nil || len(differing(r.agreed, want, "rr", "poa")) > 0 || len(differing(have, want, "rr", "poa")) == 0 {
+		return
+	}
+	r.strayed++
+	if r.strayed&(r.strayed-1) != 0 {
+		return // told fewer and fewer times
+	}
+	points, _ := have.Texts("poa")
+	r.o.Log.WarnContext(
+		ctx, "somebody has changed the registration of this CSE; is there another one with its CSE-ID and certificate?",
+		"cse", r.o.Home.ID(), "registrar", r.o.Registrar, "poa", points, "own", r.o.Self.Points, "times", r.strayed,
+	)
 }
 
 // differing returns what of some attributes the registrar should be told.

@@ -2,12 +2,14 @@ package federation
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -81,6 +83,8 @@ type Registree struct {
 	looks    int           // of the one goroutine that runs
 	mirrored onem2m.Object // the registrar, as it is known here
 	last     verdict
+	agreed   onem2m.Object // what the registrar and this CSE agreed on at the last look
+	strayed  int           // looks at which somebody had changed that
 	pause    time.Duration // until the next look, when all goes well
 }
 
@@ -162,7 +166,25 @@ func (r *Registree) told(ctx context.Context, err error, failures int) {
 	if failures&(failures-1) == 0 {
 		level = slog.LevelWarn
 	}
-	r.o.Log.Log(ctx, level, "registration with the registrar", "registrar", r.o.Registrar, "failures", failures, "err", err)
+	attrs := []any{"registrar", r.o.Registrar, "url", r.o.URL, "failures", failures, "err", err}
+	if help := r.help(err); help != "" {
+		attrs = append(attrs, "help", help)
+	}
+	r.o.Log.Log(ctx, level, "the registrar can't be used, it is tried again", attrs...)
+}
+
+// help says what to look at first, "" where the error says it.
+func (r *Registree) help(err error) string {
+	var unknown x509.UnknownAuthorityError
+	switch {
+	case errors.As(err, &unknown):
+		return "name the root of the registrar's certificate with ca of [remote], ca of its [[peer]] or an [[anchor]]"
+	case strings.Contains(err.Error(), "remote error: tls: "):
+		return "the registrar doesn't take the certificate of this CSE: it is of an authority that it doesn't know, revoked or over"
+	case codeOf(err) == onem2m.OriginatorNotAuthenticated, codeOf(err) == onem2m.SecurityAssociationRequired:
+		return "the certificate that this CSE shows, of [remote] or of its first https listener, has to name " + string(r.o.Home.ID())
+	}
+	return ""
 }
 
 // jitter takes a quarter of chance either way, so that many CSEs that lost

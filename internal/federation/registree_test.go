@@ -2,6 +2,8 @@ package federation
 
 import (
 	"context"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -71,6 +73,52 @@ func TestRegistree_C218_UpdatesWhatDiffers(t *testing.T) {
 	tend(t, far.registree()) // polls from now on
 	if log := far.said(); len(log) != 3 || !strings.Contains(log[1], `{"rr":false,"poa":null}`) {
 		t.Errorf("said %q", log)
+	}
+}
+
+func TestRegistree_WarnsOfAnotherCSEWithItsCSEID(t *testing.T) {
+	t.Parallel()
+	far := newRegistrar(t)
+	var log strings.Builder
+	far.out = slog.New(slog.NewTextHandler(&log, nil))
+	one, other := far.registree("https://a.example"), far.registree("https://b.example")
+	tend(t, one)
+	tend(t, one)
+	tend(t, other) // one that was moved to another address starts the same way
+	const warning = "is there another one with its CSE-ID"
+	if strings.Contains(log.String(), warning) {
+		t.Errorf("warned too early: %s", log.String())
+	}
+	for range 4 {
+		tend(t, one)
+		tend(t, other)
+	}
+	if got := strings.Count(log.String(), warning); got != 6 { // of each at the looks 1, 2 and 4
+		t.Errorf("%d warnings: %s", got, log.String())
+	}
+	if !strings.Contains(log.String(), "cse=//m2m.example/id-mn") || !strings.Contains(log.String(), "poa=[https://b.example] own=[https://a.example]") {
+		t.Errorf("it doesn't say who: %s", log.String())
+	}
+}
+
+func TestRegistree_SaysWhatToLookAtFirst(t *testing.T) {
+	t.Parallel()
+	r := newRegistrar(t).registree()
+	for _, tt := range []struct {
+		name, want string
+		err        error
+	}{
+		{"a root that isn't known", "[remote]", fmt.Errorf("register: %w", &onem2m.Error{Code: onem2m.TargetNotReachable, Cause: x509.UnknownAuthorityError{}})},
+		{"an own certificate that isn't taken", "revoked or over", errors.New("remote error: tls: bad certificate")},
+		{"an own certificate of somebody else", "//m2m.example/id-mn", &refusedError{doing: "register", code: onem2m.OriginatorNotAuthenticated}},
+		{"nobody there", "", errors.New("connect: connection refused")},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := r.help(tt.err); (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {
+				t.Errorf("help is %q", got)
+			}
+		})
 	}
 }
 

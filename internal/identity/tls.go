@@ -3,7 +3,6 @@ package identity
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 
 	"bulwark/onem2m"
@@ -75,7 +74,7 @@ func (t *Trust) ClientConfig(own *KeyPair, expect onem2m.ID) *tls.Config {
 			return fmt.Errorf("server certificate: %w", err)
 		}
 		if expect == "" || v.subject.ID != expect {
-			return errors.New("server certificate: it names another entity than the target")
+			return fmt.Errorf("server certificate: it names %q, not %q", v.subject.ID, expect)
 		}
 		return nil
 	}

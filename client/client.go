@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -59,7 +60,7 @@ type Client struct {
 func New(o Options) (*Client, error) {
 	u, err := url.Parse(o.URL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, fmt.Errorf("the address of the CSE, %q, isn't an http or https URL", o.URL)
+		return nil, fmt.Errorf("the address %q isn't an http or https URL", o.URL)
 	}
 	transport := &http.Transport{
 		MaxIdleConns: idleConnections, MaxIdleConnsPerHost: idleConnections, IdleConnTimeout: 90 * time.Second,
@@ -101,7 +102,7 @@ func tlsConfig(o Options) (*tls.Config, error) {
 	if o.Cert != "" || o.Key != "" {
 		own, err := tls.LoadX509KeyPair(o.Cert, o.Key)
 		if err != nil {
-			return nil, fmt.Errorf("own certificate: %w", err)
+			return nil, fmt.Errorf("own certificate %s with key %s: %w", o.Cert, o.Key, err)
 		}
 		cfg.Certificates = []tls.Certificate{own}
 	}
@@ -158,7 +159,7 @@ func (c *Client) Do(ctx context.Context, req *onem2m.Request) (*onem2m.Response,
 	}
 	answer, err := c.http.Do(hr)
 	if err != nil {
-		return nil, explainFailure(err)
+		return nil, c.explainFailure(err)
 	}
 	defer answer.Body.Close() //nolint:errcheck // the answer has been read, or is given up
 	res, err := httpb.DecodeResponse(answer, maxResponse)
@@ -173,18 +174,26 @@ func (c *Client) Do(ctx context.Context, req *onem2m.Request) (*onem2m.Response,
 func (c *Client) HTTP(hr *http.Request) (*http.Response, error) {
 	answer, err := c.http.Do(hr)
 	if err != nil {
-		return nil, explainFailure(err)
+		return nil, c.explainFailure(err)
 	}
 	return answer, nil
 }
 
 // explainFailure adds to a transport error what usually helps.
-func explainFailure(err error) error {
+func (c *Client) explainFailure(err error) error {
 	var unknown x509.UnknownAuthorityError
 	var host x509.HostnameError
 	switch {
+	case errors.As(err, &unknown) && c.files.CA == "":
+		return fmt.Errorf("%w; name the file of roots (ca.crt of the CSE's authority)", err)
 	case errors.As(err, &unknown):
-		return fmt.Errorf("%w; the file of roots (ca.crt of the CSE's authority) doesn't fit this CSE", err)
+		return fmt.Errorf("%w; the file of roots (ca.crt of the CSE's authority), %s, doesn't fit this CSE", err, c.files.CA)
+	case strings.Contains(err.Error(), "remote error: tls: ") && c.files.Cert == "":
+		return fmt.Errorf("%w; the CSE asks for a certificate", err)
+	case strings.Contains(err.Error(), "remote error: tls: "):
+		return fmt.Errorf("%w; the CSE doesn't take %s: it is of an authority that it doesn't know, revoked or over", err, c.files.Cert)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%w; no answer came in time", err)
 	case errors.As(err, &host):
 		return fmt.Errorf("%w; use a name that the CSE's certificate has, such as localhost", err)
 	}

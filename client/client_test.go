@@ -153,8 +153,25 @@ func TestClient_SpeaksTLSWithItsCertificate(t *testing.T) {
 		t.Errorf("the certificate of another CSE: %v", err)
 	}
 	blind := connect(t, client.Options{URL: n.Addresses[1], From: "Cone001", Cert: me.CertFile, Key: me.KeyFile})
-	if _, err := blind.Retrieve(t.Context(), "cse-in"); err == nil || !strings.Contains(err.Error(), "roots") {
+	if _, err := blind.Retrieve(t.Context(), "cse-in"); err == nil || !strings.Contains(err.Error(), "name the file of roots") {
+		t.Errorf("no authority: %v", err)
+	}
+	other := harness.NewAuthority(t, t.TempDir())
+	stranger := other.AE("Cone001")
+	misled := connect(t, client.Options{URL: n.Addresses[1], From: "Cone001", CA: stranger.CertFile, Cert: me.CertFile, Key: me.KeyFile})
+	if _, err := misled.Retrieve(t.Context(), "cse-in"); err == nil || !strings.Contains(err.Error(), stranger.CertFile+", doesn't fit") {
 		t.Errorf("an unknown authority: %v", err)
+	}
+	refused := connect(t, client.Options{URL: n.Addresses[1], From: "Cone001", CA: ca, Cert: stranger.CertFile, Key: stranger.KeyFile})
+	if _, err := refused.Retrieve(t.Context(), "cse-in"); err == nil || !strings.Contains(err.Error(), "doesn't take "+stranger.CertFile) {
+		t.Errorf("a certificate of another authority: %v", err)
+	}
+	bare := connect(t, client.Options{URL: n.Addresses[1], From: "Cone001", CA: ca})
+	if _, err := bare.Retrieve(t.Context(), "cse-in"); err == nil || !strings.Contains(err.Error(), "asks for a certificate") {
+		t.Errorf("no certificate: %v", err)
+	}
+	if _, err := client.New(client.Options{URL: n.Addresses[1], Cert: me.CertFile, Key: stranger.KeyFile}); err == nil || !strings.Contains(err.Error(), stranger.KeyFile) {
+		t.Errorf("a key of another certificate: %v", err)
 	}
 }
 
@@ -285,7 +302,7 @@ func TestClient_FailuresWithoutAnAnswer(t *testing.T) {
 	defer slow.Close()
 	defer close(release)
 	c := connect(t, client.Options{URL: slow.URL, From: "Capp01", Timeout: 20 * time.Millisecond})
-	if _, err := c.Retrieve(t.Context(), "cse-in"); !errors.Is(err, context.DeadlineExceeded) || code(err) != 0 {
+	if _, err := c.Retrieve(t.Context(), "cse-in"); !errors.Is(err, context.DeadlineExceeded) || code(err) != 0 || !strings.Contains(err.Error(), "no answer") {
 		t.Errorf("a CSE that doesn't answer: %v", err)
 	}
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }))

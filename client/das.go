@@ -229,7 +229,7 @@ func (d *DAS) exchange(ctx context.Context, method, path string, question, answe
 func refusal(status int, body []byte) error {
 	var e EndpointError
 	if json.Unmarshal(body, &e) != nil || e.Code == 0 {
-		return fmt.Errorf("the server answers with status %d", status)
+		return fmt.Errorf("it answers with status %d, not as a Dynamic Authorization Server does", status)
 	}
 	return &onem2m.Error{Code: onem2m.StatusCode(e.Code), Text: e.Text}
 }

@@ -260,6 +260,9 @@ func (k *call) retargeted(ctx context.Context, to string) (*onem2m.Response, err
 	if within(ctx) != nil {
 		return nil, onem2m.Errorf(onem2m.TargetNotReachable, "to", "a transaction reaches no other CSE")
 	}
+	if err := k.mark(ctx, statusForwarded); err != nil {
+		return nil, err
+	}
 	req := *k.req
 	req.To, req.RequestID = to, k.c.ownRequestID()
 	return k.instead(ctx, &req)

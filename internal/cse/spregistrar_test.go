@@ -1,7 +1,9 @@
 package cse
 
 import (
+	"context"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -255,4 +257,43 @@ func TestSPRegistration_C203_RequestsToItsAEIDFromAnotherCSE(t *testing.T) {
 		{name: "C-173 what only the CSE makes", ask: ask{op: "C17", to: "/Smeter", from: "/id-far", assoc: over, body: `{"m2m:req":{}}`}, code: 4005},
 		{name: "what is malformed", ask: ask{op: "C3", to: "/Smeter", from: "/id-far", assoc: over, body: `{"m2m:cnt":{"mni":-1}}`}, code: 4000},
 	})
+}
+
+// What goes to where an AE of the whole SP is can't be called back, and isn't sent again
+// after a crash.
+func TestSPRegistration_C178_C181_ARequestThatHasGoneToTheAEIsNotSentAgain(t *testing.T) {
+	t.Parallel()
+	c := &carrier{}
+	w := newWorld(t, func(o *Options) { o.Carrier = c })
+	w.register("Capp01", "app")
+	w.must(onem2m.Created, ask{op: "C16", to: "cse-in", from: "/id-mn", assoc: mn("id-mn"), body: `{"m2m:csr":{"rn":"id-mn","cb":"/id-mn/cse","rr":true,"poa":["https://mn.example"],"srv":["3"]}}`})
+	w.must(onem2m.Created, ask{op: "C10002", to: "/id-in/-", from: "/id-mn/Sone", assoc: mn("id-mn"), body: `{"m2m:aeA":{"lnk":"/id-mn/Sone","lbl":["Credential-ID:"],"et":"20270101T000000","srv":["3"],"api":"N.x"}}`})
+	flying := make(chan struct{}, 2)
+	c.answer = func(ctx context.Context, _ *onem2m.Request) (*onem2m.Response, error) {
+		flying <- struct{}{}
+		<-ctx.Done()
+		return nil, &onem2m.Error{Code: onem2m.RequestTimeout, Cause: ctx.Err()}
+	}
+	address := w.nonblocking(1001, ask{op: "C3", to: "/Sone?rt=1", from: "Capp01", body: `{"m2m:cnt":{}}`})
+	ctx, stop := context.WithCancel(t.Context())
+	var group sync.WaitGroup
+	group.Go(func() { w.c.runErrands(ctx) })
+	<-flying
+	if o := w.must(onem2m.OK, ask{op: "R", to: address, from: "Capp01"}); string(o.Get("rs")) != "4" {
+		t.Errorf("on its way: %s", o.Append(nil))
+	}
+	w.must(onem2m.UnableToRecallRequest, ask{op: "D", to: address, from: "Capp01"})
+	stop() // as a crash does: nothing is kept
+	group.Wait()
+	w.c.backlog.init(100)
+	ctx, stop = context.WithCancel(t.Context())
+	group.Go(func() { w.c.runErrands(ctx) })
+	w.awaits("its end, or that it is sent again", func() bool {
+		return len(flying) > 0 || string(w.must(onem2m.OK, ask{op: "R", to: address, from: "Capp01"}).Get("rs")) == "2"
+	})
+	stop()
+	group.Wait()
+	if len(flying) > 0 {
+		t.Error("it was sent again")
+	}
 }

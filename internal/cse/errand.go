@@ -224,7 +224,7 @@ func (k *call) settle(tx store.Tx, res *onem2m.Response) error {
 	final := *res
 	k.finish(&final)
 	status := int64(statusCompleted)
-	if _, here := k.c.hosted(k.address); e.interrupted || !here && k.strayed(final.Code) {
+	if e.interrupted || !k.address.Local(k.c.Home) && k.strayed(final.Code) { // an AE-ID of the whole SP is local by now if the AE is here
 		status = statusFailed
 	}
 	err = k.c.amend(tx, rec, k.c.Home.ID(), onem2m.Object{

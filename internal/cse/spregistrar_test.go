@@ -297,3 +297,46 @@ func TestSPRegistration_C178_C181_ARequestThatHasGoneToTheAEIsNotSentAgain(t *te
 		t.Error("it was sent again")
 	}
 }
+
+func TestSPRegistration_C179_WhatDoesNotReachTheAEHasFailed(t *testing.T) {
+	t.Parallel()
+	c := &carrier{}
+	w := newWorld(t, func(o *Options) { o.Carrier = c })
+	w.register("Capp01", "app")
+	w.register("Shere", "here")
+	w.policy("Shere", "cse-in/here", "open", `{"acor":["Capp01"],"acop":63}`)
+	w.must(onem2m.Updated, ask{op: "U", to: "cse-in/here", from: "Shere", body: `{"m2m:ae":{"acpi":["cse-in/here/open"]}}`})
+	w.must(onem2m.Created, ask{op: "C16", to: "cse-in", from: "/id-mn", assoc: mn("id-mn"), body: `{"m2m:csr":{"rn":"id-mn","cb":"/id-mn/cse","rr":true,"poa":["https://mn.example"],"srv":["3"]}}`})
+	w.must(onem2m.Created, ask{op: "C10002", to: "/id-in/-", from: "/id-mn/Sone", assoc: mn("id-mn"), body: `{"m2m:aeA":{"lnk":"/id-mn/Sone","lbl":["Credential-ID:"],"et":"20270101T000000","srv":["3"],"api":"N.x"}}`})
+	defer w.run()()
+	for _, tt := range []struct {
+		name, to string
+		answers  onem2m.StatusCode // 0: nobody is reached
+		status   string
+		code     int64
+	}{
+		{"the CSE of the AE isn't reached", "/Sone", 0, "2", 5103},
+		{"it refuses", "/Sone", onem2m.OriginatorHasNoPrivilege, "1", 4103},
+		{"it does it", "/Sone", onem2m.Created, "1", 2001},
+		{"the AE is here", "/Shere", 0, "1", 2001},
+		{"what is here refuses", "/Shere", 0, "1", 4105},
+	} {
+		c.answer = func(_ context.Context, req *onem2m.Request) (*onem2m.Response, error) {
+			if tt.answers == 0 {
+				return nil, onem2m.Errorf(onem2m.TargetNotReachable, "", "nobody")
+			}
+			return &onem2m.Response{Code: tt.answers, RequestID: req.RequestID}, nil
+		}
+		o := w.outcome(w.nonblocking(1001, ask{op: "C3", to: tt.to + "?rt=1", from: "Capp01", body: `{"m2m:cnt":{"rn":"c"}}`}), "Capp01")
+		if string(o.Get("rs")) == "4" {
+			address, _ := o.Text("ri")
+			w.awaits("the end", func() bool {
+				o = w.must(onem2m.OK, ask{op: "R", to: address, from: "Capp01"})
+				return string(o.Get("rs")) != "4"
+			})
+		}
+		if string(o.Get("rs")) != tt.status || rsc(o) != tt.code {
+			t.Errorf("C-179 %s: %s", tt.name, o.Append(nil))
+		}
+	}
+}

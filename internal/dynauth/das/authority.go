@@ -75,12 +75,40 @@ func New(ctx context.Context, o Options) (*Authority, error) {
 				return err
 			}
 		}
-		return a.name(tx)
+		return errors.Join(a.name(tx), a.sealProofs(tx))
 	})
 	if err != nil {
 		return nil, err
 	}
 	return a, nil
+}
+
+// sealProofs encrypts the signatures that an earlier version has kept.
+func (a *Authority) sealProofs(tx Tx) error {
+	list, err := tx.Unsealed()
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		if err := a.putProof(tx, &list[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// putProof keeps a record with its signature encrypted.
+func (a *Authority) putProof(tx Tx, r *Relation) (err error) {
+	if r.Signature, err = a.o.Box.Seal(purposeProof, r.TokenID, r.Signature); err != nil {
+		return err
+	}
+	r.Sealed = true
+	return tx.PutRelation(r)
+}
+
+// proof returns the signature of a record.
+func (a *Authority) proof(r *Relation) ([]byte, error) {
+	return a.o.Box.Open(purposeProof, r.TokenID, r.Signature)
 }
 
 // name gives the tokens of an earlier version their digests.

@@ -31,6 +31,7 @@ type Sealer interface {
 const (
 	purposeKey   = "das key"
 	purposeToken = "das token"
+	purposeProof = "das proof"
 )
 
 // rsaBits is the size of an RSA key: what guidance asks for beyond 2030.

@@ -61,8 +61,9 @@ type Relation struct {
 	TokenID   string
 	Subject   onem2m.ID
 	Resource  string
-	Signature []byte
-	Verified  bool // with a key of the subject; else a CSE vouched for the sender alone
+	Signature []byte // encrypted: who shows it has the token
+	Sealed    bool   // it is; an earlier version kept it as it was
+	Verified  bool   // with a key of the subject; else a CSE vouched for the sender alone
 	Made      onem2m.Timestamp
 }
 
@@ -94,6 +95,8 @@ type Reader interface {
 	Keys() ([]KeyRecord, error)
 	// Relation returns the record of a token, or ErrNotFound.
 	Relation(tokenID string) (*Relation, error)
+	// Unsealed returns the records whose signature is not encrypted.
+	Unsealed() ([]Relation, error)
 	// Creditors returns the CSEs that have to be told about something that would
 	// not have ended at a time.
 	Creditors(now onem2m.Timestamp) ([]onem2m.ID, error)

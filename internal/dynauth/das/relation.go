@@ -118,7 +118,7 @@ func (a *Authority) Record(ctx context.Context, cse, originator onem2m.ID, own *
 				return err
 			}
 			r := &Relation{TokenID: e.ID, Subject: originator, Resource: e.Target, Signature: signature, Verified: verified, Made: now}
-			if err := tx.PutRelation(r); err != nil {
+			if err := a.putProof(tx, r); err != nil {
 				return err
 			}
 		}
@@ -205,8 +205,12 @@ func (a *Authority) Signatures(ctx context.Context, cse onem2m.ID, m *onem2m.Rel
 			if err != nil {
 				return err
 			}
+			signature, err := a.proof(record)
+			if err != nil {
+				return err
+			}
 			d.TokenIDs = append(d.TokenIDs, e.ID)
-			out.Signatures = append(out.Signatures, base64.RawURLEncoding.EncodeToString(record.Signature))
+			out.Signatures = append(out.Signatures, base64.RawURLEncoding.EncodeToString(signature))
 		}
 		return nil
 	})
@@ -241,7 +245,11 @@ func (a *Authority) Prove(ctx context.Context, originator onem2m.ID, text, id, s
 		if err != nil {
 			return err
 		}
-		if !hmac.Equal(record.Signature, shown) {
+		signature, err := a.proof(record)
+		if err != nil {
+			return err
+		}
+		if !hmac.Equal(signature, shown) {
 			return errSignature
 		}
 		entry = e

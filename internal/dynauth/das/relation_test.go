@@ -1,6 +1,7 @@
 package das_test
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -166,4 +167,44 @@ func TestProve_A159_A165_F5_OnlyTheRecordedSignatureMovesAToken(t *testing.T) {
 	if _, err := s.Prove(t.Context(), visitor+"New", text, "", signature); !refused(err) {
 		t.Errorf("after its end: %v", err)
 	}
+}
+
+func TestRecord_A192_SignaturesAreEncryptedInTheLedger(t *testing.T) {
+	t.Parallel()
+	s := start(t, tenMinutes)
+	id := s.verify(s.direct(ask()).Tokens[0]).ID
+	const secret = "a signature that nobody else may know"
+	text := base64.RawURLEncoding.EncodeToString([]byte(secret))
+	told := func(when string) {
+		t.Helper()
+		out, err := s.Signatures(t.Context(), cse, &onem2m.RelationRequest{TokenIDs: []string{id}})
+		if err != nil || len(out.Signatures) != 1 || out.Signatures[0] != text {
+			t.Errorf("%s: %+v, %v", when, out, err)
+		}
+		if _, err := s.Prove(t.Context(), "//m2m.example/id-in/Cnew", "", id, text); err != nil {
+			t.Errorf("%s: %v", when, err)
+		}
+		err = s.ledger.View(t.Context(), func(r das.Reader) error {
+			record, err := r.Relation(id)
+			if err == nil && (!record.Sealed || bytes.Contains(record.Signature, []byte(secret))) {
+				t.Errorf("%s: it is not encrypted", when)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if err := s.Record(t.Context(), cse, visitor, nil, &onem2m.RelationRequest{TokenIDs: []string{id}, Signatures: []string{text}}); err != nil {
+		t.Fatal(err)
+	}
+	told("recorded")
+	err := s.ledger.Update(t.Context(), func(tx das.Tx) error {
+		return tx.PutRelation(&das.Relation{TokenID: id, Subject: visitor, Resource: lamp, Signature: []byte(secret), Made: s.time()})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.open()
+	told("of an earlier version")
 }

@@ -27,7 +27,7 @@ import (
 const FileName = "ledger.db"
 
 // schemaVersion is that of schema.sql.
-const schemaVersion = 3
+const schemaVersion = 4
 
 //go:embed schema.sql
 var schema string
@@ -41,6 +41,11 @@ var fromOne string
 //
 //go:embed from2.sql
 var fromTwo string
+
+// fromThree makes the tables of version 3 those of version 4.
+//
+//go:embed from3.sql
+var fromThree string
 
 const (
 	// patience is how long a transaction waits for that of another process, in
@@ -107,8 +112,8 @@ func (l *Ledger) prepare(ctx context.Context, self das.Identity) error {
 			}
 			_, err := tx.ExecContext(ctx, "INSERT INTO server (id, name, fqdn) VALUES (1, ?, ?)", self.ID, self.FQDN)
 			return err
-		case 1, 2:
-			older := []string{fromOne, fromTwo}
+		case 1, 2, 3:
+			older := []string{fromOne, fromTwo, fromThree}
 			for _, text := range older[version-1:] {
 				if _, err := tx.ExecContext(ctx, text); err != nil {
 					return fmt.Errorf("bring its tables up to date: %w", err)

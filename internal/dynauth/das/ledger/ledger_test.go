@@ -119,7 +119,7 @@ func TestLedger_ReturnsWhatItWasGiven(t *testing.T) {
 	l := open(t, dir)
 	e := entry("t1@das.m2m.example")
 	k := &das.KeyRecord{ID: "k", Algorithm: "ES256", Made: 1, From: 2, Public: []byte(`{"kty":"EC"}`), Sealed: []byte{3}}
-	r := &das.Relation{TokenID: e.ID, Subject: e.Holder, Resource: e.Target, Signature: []byte{9}, Verified: true, Made: 11}
+	r := &das.Relation{TokenID: e.ID, Subject: e.Holder, Resource: e.Target, Signature: []byte{9}, Sealed: true, Verified: true, Made: 11}
 	err := l.Update(t.Context(), func(tx das.Tx) error {
 		return errors.Join(tx.Add(e), tx.PutKey(k), tx.PutRelation(r))
 	})

@@ -47,8 +47,9 @@ CREATE TABLE relation (
   subject   TEXT NOT NULL,
   resource  TEXT NOT NULL,
   signature BLOB NOT NULL,
+  sealed    INTEGER NOT NULL DEFAULT 0,
   verified  INTEGER NOT NULL,
   made      INTEGER NOT NULL
 );
 
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;

@@ -138,12 +138,29 @@ func (t *transaction) Keys() (all []das.KeyRecord, err error) {
 // Relation implements das.Reader.
 func (t *transaction) Relation(tokenID string) (*das.Relation, error) {
 	r := &das.Relation{TokenID: tokenID}
-	err := t.tx.QueryRowContext(t.ctx, "SELECT subject, resource, signature, verified, made FROM relation WHERE token_id = ?", tokenID).
-		Scan(&r.Subject, &r.Resource, &r.Signature, &r.Verified, &r.Made)
+	err := t.tx.QueryRowContext(t.ctx, "SELECT subject, resource, signature, sealed, verified, made FROM relation WHERE token_id = ?", tokenID).
+		Scan(&r.Subject, &r.Resource, &r.Signature, &r.Sealed, &r.Verified, &r.Made)
 	if err != nil {
 		return nil, fault(err)
 	}
 	return r, nil
+}
+
+// Unsealed implements das.Reader.
+func (t *transaction) Unsealed() (all []das.Relation, err error) {
+	rows, err := t.tx.QueryContext(t.ctx, "SELECT token_id, subject, resource, signature, verified, made FROM relation WHERE sealed = 0")
+	if err != nil {
+		return nil, fault(err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		r := das.Relation{}
+		if err := rows.Scan(&r.TokenID, &r.Subject, &r.Resource, &r.Signature, &r.Verified, &r.Made); err != nil {
+			return nil, fault(err)
+		}
+		all = append(all, r)
+	}
+	return all, fault(rows.Err())
 }
 
 // LastUse implements das.Reader.
@@ -224,9 +241,9 @@ func (t *transaction) DropKey(id string) error {
 
 // PutRelation implements das.Tx.
 func (t *transaction) PutRelation(r *das.Relation) error {
-	_, err := t.tx.ExecContext(t.ctx, `INSERT INTO relation (token_id, subject, resource, signature, verified, made) VALUES (?, ?, ?, ?, ?, ?)
-ON CONFLICT (token_id) DO UPDATE SET subject = excluded.subject, resource = excluded.resource, signature = excluded.signature, verified = excluded.verified, made = excluded.made`,
-		r.TokenID, r.Subject, r.Resource, r.Signature, r.Verified, r.Made)
+	_, err := t.tx.ExecContext(t.ctx, `INSERT INTO relation (token_id, subject, resource, signature, sealed, verified, made) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (token_id) DO UPDATE SET subject = excluded.subject, resource = excluded.resource, signature = excluded.signature, sealed = excluded.sealed, verified = excluded.verified, made = excluded.made`,
+		r.TokenID, r.Subject, r.Resource, r.Signature, r.Sealed, r.Verified, r.Made)
 	return fault(err)
 }
 

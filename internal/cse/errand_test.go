@@ -3,6 +3,7 @@ package cse
 import (
 	"net/netip"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"bulwark/internal/store"
@@ -11,35 +12,37 @@ import (
 
 func TestRequest_C186_AFlexibleRequestIsAnsweredIfItIsQuick(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(o *Options) { o.Timing.FlexBlocking = 50 * time.Millisecond })
-	w.register("Capp01", "app")
-	w.must(onem2m.Created, ask{op: "C3", to: "cse-in/app?rt=4", from: "Capp01", body: `{"m2m:cnt":{"rn":"c1"}}`})
-	subscription := ask{op: "C23", to: "cse-in/app/c1?rt=4", from: "Capp01", body: `{"m2m:sub":{"nu":["http://192.0.2.9/"]}}`}
-	address := w.nonblocking(1001, subscription) // nobody works, so it takes long
-	stop := w.run()
-	if o := w.outcome(address, "Capp01"); rsc(o) != 2001 {
-		t.Errorf("C-186 got %s", o.Append(nil))
-	}
-	w.c.Timing.FlexBlocking = 10 * time.Second
-	subscription.edit = func(r *onem2m.Request) { r.HasNotifyURIs, r.NotificationURIs = true, []string{"http://192.0.2.9/"} }
-	w.must(onem2m.Created, subscription)
-	stop()
-	if len(w.results) != 0 {
-		t.Errorf("told %v, although it was answered", w.results)
-	}
-	n := 0
-	err := w.store.Read(t.Context(), func(r store.Reader) error {
-		list, err := r.OfType(onem2m.TypeRequest, 0, 100)
-		n = len(list)
-		return err
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, func(o *Options) { o.Timing.FlexBlocking = 50 * time.Millisecond })
+		w.register("Capp01", "app")
+		w.must(onem2m.Created, ask{op: "C3", to: "cse-in/app?rt=4", from: "Capp01", body: `{"m2m:cnt":{"rn":"c1"}}`})
+		subscription := ask{op: "C23", to: "cse-in/app/c1?rt=4", from: "Capp01", body: `{"m2m:sub":{"nu":["http://192.0.2.9/"]}}`}
+		address := w.nonblocking(1001, subscription) // nobody works, so it takes long
+		stop := w.run()
+		if o := w.outcome(address, "Capp01"); rsc(o) != 2001 {
+			t.Errorf("C-186 got %s", o.Append(nil))
+		}
+		w.c.Timing.FlexBlocking = 10 * time.Second
+		subscription.edit = func(r *onem2m.Request) { r.HasNotifyURIs, r.NotificationURIs = true, []string{"http://192.0.2.9/"} }
+		w.must(onem2m.Created, subscription)
+		stop()
+		if len(w.results) != 0 {
+			t.Errorf("told %v, although it was answered", w.results)
+		}
+		n := 0
+		err := w.store.Read(t.Context(), func(r store.Reader) error {
+			list, err := r.OfType(onem2m.TypeRequest, 0, 100)
+			n = len(list)
+			return err
+		})
+		if err != nil || n != 1 {
+			t.Errorf("%d <request>s are left, want the first one (%v)", n, err)
+		}
+		subscription.edit = func(r *onem2m.Request) {
+			r.HasNotifyURIs, r.NotificationURIs, r.ExecutionTime, r.RequestExpiration = true, []string{"http://192.0.2.9/"}, "20000", "30000"
+		}
+		w.nonblocking(1002, subscription) // not worth waiting for
 	})
-	if err != nil || n != 1 {
-		t.Errorf("%d <request>s are left, want the first one (%v)", n, err)
-	}
-	subscription.edit = func(r *onem2m.Request) {
-		r.HasNotifyURIs, r.NotificationURIs, r.ExecutionTime, r.RequestExpiration = true, []string{"http://192.0.2.9/"}, "20000", "30000"
-	}
-	w.nonblocking(1002, subscription) // not worth waiting for
 }
 
 func TestRequest_IsCarriedOutAfterARestartIfItHasNotBeen(t *testing.T) {

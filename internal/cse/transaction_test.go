@@ -422,25 +422,27 @@ func TestTransaction_C444_AsksAboutABlockingUpdateOnce(t *testing.T) {
 
 func TestTransaction_C444_ANonBlockingRequestWaitsInItsTurn(t *testing.T) {
 	t.Parallel()
-	w := dealer(t, func(o *Options) { o.Timing.RequestExpiration = 200 * time.Millisecond })
-	w.begin("Cother1", "cse-in/app/data", "t", relabel("cse-in/app/data", "Cother1", "new"), "")
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- w.c.Run(ctx) }()
-	defer func() { cancel(); <-ended }()
-	rt := int64(responseNonBlockingSync)
-	w.must(1001, ask{
-		op: "U", to: "cse-in/app/data", from: "Capp01", body: `{"m2m:cnt":{"lbl":["mine"]}}`,
-		edit: func(r *onem2m.Request) { r.ResponseType, r.RequestExpiration = &rt, "3600000" },
-	})
-	deadline := time.Now().Add(time.Minute)
-	for time.Now().Before(deadline) {
-		if list := text(w.do(ask{op: "R", to: "cse-in?rcn=4&ty=17", from: "CAdmin"})); strings.Contains(list, `"rsc":4008`) {
-			return // others need the place of one that waits
+	synctest.Test(t, func(t *testing.T) {
+		w := dealer(t, func(o *Options) { o.Timing.RequestExpiration = 200 * time.Millisecond })
+		w.begin("Cother1", "cse-in/app/data", "t", relabel("cse-in/app/data", "Cother1", "new"), "")
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- w.c.Run(ctx) }()
+		defer func() { cancel(); <-ended }()
+		rt := int64(responseNonBlockingSync)
+		w.must(1001, ask{
+			op: "U", to: "cse-in/app/data", from: "Capp01", body: `{"m2m:cnt":{"lbl":["mine"]}}`,
+			edit: func(r *onem2m.Request) { r.ResponseType, r.RequestExpiration = &rt, "3600000" },
+		})
+		deadline := time.Now().Add(time.Minute)
+		for time.Now().Before(deadline) {
+			if list := text(w.do(ask{op: "R", to: "cse-in?rcn=4&ty=17", from: "CAdmin"})); strings.Contains(list, `"rsc":4008`) {
+				return // others need the place of one that waits
+			}
+			time.Sleep(5 * time.Millisecond)
 		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	t.Error("it waits as long as its originator likes")
+		t.Error("it waits as long as its originator likes")
+	})
 }
 
 func TestTransaction_C444_VerifiesASubscriptionOnce(t *testing.T) {

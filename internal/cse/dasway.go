@@ -25,7 +25,7 @@ func (k *call) reachServer(ctx context.Context, points []string, content func(*d
 	err = errNoServer
 	for _, point := range points {
 		server = k.c.Servers.At(k.c.Home, point)
-		res, err = k.c.desk.Ask(ctx, point, k.from.ID, func(ctx context.Context, point string) (res *onem2m.Response, err error) {
+		res, err = k.c.desk.Ask(ctx, point, server != nil, k.from.ID, func(ctx context.Context, point string) (res *onem2m.Response, err error) {
 			ctx, cancel := context.WithTimeout(ctx, k.c.Timing.Consultation)
 			defer cancel()
 			at, res, err = k.c.notifyServer(ctx, point, content(server))

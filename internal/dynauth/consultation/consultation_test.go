@@ -189,7 +189,7 @@ func TestDesk_A150_ServersThatFailRest(t *testing.T) {
 		return func(context.Context, string) (*onem2m.Response, error) { return &onem2m.Response{Code: code}, err }
 	}
 	ask := func(send Send) error {
-		_, err := d.Ask(t.Context(), "https://das.example.com", who, send)
+		_, err := d.Ask(t.Context(), "https://das.example.com", true, who, send)
 		return err
 	}
 	if err := ask(answers(4103, nil)); err != nil {
@@ -201,7 +201,7 @@ func TestDesk_A150_ServersThatFailRest(t *testing.T) {
 	if err := ask(answers(2000, nil)); !errors.Is(err, ErrResting) {
 		t.Errorf("asked again at once: %v", err)
 	}
-	if _, err := d.Ask(t.Context(), "https://other.example.com", who, answers(2000, nil)); err != nil {
+	if _, err := d.Ask(t.Context(), "https://other.example.com", true, who, answers(2000, nil)); err != nil {
 		t.Errorf("another server: %v", err)
 	}
 	c.advance(Rest)
@@ -230,14 +230,14 @@ func TestDesk_A191_WhoHasNoTimeLetsNoServerRest(t *testing.T) {
 			t.Parallel()
 			d := NewDesk(time.Now)
 			ctx, cancel := context.WithCancel(t.Context())
-			_, err := d.Ask(ctx, "https://das.example.com", who, func(ctx context.Context, point string) (*onem2m.Response, error) {
+			_, err := d.Ask(ctx, "https://das.example.com", true, who, func(ctx context.Context, point string) (*onem2m.Response, error) {
 				cancel()
 				return send(ctx, point)
 			})
 			if err == nil {
 				t.Error("no error")
 			}
-			_, err = d.Ask(t.Context(), "https://das.example.com", "//m2m.example/Sother", func(context.Context, string) (*onem2m.Response, error) { return response(2000, "", ""), nil })
+			_, err = d.Ask(t.Context(), "https://das.example.com", true, "//m2m.example/Sother", func(context.Context, string) (*onem2m.Response, error) { return response(2000, "", ""), nil })
 			if err != nil {
 				t.Errorf("another originator: %v", err)
 			}
@@ -258,7 +258,7 @@ func TestDesk_A191_OnlySoManyQuestionsAreOnTheirWay(t *testing.T) {
 	}
 	hold := func(point string, asker onem2m.ID) {
 		group.Go(func() {
-			if _, err := d.Ask(t.Context(), point, asker, waiting); err != nil {
+			if _, err := d.Ask(t.Context(), point, true, asker, waiting); err != nil {
 				t.Errorf("%s for %s: %v", point, asker, err)
 			}
 		})
@@ -266,7 +266,7 @@ func TestDesk_A191_OnlySoManyQuestionsAreOnTheirWay(t *testing.T) {
 	}
 	refused := func(point string, asker onem2m.ID) {
 		t.Helper()
-		if _, err := d.Ask(t.Context(), point, asker, waiting); !errors.Is(err, ErrBusy) {
+		if _, err := d.Ask(t.Context(), point, true, asker, waiting); !errors.Is(err, ErrBusy) {
 			t.Errorf("%s for %s: %v", point, asker, err)
 		}
 	}
@@ -285,13 +285,50 @@ func TestDesk_A191_OnlySoManyQuestionsAreOnTheirWay(t *testing.T) {
 	refused("https://free.example.com", name(300))
 	close(release)
 	group.Wait()
-	if _, err := d.Ask(t.Context(), "https://one.example.com", who, func(context.Context, string) (*onem2m.Response, error) {
+	if _, err := d.Ask(t.Context(), "https://one.example.com", true, who, func(context.Context, string) (*onem2m.Response, error) {
 		return &onem2m.Response{Code: 2000}, nil
 	}); err != nil {
 		t.Errorf("when all have been answered: %v", err)
 	}
 	if len(d.askers) != 0 || len(d.points) != 0 || d.all != 0 {
 		t.Errorf("something is left: %d, %v, %v", d.all, d.points, d.askers)
+	}
+}
+
+func TestDesk_A191_ServersThatTheOperatorHasntNamedLeavePlacesToTheOthers(t *testing.T) {
+	t.Parallel()
+	d := NewDesk(time.Now)
+	release, started := make(chan struct{}), make(chan struct{})
+	var group sync.WaitGroup
+	ask := func(n int, named bool, send Send) error {
+		asker := onem2m.ID("//m2m.example/S" + strings.Repeat("a", n+1))
+		_, err := d.Ask(t.Context(), "https://x.example.com/"+strings.Repeat("p", n), named, asker, send)
+		return err
+	}
+	at := func(context.Context, string) (*onem2m.Response, error) { return response(2000, "", ""), nil }
+	for i := range MaxAskingOthers {
+		group.Go(func() {
+			err := ask(i, false, func(context.Context, string) (*onem2m.Response, error) {
+				started <- struct{}{}
+				<-release
+				return response(2000, "", ""), nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		<-started
+	}
+	if err := ask(MaxAskingOthers, false, at); !errors.Is(err, ErrBusy) {
+		t.Errorf("one more: %v", err)
+	}
+	if err := ask(MaxAskingOthers, true, at); err != nil {
+		t.Errorf("the server of the operator: %v", err)
+	}
+	close(release)
+	group.Wait()
+	if err := ask(MaxAskingOthers, false, at); err != nil || d.others != 0 {
+		t.Errorf("when they have answered: %v, %d are left", err, d.others)
 	}
 }
 

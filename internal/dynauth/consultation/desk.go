@@ -14,6 +14,7 @@ import (
 // question beyond a bound isn't asked, which is a denial.
 const (
 	MaxAsking       = 64              // questions on their way to all servers
+	MaxAskingOthers = 32              // of these, to servers that the operator hasn't named: whoever may choose one can have several that are slow
 	MaxAskingPoint  = 16              // to one point of access
 	MaxAskingEntity = 4               // for one originator
 	Rest            = 5 * time.Second // how long a point that failed isn't asked
@@ -35,6 +36,7 @@ type Desk struct {
 
 	mu      sync.Mutex // guards what follows
 	all     int
+	others  int // of them, to servers that the operator hasn't named
 	points  map[string]int
 	askers  map[onem2m.ID]int
 	resting map[string]time.Time // when the rest of a point ends
@@ -45,15 +47,16 @@ func NewDesk(now func() time.Time) *Desk {
 	return &Desk{now: now, points: map[string]int{}, askers: map[onem2m.ID]int{}, resting: map[string]time.Time{}}
 }
 
-// Ask sends one question of an originator to one point. An error means that the
+// Ask sends one question of an originator to one point, named if it is that of a
+// server which the operator has named. An error means that the
 // server wasn't asked or hasn't answered; whatever a server answers is no error.
 // A point that can't be reached, or answers too late, rests for a moment.
-func (d *Desk) Ask(ctx context.Context, point string, who onem2m.ID, send Send) (*onem2m.Response, error) {
-	if err := d.enter(point, who); err != nil {
+func (d *Desk) Ask(ctx context.Context, point string, named bool, who onem2m.ID, send Send) (*onem2m.Response, error) {
+	if err := d.enter(point, named, who); err != nil {
 		return nil, err
 	}
 	failed := true
-	defer func() { d.leave(point, who, failed) }()
+	defer func() { d.leave(point, named, who, failed) }()
 	res, err := send(ctx, point)
 	switch {
 	case err != nil:
@@ -79,26 +82,32 @@ func unreachable(code onem2m.StatusCode) bool {
 	}
 }
 
-func (d *Desk) enter(point string, who onem2m.ID) error {
+func (d *Desk) enter(point string, named bool, who onem2m.ID) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	until, resting := d.resting[point]
 	switch now := d.now(); {
 	case resting && now.Before(until) && until.Sub(now) <= Rest: // not with a clock that was set back
 		return ErrResting
-	case d.all >= MaxAsking || d.points[point] >= MaxAskingPoint || d.askers[who] >= MaxAskingEntity:
+	case !named && d.others >= MaxAskingOthers, d.all >= MaxAsking || d.points[point] >= MaxAskingPoint || d.askers[who] >= MaxAskingEntity:
 		return ErrBusy
 	}
 	d.all++
+	if !named {
+		d.others++
+	}
 	d.points[point]++
 	d.askers[who]++
 	return nil
 }
 
-func (d *Desk) leave(point string, who onem2m.ID, failed bool) {
+func (d *Desk) leave(point string, named bool, who onem2m.ID, failed bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.all--
+	if !named {
+		d.others--
+	}
 	if d.points[point]--; d.points[point] == 0 {
 		delete(d.points, point)
 	}

@@ -57,6 +57,9 @@ func measure(ctx context.Context, t target, connections int, d time.Duration) (f
 	before := processorTime()
 	group.Wait()
 	used := processorTime() - before
+	if ctx.Err() != nil {
+		return figures{}, context.Cause(ctx) // in place of what each connection says of it
+	}
 	if err := errors.Join(errs...); err != nil {
 		return figures{}, err
 	}
@@ -87,6 +90,7 @@ func hammer(ctx context.Context, t target, serial *atomic.Int64, from, until tim
 	if err := conn.SetDeadline(until.Add(30 * time.Second)); err != nil {
 		return nil, err
 	}
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) })() // what is being read or written ends with ctx
 	request := bytes.Clone(t.request)
 	var ids [][]byte
 	for rest := request; ; {

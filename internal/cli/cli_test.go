@@ -140,6 +140,7 @@ func TestRun_TheStatusSaysDoneFailedOrNotUnderstood(t *testing.T) {
 		{"key new", everything(), 2, "missing flags: --out=FILE, --peer=ID"},
 		{"key new --peer //m2m.example/id-mn/CLamp --out x", everything(), 0, ""},
 		{"key new --peer //m2m.example/id-mn/CLamp --out x --expires 2031-01-01", everything(), 2, "is no time with an offset"},
+		{"key new --peer //m2m.example/id-mn/CLamp --out x --expires 2020-01-01T00:00:00Z", everything(), 2, "is over"},
 		{"key import --kid x", everything(), 2, "unknown flag --kid"},
 		{"key import --id x --peer //m2m.example/id-mn --file x", everything(), 0, ""},
 		{"key rotate x --out y --keep=-1h", everything(), 2, "--keep: a span is not negative"},

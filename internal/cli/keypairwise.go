@@ -18,6 +18,9 @@ func (t keyTerms) request(verb, id, file string) (KeyRequest, error) {
 		if r.Expires, err = time.Parse(time.RFC3339, t.Expires); err != nil {
 			return r, usagef("--expires: %q is no time with an offset, such as 2031-01-01T00:00:00Z", t.Expires)
 		}
+		if !r.Expires.After(time.Now()) {
+			return r, usagef("--expires: %q is over", t.Expires)
+		}
 	}
 	return r, nil
 }

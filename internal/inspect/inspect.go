@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,7 +28,10 @@ import (
 
 // open opens the store of a data directory that exists.
 func open(ctx context.Context, cfg *config.Config) (*sql.Store, error) {
-	if _, err := os.Stat(filepath.Join(string(cfg.Data), "bulwark.db")); err != nil {
+	switch _, err := os.Stat(filepath.Join(string(cfg.Data), "bulwark.db")); {
+	case errors.Is(err, fs.ErrPermission):
+		return nil, err
+	case err != nil:
 		return nil, fmt.Errorf("%s holds no CSE; name its data directory with --data", cfg.Data)
 	}
 	s, err := sql.Open(ctx, sql.Options{Dir: string(cfg.Data)})

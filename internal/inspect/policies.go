@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -22,7 +23,10 @@ import (
 
 // offline opens the data directory and asks its CSE.
 func offline(ctx context.Context, r cli.ExplainRequest, q node.Question) (answer node.Answer, err error) {
-	if _, err := os.Stat(filepath.Join(string(r.Config.Data), "bulwark.db")); err != nil {
+	switch _, err := os.Stat(filepath.Join(string(r.Config.Data), "bulwark.db")); {
+	case errors.Is(err, fs.ErrPermission):
+		return answer, err
+	case err != nil:
 		return answer, fmt.Errorf("%s holds no CSE; name its data directory with --data, or a running CSE with --cse", r.Config.Data)
 	}
 	n, err := node.OpenOffline(ctx, r.Config, node.Options{Log: slog.New(slog.DiscardHandler)})

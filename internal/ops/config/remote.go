@@ -36,7 +36,7 @@ func (c *Config) checkRemote(k *checker) {
 	c.checkRegistrarURL(k)
 	switch id, form, err := c.Home().ParseID(r.ID); {
 	case r.ID == "":
-		k.fail("remote.id", "must be the CSE-ID of the registrar, such as /id-in")
+		k.fail("remote.id", "must be the CSE-ID of the registrar, such as /id-in; --registrar-id sets it")
 	case err != nil || form == onem2m.FormStem || id.Registrar() != "" || id.Stem() != "":
 		k.fail("remote.id", "%q is no CSE-ID: write /id-in or //far.example/id-in", r.ID)
 	case id == c.Home().ID():

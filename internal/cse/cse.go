@@ -357,6 +357,7 @@ func New(ctx context.Context, o Options) (*CSE, error) {
 	c.arrears.via = c.hopTo
 	c.spBelow.init()
 	c.spans.init()
+	c.spans.via = func(who onem2m.ID) onem2m.ID { return c.deduced(who, c.instant()).Peer }
 	if c.Definitions == nil {
 		if c.Definitions, err = definition.Builtin(); err != nil {
 			return nil, err

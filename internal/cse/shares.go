@@ -28,11 +28,16 @@ func newShares(each, all int) shares {
 // rest, and so on. So it takes many that flood together to leave nothing to others
 // and to the entities of this CSE.
 func (s *shares) take(b bringer) bool {
-	if s.total >= s.all || s.count[b] >= s.each || b.peer != "" && s.via[b.peer] >= s.all-s.total {
+	if !s.has(b) {
 		return false
 	}
 	s.occupy(b)
 	return true
+}
+
+// has reports whether there is a place.
+func (s *shares) has(b bringer) bool {
+	return s.total < s.all && s.count[b] < s.each && (b.peer == "" || s.via[b.peer] < s.all-s.total)
 }
 
 // occupy takes a place even if there is none.

@@ -10,7 +10,8 @@ import (
 )
 
 // Bounds of the transactions that wait for other CSEs at the same time: one
-// originator, whose CSEs may be slow, keeps nobody else's waiting.
+// originator, whose CSEs may be slow, keeps nobody else's waiting, and neither does
+// a CSE that brings those of many.
 const (
 	spanWorkers = 16
 	maxSpanning = 4 // of one originator
@@ -19,14 +20,18 @@ const (
 // spans are the <transactionMgmt>s with targets on other CSEs that have something
 // to do. What is in the store rules: this is a view of it.
 type spans struct {
-	mu   sync.Mutex // guards what follows
-	open map[int64]*spanDue
-	busy map[onem2m.ID]int // how many of an originator are on their way
-	wake chan struct{}     // capacity 1
+	via func(onem2m.ID) onem2m.ID // the neighbour that brings what an originator sends; "" for none
+
+	mu     sync.Mutex // guards what follows
+	open   map[int64]*spanDue
+	busy   map[onem2m.ID]int // how many of an originator are on their way
+	driven shares            // those that a worker drives
+	wake   chan struct{}     // capacity 1
 }
 
 type spanDue struct {
 	who   onem2m.ID
+	by    *bringer         // who pays for the worker that drives it; nil: none does
 	at    onem2m.Timestamp // 0: nothing is to be done
 	busy  chan struct{}    // closed when nobody drives it any more; nil: nobody does
 	until onem2m.Timestamp // a request waits for it until then: it isn't removed
@@ -34,6 +39,7 @@ type spanDue struct {
 
 func (s *spans) init() {
 	s.open, s.busy, s.wake = make(map[int64]*spanDue), make(map[onem2m.ID]int), make(chan struct{}, 1)
+	s.driven = newShares(maxSpanning, spanWorkers)
 }
 
 // entry returns what is known of a transaction. The lock is held.
@@ -141,7 +147,7 @@ func (s *spans) next(now onem2m.Timestamp) (id int64, at onem2m.Timestamp) {
 	var first *spanDue
 	for n, e := range s.open {
 		switch {
-		case e.at == 0 || e.busy != nil || s.busy[e.who] >= maxSpanning:
+		case e.at == 0 || e.busy != nil || s.busy[e.who] >= maxSpanning || !s.driven.has(s.payer(e)):
 		case first == nil || e.at < first.at:
 			first, id = e, n
 		}
@@ -153,7 +159,19 @@ func (s *spans) next(now onem2m.Timestamp) (id int64, at onem2m.Timestamp) {
 		return 0, first.at
 	}
 	s.begin(first)
+	by := s.payer(first)
+	first.by = &by
+	s.driven.occupy(by)
 	return id, 0
+}
+
+// payer is whose place a worker takes that drives a transaction. The lock is held.
+func (s *spans) payer(e *spanDue) bringer {
+	b := bringer{who: e.who}
+	if s.via != nil {
+		b.peer = s.via(e.who)
+	}
+	return b
 }
 
 // release gives a transaction back.
@@ -163,6 +181,10 @@ func (s *spans) release(id int64) {
 	e := s.open[id]
 	close(e.busy)
 	e.busy = nil
+	if e.by != nil {
+		s.driven.give(*e.by)
+		e.by = nil
+	}
 	if s.busy[e.who]--; s.busy[e.who] == 0 {
 		delete(s.busy, e.who)
 	}

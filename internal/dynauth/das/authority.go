@@ -223,7 +223,7 @@ func (a *Authority) JWKS(ctx context.Context) ([]byte, error) {
 // the token, "" for rules.
 func (a *Authority) issue(tx Tx, p *Policy, q Question, v Verdict, now onem2m.Timestamp) (*Entry, string, error) {
 	e := &Entry{
-		ID: a.nextID(), Grant: v.Grant.Name, Gift: v.Grant.Gift.digest(), Token: v.Grant.Gift.Token,
+		ID: a.nextID(), Grant: v.Grant.Name, Gift: v.Grant.Gift.part(v.Roles), Token: v.Grant.Gift.Token,
 		Holder: q.Originator, Credential: q.Credential, Audience: q.CSE, Target: q.Target, Type: q.Type, Operation: q.Operation,
 		Vouched: q.Vouched, Roles: joined(q.Roles), Issued: now, NotAfter: v.Until,
 	}

@@ -115,6 +115,37 @@ func TestDirect_A146_RulesForADynamicPolicy(t *testing.T) {
 	}
 }
 
+func TestDirect_A143_ATokenWhoseRolesDontHelpIsNotGivenAgain(t *testing.T) {
+	t.Parallel()
+	s := start(t, strings.Replace(tenMinutes, `give-operations = ["retrieve"]`, `give-roles = ["guest@das.m2m.example", "staff@das.m2m.example"]`, 1))
+	roles := func(wanted ...string) (id, given string) {
+		t.Helper()
+		out := s.direct(ask(func(m *onem2m.DASRequest) { m.ACPRoles = wanted }))
+		if out == nil || len(out.Tokens) != 1 {
+			t.Fatalf("%v: %+v", wanted, out)
+		}
+		v := s.verify(out.Tokens[0])
+		return v.ID, strings.Join(v.Permissions[0].Roles, " ")
+	}
+	first, given := roles(role)
+	if given != role {
+		t.Errorf("got %s", given)
+	}
+	second, given := roles("staff@das.m2m.example")
+	if given != "staff@das.m2m.example" || second == first {
+		t.Errorf("got %s", given)
+	}
+	if both, given := roles(); given != "guest@das.m2m.example staff@das.m2m.example" || both == first || both == second {
+		t.Errorf("got %s", given)
+	}
+	if again, _ := roles(role); again != first {
+		t.Error("what helps isn't given again")
+	}
+	if gone, err := s.Review(t.Context()); err != nil || len(gone) != 0 {
+		t.Errorf("revoked %v, %v", gone, err)
+	}
+}
+
 func TestDirect_RolesCountAtTheTargetUnlessTheGrantSaysAnywhere(t *testing.T) {
 	t.Parallel()
 	policy := strings.Replace(tenMinutes, `give-operations = ["retrieve"]`, `give-roles = ["guest@das.m2m.example"]`, 1)

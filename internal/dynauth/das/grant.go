@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -130,7 +131,7 @@ func (a *Authority) again(r Reader, p *Policy, q Question, now onem2m.Timestamp,
 		if !ok || e.Target != q.Target || e.Operation != q.Operation || e.Credential != q.Credential || e.Vouched != q.Vouched || e.Roles != joined(q.Roles) || e.Type != q.Type {
 			continue
 		}
-		if g.Gift.digest() != e.Gift || !ending && e.NotAfter-now < (e.NotAfter-e.Issued)/2 || q.Until != 0 && q.Until < e.NotAfter {
+		if !g.givesAgain(e, q) || !ending && e.NotAfter-now < (e.NotAfter-e.Issued)/2 || q.Until != 0 && q.Until < e.NotAfter {
 			continue
 		}
 		if _, reason := g.applies(q); reason != "" {
@@ -164,6 +165,32 @@ func (g *Gift) digest() string {
 	}
 	sum := sha256.Sum256(text)
 	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// part identifies what a gift gives with some of its roles, as an entry keeps it.
+func (g *Gift) part(roles []string) string {
+	if len(roles) == len(g.Roles) {
+		return g.digest()
+	}
+	return g.digest() + " " + joined(roles)
+}
+
+// gave reports whether the gift is what an entry was given of.
+func (g *Gift) gave(e *Entry) bool {
+	digest, _, _ := strings.Cut(e.Gift, " ")
+	return g.digest() == digest
+}
+
+// givesAgain reports whether an entry is what the grant gives for a question: the
+// policies may ask for another role by now.
+func (g *Grant) givesAgain(e *Entry, q Question) bool {
+	wanted, reason := g.roles(q)
+	if reason != "" || !g.Gift.gave(e) {
+		return false
+	}
+	_, given, part := strings.Cut(e.Gift, " ")
+	has := strings.Fields(given)
+	return !part || !slices.ContainsFunc(wanted, func(role string) bool { return !slices.Contains(has, role) })
 }
 
 // joined writes a list of names that have no blanks.

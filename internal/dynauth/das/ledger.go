@@ -18,7 +18,7 @@ var ErrNotFound = errors.New("not in the ledger")
 type Entry struct {
 	ID         string // Token-ID
 	Grant      string
-	Gift       string // digest of what the grant gave, to notice that it gives something else now
+	Gift       string // digest of what the grant gave, to notice that it gives something else now, and behind a blank the roles if not all were given
 	Token      bool   // else rules
 	Holder     onem2m.ID
 	Credential string // of the holder, if it came itself

@@ -209,7 +209,7 @@ func (p *Policy) withdrawn(e *Entry) string {
 		return reason
 	}
 	switch {
-	case g.Gift.digest() != e.Gift:
+	case !g.Gift.gave(e):
 		return "the grant gives something else"
 	case e.Issued+onem2m.Timestamp(g.Lifetime.Microseconds()) < e.NotAfter:
 		return "the grant lasts less long"

@@ -295,7 +295,7 @@ type CSE struct {
 	contacts          contact.Book          // the entries of the <AEContactList>
 	listers           *federation.Allowance // who has them changed
 	hops              atomic.Uint64         // requests that were forwarded
-	helpers           chan struct{}         // one token per goroutine that helps with a fan-out
+	helpers           helpers
 
 	documents *semantics.Cache // semantic descriptions and ontologies that were read
 	pondering chan struct{}    // one token for each request that evaluates semantics
@@ -334,7 +334,7 @@ func New(ctx context.Context, o Options) (*CSE, error) {
 	if err != nil || form != onem2m.FormStem {
 		return nil, fmt.Errorf("admin %q: not an AE-ID-Stem (C or S and letters, digits, - . _ ~)", o.Admin)
 	}
-	c := &CSE{Options: o, admin: admin, sweep: make(chan struct{}, 1), rollDue: make(chan struct{}, 1), capabilities: make(chan struct{}, 1), names: newNamer(o.Random), helpers: make(chan struct{}, maxHelpers)}
+	c := &CSE{Options: o, admin: admin, sweep: make(chan struct{}, 1), rollDue: make(chan struct{}, 1), capabilities: make(chan struct{}, 1), names: newNamer(o.Random)}
 	c.pending.init(o.Limits.Pending, pendingOriginators*o.Limits.Pending)
 	c.held.init(maxHeldOfOne, maxHeld)
 	c.gate, c.pointMark = distributed.NewGate(), string(c.names.appendTail(nil, markLength))
@@ -357,6 +357,7 @@ func New(ctx context.Context, o Options) (*CSE, error) {
 	c.arrears.via = c.hopTo
 	c.spBelow.init()
 	c.spans.init()
+	c.helpers.init()
 	c.spans.via = func(who onem2m.ID) onem2m.ID { return c.deduced(who, c.instant()).Peer }
 	if c.Definitions == nil {
 		if c.Definitions, err = definition.Builtin(); err != nil {

@@ -180,7 +180,7 @@ func (k *call) ask(ctx context.Context, orders []order, gid string) []*onem2m.Re
 	}
 	var helpers sync.WaitGroup
 	for range min(maxWorkers, len(orders)) - 1 {
-		if !k.c.help(&helpers, work) {
+		if !k.c.helpers.help(k.bringer(), &helpers, work) {
 			break
 		}
 	}
@@ -197,20 +197,6 @@ func (s *spread) gather(res *onem2m.Response) *onem2m.Response {
 		res.Content, res.ContentStatus, res.ContentOffset = nil, 1, 0
 	}
 	return res
-}
-
-// help runs work in a goroutine of its own if one is left, and reports whether.
-func (c *CSE) help(group *sync.WaitGroup, work func()) bool {
-	select {
-	case c.helpers <- struct{}{}:
-		group.Go(func() {
-			defer func() { <-c.helpers }()
-			work()
-		})
-		return true
-	default:
-		return false
-	}
 }
 
 // messenger carries the request to one member; reading takes it again for the

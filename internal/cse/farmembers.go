@@ -85,8 +85,9 @@ func (c *CSE) askMembers(ctx context.Context, from identity.Originator, a *ident
 		}
 	}
 	var helpers sync.WaitGroup
+	whose := bringer{from.ID, c.deduced(from.ID, c.instant()).Peer}
 	for range min(maxWorkers, len(list)) - 1 {
-		if !c.help(&helpers, work) {
+		if !c.helpers.help(whose, &helpers, work) {
 			break
 		}
 	}

@@ -164,9 +164,11 @@ func TestDirect_A191_TheSameGrantAgainMakesNoOtherPolicy(t *testing.T) {
 		c.advance(questionPause)
 		c.must(onem2m.OriginatorHasNoPrivilege, read("cse-in/bay/lamp"))
 	}
-	if n := len(c.dynamicOf()); n != maxDynamicResource {
+	if n := len(c.dynamicOf()); n != maxDynamicShare {
 		t.Errorf("%d policies", n)
 	}
+	c.das.says(2000, grantsOf(`{"acor":["Ctok002"],"acop":2}`, ""))
+	c.must(onem2m.OK, ask{op: "R", to: "cse-in/bay/lamp", from: "Ctok002"})
 }
 
 func TestDirect_A191_OneOriginatorLeavesDynamicPoliciesToOthers(t *testing.T) {

@@ -32,7 +32,8 @@ import (
 const (
 	maxDynamic         = 10_000 // at the CSE
 	maxDynamicResource = 64     // for one resource
-	maxDynamicOne      = 256    // for one originator, who could otherwise leave none to the others
+	maxDynamicShare    = 16     // of these, for one originator, who could otherwise leave none to the others
+	maxDynamicOne      = 256    // for one originator, for the same reason
 )
 
 // dynamicSource begins the name of a dynamic policy among the sources of a
@@ -113,6 +114,18 @@ func (d *dynamicPolicies) granted(who onem2m.ID) int {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	return d.count[who]
+}
+
+// share is how many policies there are for a resource and an originator.
+func (d *dynamicPolicies) share(subject int64, who onem2m.ID) (n int) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	for _, policy := range d.byFor[subject] {
+		if d.links[policy].Who == who {
+			n++
+		}
+	}
+	return n
 }
 
 func (d *dynamicPolicies) len() int {
@@ -213,7 +226,7 @@ func (c *CSE) makeDynamic(ctx context.Context, a award) (string, error) {
 		if name, err = c.sameDynamic(tx, &a, now); name != "" || err != nil {
 			return err
 		}
-		if len(c.dynamic.of(target)) >= maxDynamicResource || c.dynamic.granted(who) >= maxDynamicOne {
+		if len(c.dynamic.of(target)) >= maxDynamicResource || c.dynamic.share(target, who) >= maxDynamicShare || c.dynamic.granted(who) >= maxDynamicOne {
 			return errManyDynamic
 		}
 		if c.dynamic.len() >= maxDynamic {

@@ -2,6 +2,8 @@ package cse
 
 import (
 	"context"
+	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -83,6 +85,40 @@ func TestGroup_C342_ACSEThatIsAwayHoldsNobodyUp(t *testing.T) {
 			t.Errorf("took %s", d)
 		}
 	})
+}
+
+func TestGroup_C342_SlowMembersOfOneGroupKeepNoOtherGroupWaiting(t *testing.T) {
+	t.Parallel()
+	w, c := crossroads(t)
+	c.answer = func(context.Context, *onem2m.Request) (*onem2m.Response, error) {
+		return nil, onem2m.Errorf(onem2m.TargetNotReachable, "", "nobody")
+	}
+	const groups = 3
+	for i := range groups {
+		w.must(onem2m.Created, ask{op: "C9", to: "cse-in/lamp", from: "Clamp", body: fmt.Sprintf(`{"m2m:grp":{"rn":"g%d","mnm":9,"mt":3,"mid":["/id-open/cse/c%d"]}}`, i, i)})
+	}
+	var asked atomic.Int64
+	all := make(chan struct{})
+	c.answer = func(ctx context.Context, req *onem2m.Request) (*onem2m.Response, error) {
+		if asked.Add(1) == groups {
+			close(all)
+		}
+		select {
+		case <-all:
+		case <-ctx.Done():
+			return nil, &onem2m.Error{Code: onem2m.RequestTimeout, Cause: ctx.Err()}
+		}
+		return &onem2m.Response{Code: onem2m.OK, RequestID: req.RequestID, From: "/id-open", Content: &onem2m.Content{Name: "m2m:cnt", Value: []byte(`{"ty":3}`)}}, nil
+	}
+	w.advance(lastLook)
+	if at, err := w.c.VerifyGroups(t.Context()); err != nil || at != 0 {
+		t.Errorf("then at %d, %v", at, err)
+	}
+	for i := range groups {
+		if o := w.must(onem2m.OK, ask{op: "R", to: fmt.Sprintf("cse-in/lamp/g%d", i), from: "Clamp"}); string(o.Get("mtv")) != "true" {
+			t.Errorf("the members of %d are asked when others have answered: %s", i, o.Append(nil))
+		}
+	}
 }
 
 func TestGroup_C342_IsVerifiedWhenItsMembersCanBeReached(t *testing.T) {

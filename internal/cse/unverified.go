@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -90,18 +91,33 @@ func (c *CSE) rearmUnverified(ctx context.Context) error {
 	})
 }
 
+// lookers bounds the groups that are looked at at the same time: members that are
+// slow keep no other group waiting.
+const lookers = 8
+
 // VerifyGroups looks at every group whose turn it is, and returns when it has to
 // look again; 0 if never.
 func (c *CSE) VerifyGroups(ctx context.Context) (onem2m.Timestamp, error) {
-	for {
+	var group sync.WaitGroup
+	turns := make(chan struct{}, lookers)
+	for ctx.Err() == nil {
 		id, at := c.unverified.first()
 		if id == 0 || at > c.instant() {
-			return at, nil
+			break
 		}
-		if err := c.lookAgain(ctx, id); err != nil {
-			return at, err
-		}
+		c.unverified.disarm(id) // whatever becomes of it arms it again, for good
+		turns <- struct{}{}
+		group.Go(func() {
+			defer func() { <-turns }()
+			if err := c.lookAgain(ctx, id); err != nil && ctx.Err() == nil {
+				c.Log.ErrorContext(ctx, "group members", "group", id, "err", err)
+				c.unverified.arm(id, c.instant()+micros(firstLook))
+			}
+		})
 	}
+	group.Wait()
+	_, at := c.unverified.first()
+	return at, ctx.Err()
 }
 
 // lookAgain asks for the members of one group on behalf of who gave them, and

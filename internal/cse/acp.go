@@ -28,7 +28,7 @@ func contentACP(k *call, _ *onem2m.TypeInfo) error {
 // checkACP: every rule of both sets can be enforced; nothing is stored that
 // would not be.
 func checkACP(k *call, r store.Reader, s *subject) error {
-	if err := k.checkReserved(r, s); err != nil {
+	if err := k.checkReserved(r, s, k.c.Bindings.governing()); err != nil {
 		return err
 	}
 	if err := k.c.checkDelegates(s.attrs); err != nil {

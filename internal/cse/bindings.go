@@ -103,11 +103,11 @@ func (c *CSE) boundName(kind distributed.Kind, name string) bool {
 	return ok && rn == name && c.namesBase(base)
 }
 
-// checkReserved: a policy that the configuration names is made by the administrator
-// alone. It decides about resources of other CSEs, and every entity that is
-// registered here may make policies below the <CSEBase>.
-func (k *call) checkReserved(r store.Reader, s *subject) error {
-	if s.old != nil || s.rn == "" || k.isAdmin() || k.c.Bindings == nil || len(k.c.Bindings.Governed) == 0 {
+// checkReserved: what the configuration names by a path is made by the administrator
+// alone. It decides far beyond the place where it is, in which others may make
+// something.
+func (k *call) checkReserved(r store.Reader, s *subject, named []link) error {
+	if s.old != nil || s.rn == "" || len(named) == 0 || k.isAdmin() {
 		return nil
 	}
 	above, err := Structured(r, s.parent)
@@ -115,16 +115,26 @@ func (k *call) checkReserved(r store.Reader, s *subject) error {
 		return err
 	}
 	_, below, _ := strings.Cut(above+"/"+s.rn, "/")
-	for _, g := range k.c.Bindings.Governed {
-		for _, l := range linksTo(g.Policies) {
-			path := l.address.Path
-			if l.valid && l.address.Local(k.c.Home) && len(path) > 1 && k.c.namesBase(path[0]) && strings.Join(path[1:], "/") == below {
-				k.audit("special", "", onem2m.OriginatorHasNoPrivilege, "the configuration names the policy, so the administrator makes it")
-				return k.denied(onem2m.Create)
-			}
+	for i := range named {
+		l := &named[i]
+		path := l.address.Path
+		if l.valid && l.address.Local(k.c.Home) && len(path) > 1 && k.c.namesBase(path[0]) && strings.Join(path[1:], "/") == below {
+			k.audit("special", "", onem2m.OriginatorHasNoPrivilege, "the configuration names it, so the administrator makes it")
+			return k.denied(onem2m.Create)
 		}
 	}
 	return nil
+}
+
+// governing are the policies that apply to resources of other CSEs.
+func (b *Bindings) governing() (all []link) {
+	if b == nil {
+		return nil
+	}
+	for _, g := range b.Governed {
+		all = append(all, linksTo(g.Policies)...)
+	}
+	return all
 }
 
 // bound returns the resource that answers as a point, nil without one.

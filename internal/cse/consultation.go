@@ -13,7 +13,10 @@ func consultationProcedures() *procedures {
 }
 
 // checkConsultation: there is somebody to ask.
-func checkConsultation(_ *call, _ store.Reader, s *subject) error {
+func checkConsultation(k *call, r store.Reader, s *subject) error {
+	if err := k.checkReserved(r, s, []link{k.c.consult}); err != nil {
+		return err
+	}
 	points, _ := s.attrs.Texts("dap")
 	switch {
 	case len(points) == 0:

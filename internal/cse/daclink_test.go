@@ -62,3 +62,19 @@ func TestConsultation_A139_OneThatComesLaterCountsIfItsCreatorMayChooseIt(t *tes
 		})
 	}
 }
+
+func TestConsultation_A139_TheDefaultOneIsMadeByTheAdministrator(t *testing.T) {
+	t.Parallel()
+	c := newConsulting(t, func(o *Options) { o.Consult = "cse-in/shed/dac" })
+	c.register("Cowner2", "own")
+	c.register("Cevil01", "shed") // a name that somebody else had, or was to have
+	dac := func(from, rn string) ask {
+		return ask{op: "C34", to: "cse-in/shed", from: from, body: `{"m2m:dac":{"rn":"` + rn + `","dae":true,"dap":["` + dasPoint + `"]}}`}
+	}
+	c.must(onem2m.OriginatorHasNoPrivilege, dac("Cevil01", "dac"))
+	c.must(onem2m.Created, dac("Cevil01", "other"))
+	c.das.says(2000, grantsOf(`{"acor":["Cevil01"],"acop":2}`, ""))
+	c.must(onem2m.OriginatorHasNoPrivilege, ask{op: "R", to: "cse-in/own", from: "Cevil01"})
+	c.must(onem2m.Created, dac("CAdmin", "dac"))
+	c.must(onem2m.OK, ask{op: "R", to: "cse-in/own", from: "Cevil01"})
+}

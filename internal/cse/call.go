@@ -83,7 +83,7 @@ func (k *call) process(ctx context.Context) (*onem2m.Response, error) {
 			whose.who = "?" + whose.who // takes no place from whom it claims to be
 		}
 		if !k.c.pending.enter(whose, k.req.RequestID) {
-			return nil, onem2m.Errorf(onem2m.BadRequest, "rqi", "a request with this identifier is still pending")
+			return nil, k.c.pending.refusal(whose, k.req.RequestID)
 		}
 		defer k.c.pending.leave(whose, k.req.RequestID)
 	}

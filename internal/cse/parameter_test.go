@@ -125,6 +125,25 @@ func TestRequestID_C007_PendingIsRefused(t *testing.T) {
 	})
 }
 
+// A CSE on the way sends a request again under another identifier when it was refused
+// because of that, and not because there are too many.
+func TestRequestID_C007_TooManyAreNotRefusedForTheirIdentifier(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *Options) { o.Limits.Pending = 2 })
+	for _, rqi := range []string{"a", "b"} {
+		if !w.c.pending.enter(bringer{who: w.c.admin}, rqi) {
+			t.Fatal(rqi)
+		}
+	}
+	as := func(rqi string) ask {
+		return ask{op: "R", to: "cse-in", from: "CAdmin", edit: func(q *onem2m.Request) { q.RequestID = rqi }}
+	}
+	w.must(onem2m.BadRequest, as("a"))
+	w.must(onem2m.NotAcceptable, as("c"))
+	w.c.pending.leave(bringer{who: w.c.admin}, "a")
+	w.must(onem2m.OK, as("c"))
+}
+
 func TestPending_HasABound(t *testing.T) {
 	t.Parallel()
 	var p pending

@@ -2,6 +2,8 @@ package cse
 
 import (
 	"sync"
+
+	"bulwark/onem2m"
 )
 
 // pending remembers the request identifiers that aren't answered yet (C-007,
@@ -36,6 +38,17 @@ func (p *pending) enter(whose bringer, rqi string) bool {
 	}
 	p.open[e] = struct{}{}
 	return true
+}
+
+// refusal says why a request may not enter: its identifier is the originator's fault,
+// that there are too many is no reason to send it under another one.
+func (p *pending) refusal(whose bringer, rqi string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, taken := p.open[exchange{whose, rqi}]; taken {
+		return onem2m.Errorf(onem2m.BadRequest, "rqi", "a request with this identifier is still pending")
+	}
+	return onem2m.Errorf(onem2m.NotAcceptable, "", "too many requests of this originator are unanswered")
 }
 
 func (p *pending) leave(whose bringer, rqi string) {

@@ -1,6 +1,7 @@
 package cse
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -158,5 +159,34 @@ func TestPolicyLink_A169_AGovernedPolicyIsMadeByTheAdministrator(t *testing.T) {
 			c.central(mayRead)
 			c.mn.must(onem2m.OK, reads("Capp01"))
 		})
+	}
+}
+
+func TestPolicy_A66_NobodyTakesThePlaceOfAGroupThatIsGone(t *testing.T) {
+	t.Parallel()
+	for _, entry := range []string{"cse-in/shed/friends", "-/shed/friends", "/id-in/cse-in/shed/friends", "cse-in/shed/friends/fopt"} {
+		for _, updated := range []bool{false, true} {
+			t.Run(fmt.Sprintf("A-66 %s %v", entry, updated), func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t)
+				w.register("Cowner1", "own")
+				w.register("Cfriend", "shed")
+				w.must(onem2m.Created, ask{op: "C9", to: "cse-in/shed", from: "Cfriend", body: `{"m2m:grp":{"rn":"friends","mnm":5,"mid":["Cfriend"]}}`})
+				rule := `{"acor":["Cowner1","` + entry + `"],"acop":2}`
+				if updated {
+					w.policy("Cowner1", "cse-in", "door", `{"acor":["Cowner1"],"acop":2}`)
+					w.must(onem2m.Updated, ask{op: "U", to: "cse-in/door", from: "Cowner1", body: `{"m2m:acp":{"pv":{"acr":[` + rule + `]}}}`})
+				} else {
+					w.policy("Cowner1", "cse-in", "door", rule)
+				}
+				w.container("Cowner1", "cse-in/own", "safe", `"acpi":["cse-in/door"]`)
+				w.must(onem2m.OK, ask{op: "R", to: "cse-in/own/safe", from: "Cfriend"})
+				w.must(onem2m.Deleted, ask{op: "D", to: "cse-in/shed", from: "Cfriend"})
+				w.register("Cevil01", "shed")
+				w.must(onem2m.Created, ask{op: "C9", to: "cse-in/shed", from: "Cevil01", body: `{"m2m:grp":{"rn":"friends","mnm":5,"mid":["Cevil01"]}}`})
+				w.must(onem2m.OriginatorHasNoPrivilege, ask{op: "R", to: "cse-in/own/safe", from: "Cevil01"})
+				w.must(onem2m.OK, ask{op: "R", to: "cse-in/own/safe", from: "Cowner1"})
+			})
+		}
 	}
 }

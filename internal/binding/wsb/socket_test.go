@@ -124,8 +124,7 @@ func TestSocket_B86_B89_SpeaksEveryFormat(t *testing.T) {
 	t.Parallel()
 	_, url := listen(t, Options{Handler: handlerFunc(echo)})
 	for name, f := range map[string]wire.Format{"oneM2M.json": wire.JSON, "oneM2M.cbor": wire.CBOR, "oneM2M.xml": wire.XML} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		t.Run(name, func(t *testing.T) { // one after the other: of a credential the newest connection counts (S-156)
 			c := connect(t, url, "somebody.else", name, "oneM2M.json")
 			if c.Subprotocol() != name {
 				t.Fatalf("subprotocol %q", c.Subprotocol())

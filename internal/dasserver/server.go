@@ -58,6 +58,7 @@ type Server struct {
 	turns  *turns
 	cse    *client.Client // where the server is registered as an AE; nil for nowhere
 	news   news           // of the ledger
+	lock   *lock          // of the ledger, from Listen on
 	ending chan struct{}  // closed when the server stops, so that nobody is kept waiting
 }
 
@@ -116,6 +117,10 @@ func (s *Server) Authority() *das.Authority { return s.das }
 
 // Listen opens the listener.
 func (s *Server) Listen(ctx context.Context) error {
+	var err error
+	if s.lock, err = hold(s.dir()); err != nil {
+		return err
+	}
 	own, err := s.credentials()
 	if err != nil {
 		return err
@@ -248,6 +253,9 @@ func (s *Server) Close() error {
 	}
 	if s.ledger != nil {
 		errs = append(errs, s.ledger.Close())
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.release())
 	}
 	return errors.Join(errs...)
 }

@@ -206,6 +206,29 @@ func (w *world) verify(text string) *token.Verified {
 	return verified
 }
 
+func TestServer_NoSecondOneServesTheSameLedger(t *testing.T) {
+	t.Parallel()
+	w := start(t, "")
+	cfg, err := config.Load(config.Sources{File: filepath.Join(w.dir, "das.toml")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := dasserver.Open(t.Context(), cfg, dasserver.Options{}) // as the commands of the operator do
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Listen(t.Context()); err == nil || !strings.Contains(err.Error(), "serves "+filepath.Join(w.dir, "data", "das")+" already") {
+		t.Errorf("Listen: %v", err)
+	}
+	w.stop()
+	if err := second.Listen(t.Context()); err != nil {
+		t.Errorf("Listen after the first has stopped: %v", err)
+	}
+	if err := second.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestServer_OnlyACSEIsBelievedAndOnlyForItself(t *testing.T) {
 	t.Parallel()
 	w := start(t, "forwarders = [\"//m2m.example/id-in\"]\n")

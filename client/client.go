@@ -162,6 +162,9 @@ func (c *Client) Do(ctx context.Context, req *onem2m.Request) (*onem2m.Response,
 		return nil, c.explainFailure(err)
 	}
 	defer answer.Body.Close() //nolint:errcheck // the answer has been read, or is given up
+	if answer.StatusCode == http.StatusBadRequest && answer.TLS == nil && answer.Header.Get("X-M2M-RSC") == "" {
+		return nil, fmt.Errorf("the answer of %s is not that of a CSE: HTTP status %d; does it want https?", c.url, answer.StatusCode)
+	}
 	res, err := httpb.DecodeResponse(answer, maxResponse)
 	if err != nil {
 		return nil, fmt.Errorf("answer of the CSE: %w", err)

@@ -170,6 +170,10 @@ func TestClient_SpeaksTLSWithItsCertificate(t *testing.T) {
 	if _, err := bare.Retrieve(t.Context(), "cse-in"); err == nil || !strings.Contains(err.Error(), "asks for a certificate") {
 		t.Errorf("no certificate: %v", err)
 	}
+	plain := connect(t, client.Options{URL: strings.Replace(n.Addresses[1], "https:", "http:", 1), From: "Cone001"})
+	if _, err := plain.Retrieve(t.Context(), "cse-in"); err == nil || code(err) != 0 || !strings.Contains(err.Error(), "does it want https?") {
+		t.Errorf("http where https is spoken: %v", err)
+	}
 	if _, err := client.New(client.Options{URL: n.Addresses[1], Cert: me.CertFile, Key: stranger.KeyFile}); err == nil || !strings.Contains(err.Error(), stranger.KeyFile) {
 		t.Errorf("a key of another certificate: %v", err)
 	}

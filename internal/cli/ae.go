@@ -218,6 +218,9 @@ func (*aeGet) Help() string {
 
 // Run retrieves.
 func (g *aeGet) Run(c *call, a *aeCommand) error {
+	if to, query, found := strings.Cut(g.To, "?"); found && g.Query == "" {
+		return usagef("the query is an argument of its own: bulwark ae get %s '%s'", to, query)
+	}
 	return a.do(c, AERequest{Verb: "get", To: g.To, Query: g.Query})
 }
 

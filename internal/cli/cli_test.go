@@ -153,6 +153,7 @@ func TestRun_TheStatusSaysDoneFailedOrNotUnderstood(t *testing.T) {
 		{"das issue --holder C1 --cse //m2m.example/id-in --resource x --operation eat", everything(), 2, "--operation \"eat\" is none of"},
 		{"das rotate-keys --compromised --after 10m", everything(), 2, "--after doesn't go with it"},
 		{"ae --cse wss://x get cse-in", everything(), 2, "isn't an http or https URL"},
+		{"ae --cse https://x get cse-in?fu=1&ty=3", everything(), 2, "bulwark ae get cse-in 'fu=1&ty=3'"},
 		{"ae --cse localhost:8443 get cse-in", everything(), 2, "isn't an http or https URL"},
 		{"ae --cse https://x create cse-in nix {}", everything(), 2, "\"nix\" is no resource type"},
 		{"ae --cse https://x create cse-in cnt []", everything(), 2, "is no JSON object"},

@@ -64,7 +64,9 @@ func inspect(c *config.Config, file string) []config.Finding {
 		i.certificates(p.CA)
 	}
 	for _, issuer := range c.Token.Issuers {
-		i.keys(issuer.JWKS)
+		if exists(issuer.JWKS) || !c.Publishes(issuer) {
+			i.keys(issuer.JWKS)
+		}
 	}
 	i.certificates(c.Outbound.CA)
 	i.present(c.CSE.BasePolicy)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"bulwark/access"
@@ -44,9 +45,14 @@ func Findings(ctx context.Context, cfg *config.Config) ([]config.Finding, error)
 	if _, err := definition.Load(string(cfg.CSE.Definitions)); err != nil {
 		findings = append(findings, config.Finding{Severity: config.Fault, Subject: "cse.definitions", Text: err.Error()})
 	}
-	_, _, err := node.Issuers(cfg)
+	known := *cfg
+	known.Token.Issuers = slices.DeleteFunc(slices.Clone(cfg.Token.Issuers), func(i config.TokenIssuer) bool {
+		_, err := os.Stat(string(i.JWKS))
+		return err != nil && cfg.Publishes(i) // made at first start
+	})
+	_, _, err := node.Issuers(&known)
 	if err == nil {
-		_, err = node.Servers(cfg)
+		_, err = node.Servers(&known)
 	}
 	if err != nil {
 		findings = append(findings, config.Finding{Severity: config.Fault, Subject: "token.issuer", Text: err.Error()})

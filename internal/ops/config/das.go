@@ -1,6 +1,7 @@
 package config
 
 import (
+	"path/filepath"
 	"strings"
 
 	"bulwark/onem2m"
@@ -48,4 +49,10 @@ func (c *Config) checkDAS(k *checker) {
 			k.fail("das.forwarders", "%q is no absolute CSE-ID, such as %s", name, c.Home().ID())
 		}
 	}
+}
+
+// Publishes reports whether the keys of an issuer are in the file that the server
+// of [das] writes: it isn't there before the first start.
+func (c *Config) Publishes(i TokenIssuer) bool {
+	return c.DAS.ID != "" && i.ID == c.DAS.ID && filepath.Clean(string(i.JWKS)) == filepath.Join(string(c.Data), "das", "jwks.json")
 }

@@ -72,7 +72,7 @@ func (k *call) hop(ctx context.Context, t *federation.Transit, now onem2m.Timest
 		hop.Points = []string{federation.SocketPoint}
 	}
 	if len(hop.Points) == 0 {
-		return hop, onem2m.Errorf(onem2m.TargetNotReachable, "to", "the next CSE can't be called and doesn't poll")
+		return hop, onem2m.Errorf(onem2m.TargetNotReachable, "to", "the next CSE can't be called, doesn't poll and isn't connected")
 	}
 	t.Releases = next.Releases
 	return hop, nil

@@ -21,6 +21,7 @@ import (
 	"bulwark/internal/dynauth/das"
 	"bulwark/internal/dynauth/das/ledger"
 	"bulwark/internal/identity"
+	"bulwark/internal/lockfile"
 	"bulwark/internal/ops/audit"
 	"bulwark/internal/ops/config"
 	"bulwark/internal/ops/secrets"
@@ -58,7 +59,7 @@ type Server struct {
 	turns  *turns
 	cse    *client.Client // where the server is registered as an AE; nil for nowhere
 	news   news           // of the ledger
-	lock   *lock          // of the ledger, from Listen on
+	lock   *lockfile.Lock // of the ledger, from Listen on
 	ending chan struct{}  // closed when the server stops, so that nobody is kept waiting
 }
 
@@ -115,10 +116,25 @@ func (s *Server) dir() string { return filepath.Join(string(s.cfg.Data), Folder)
 // Authority gives the commands of an operator what they work on.
 func (s *Server) Authority() *das.Authority { return s.das }
 
+// hold keeps others from serving the ledger. Two would both tell the CSEs, and a
+// policy that one has read revokes what the other one gives. Commands of the operator
+// work beside it.
+func (s *Server) hold() error {
+	lock, err := lockfile.Hold(s.dir())
+	if held, ok := errors.AsType[*lockfile.HeldError](err); ok {
+		return fmt.Errorf("das: process %s serves %s already; bulwark serve does so if its configuration has the table [das]", held.Process, s.dir())
+	}
+	if err != nil {
+		return fmt.Errorf("das: %w", err)
+	}
+	s.lock = lock
+	return nil
+}
+
 // Listen opens the listener.
 func (s *Server) Listen(ctx context.Context) error {
 	var err error
-	if s.lock, err = hold(s.dir()); err != nil {
+	if err = s.hold(); err != nil {
 		return err
 	}
 	own, err := s.credentials()
@@ -255,7 +271,7 @@ func (s *Server) Close() error {
 		errs = append(errs, s.ledger.Close())
 	}
 	if s.lock != nil {
-		errs = append(errs, s.lock.release())
+		errs = append(errs, s.lock.Release())
 	}
 	return errors.Join(errs...)
 }

@@ -15,7 +15,6 @@ import (
 	"net/netip"
 	"os"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -32,6 +31,7 @@ import (
 	"bulwark/internal/identity"
 	"bulwark/internal/keyexchange"
 	"bulwark/internal/keyring"
+	"bulwark/internal/lockfile"
 	"bulwark/internal/notify"
 	"bulwark/internal/ops/audit"
 	"bulwark/internal/ops/config"
@@ -136,8 +136,9 @@ func OpenOffline(ctx context.Context, cfg *config.Config, o Options) (*Node, err
 func (n *Node) open(ctx context.Context) (err error) {
 	cfg := n.cfg
 	n.store, err = sql.Open(ctx, sql.Options{Dir: string(cfg.Data), Log: n.log})
+	_, held := errors.AsType[*lockfile.HeldError](err)
 	switch {
-	case errors.Is(err, syscall.EWOULDBLOCK):
+	case held:
 		return fmt.Errorf("another bulwark works on %s; stop it, or name another folder with --data: %w", cfg.Data, err)
 	case err != nil:
 		return err

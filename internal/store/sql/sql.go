@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 
+	"bulwark/internal/lockfile"
 	"bulwark/internal/store"
 )
 
@@ -35,7 +37,7 @@ type Options struct {
 // Store is a store.Store in one SQLite file.
 type Store struct {
 	log     *slog.Logger
-	dir     *directory
+	lock    *lockfile.Lock
 	file    string
 	cache   *cache
 	readers chan *conn
@@ -70,12 +72,15 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	dir, err := hold(o.Dir)
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("store: data directory: %w", err)
+	}
+	lock, err := lockfile.Hold(o.Dir)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("store: %w", err)
 	}
 	s := &Store{
-		log: o.Log, dir: dir, file: filepath.Join(o.Dir, databaseFile),
+		log: o.Log, lock: lock, file: filepath.Join(o.Dir, databaseFile),
 		cache: newCache(o.CacheBytes), readers: make(chan *conn, o.Readers), queue: newQueue(),
 		closing: make(chan struct{}), written: make(chan struct{}),
 	}
@@ -157,5 +162,5 @@ func (s *Store) release() error {
 	if s.writer != nil {
 		errs = append(errs, s.writer.close())
 	}
-	return errors.Join(append(errs, s.dir.release())...)
+	return errors.Join(append(errs, s.lock.Release())...)
 }

@@ -10,8 +10,8 @@ import (
 // ErrCrowded says that a peer has its share of the connections of a listener.
 var ErrCrowded = errors.New("the peer has as many connections as one may have")
 
-// minShare is what one peer may have of the connections of a listener at least:
-// as many as another CSE keeps for the requests that go here at a time.
+// minShare is what one peer may have of the connections of a listener at least: as
+// many as one originator of another CSE may have requests on their way here.
 const minShare = 64
 
 // party is who a connection is counted for: a credential, or, as long as none is
